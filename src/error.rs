@@ -1,0 +1,154 @@
+//! What can go wrong, each with the offending value and the remedy.
+
+use crate::DType;
+
+/// Why a fill was refused. Nothing has been recorded or written when a function returns one.
+#[derive(Debug, thiserror::Error, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Fans need a matrix or more. The first sentence is PyTorch's.
+    #[error(
+        "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions: the shape is {shape:?}; \
+         use constant, normal or another initialiser without fans for it"
+    )]
+    TooFewDimensions {
+        /// The shape without enough dimensions.
+        shape: Vec<u64>,
+    },
+    /// A negative standard deviation. The first half is PyTorch's.
+    #[error("normal expects std >= 0.0, but found std {std}; give a standard deviation (or gain) of 0 or more")]
+    NegativeStd {
+        /// The standard deviation, after the gain and the fans.
+        std: f64,
+    },
+    /// A parameter of an initialiser that is infinite or not a number.
+    #[error("{parameter} is {value}; it must be finite")]
+    NotFinite {
+        /// Its name.
+        parameter: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A finite value that the element type can only hold as infinity.
+    #[error("{parameter} = {value:e} overflows {dtype}; the largest is {max:e}", max = dtype.max())]
+    Overflow {
+        /// The parameter's name.
+        parameter: &'static str,
+        /// Its value.
+        value: f64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// A shape of more than 2^60 elements.
+    #[error("the shape {shape:?} has more than 2^60 elements")]
+    ShapeOverflow {
+        /// The shape.
+        shape: Vec<u64>,
+    },
+    /// A range of elements that its tensor does not have.
+    #[error("elements {start}..{end} were asked for, but the tensor of shape {shape:?} has {len}")]
+    ElementsOutOfRange {
+        /// First element.
+        start: u64,
+        /// One past the last element.
+        end: u64,
+        /// Elements that there are.
+        len: u64,
+        /// The tensor's shape.
+        shape: Vec<u64>,
+    },
+    /// A destination slice of another length than the elements that go into it.
+    #[error("the destination has {actual} elements, but {expected} are to be written; make them equal")]
+    LengthMismatch {
+        /// Elements to be written.
+        expected: u64,
+        /// Elements of the slice.
+        actual: u64,
+    },
+    /// A destination that reaches past the end of its buffer.
+    #[error(
+        "the tensor needs bytes {offset}..{end} of its buffer, which has {size}; \
+         make the buffer larger or the offset smaller"
+    )]
+    BufferTooSmall {
+        /// The tensor's byte offset.
+        offset: u64,
+        /// One past its last byte.
+        end: u64,
+        /// Bytes of the buffer.
+        size: u64,
+    },
+    /// A buffer that was created without a usage that the fill needs.
+    #[error("the buffer was created with usage {actual:?}; a fill needs {needed:?} too")]
+    MissingUsage {
+        /// The missing usage.
+        needed: wgpu::BufferUsages,
+        /// The buffer's usages.
+        actual: wgpu::BufferUsages,
+    },
+    /// A byte offset between two elements.
+    #[error("the byte offset {offset} is not a multiple of {alignment}, the alignment of {dtype}")]
+    MisalignedOffset {
+        /// The byte offset.
+        offset: u64,
+        /// What it has to be a multiple of.
+        alignment: u64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// An element type that this fill can't write.
+    #[error("{operation} can't write {dtype}; give it a tensor of {expected}")]
+    DTypeMismatch {
+        /// What was asked for.
+        operation: &'static str,
+        /// The tensor's element type.
+        dtype: DType,
+        /// The element type that fits.
+        expected: DType,
+    },
+    /// A device that lacks something that every fill needs.
+    #[error("the device's {limit} is {actual}; a fill needs at least {needed}: request it when you open the device")]
+    DeviceLimit {
+        /// The limit's name in `wgpu::Limits`.
+        limit: &'static str,
+        /// What the device was opened with.
+        actual: u64,
+        /// What is needed.
+        needed: u64,
+    },
+    /// A text that names no initialiser.
+    #[error("{text:?} is not an initialiser: {reason}")]
+    Parse {
+        /// The text.
+        text: String,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
+    /// No adapter matches.
+    #[error("no adapter {}; there are: {}",
+        match wanted { Some(w) => format!("matches {w:?}"), None => "was found".into() },
+        if available.is_empty() { "none (is a Vulkan, Metal, D3D12 or OpenGL driver installed?)".into() } else { available.join(", ") })]
+    NoAdapter {
+        /// The substring asked for.
+        wanted: Option<String>,
+        /// The names of all adapters.
+        available: Vec<String>,
+    },
+    /// The adapter gave no device.
+    #[error("the adapter {adapter} could not be opened: {reason}")]
+    RequestDevice {
+        /// The adapter's name.
+        adapter: String,
+        /// What wgpu said.
+        reason: String,
+    },
+    /// The device reported an error: it ran out of memory, was lost, or was misused.
+    #[error("the GPU failed: {reason}")]
+    Device {
+        /// What wgpu said.
+        reason: String,
+    },
+    /// The operating system gave no entropy.
+    #[error("no entropy from the operating system: {0}")]
+    Entropy(String),
+}

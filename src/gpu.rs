@@ -1,0 +1,232 @@
+//! For programs that own no device: pick an adapter, open it, read a buffer back.
+//!
+//! A program with a device of its own needs none of this. Here alone does the library submit and
+//! poll. Which backends exist is decided by the features of `wgpu` that your program enables.
+//!
+//! ```no_run
+//! use seedbed::{Init, Initializer, Key, Tensor, gpu::Gpu, wgpu};
+//!
+//! # async fn f() -> Result<(), seedbed::Error> {
+//! let instance = wgpu::Instance::default();
+//! let gpu = Gpu::open(&seedbed::gpu::pick(&instance, None).await?).await?;
+//! let buffer = gpu.storage_buffer(4 * 128 * 256);
+//! let mut encoder = gpu.device.create_command_encoder(&Default::default());
+//! Initializer::new(&gpu.device).fill(
+//!     &mut encoder,
+//!     &Tensor::f32(&buffer, &[128, 256]),
+//!     &Init::xavier_normal(),
+//!     Key::new(42),
+//! )?;
+//! gpu.queue.submit([encoder.finish()]);
+//! let bytes = gpu.download(&buffer, 0..buffer.size()).await?;
+//! # Ok(()) }
+//! ```
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+
+use crate::Error;
+
+/// All adapters: real GPUs first, software last, each kind in wgpu's order.
+pub async fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
+    use wgpu::{Backend, DeviceType};
+    let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        let kind = match info.device_type {
+            DeviceType::DiscreteGpu => 0,
+            DeviceType::IntegratedGpu | DeviceType::VirtualGpu => 1,
+            DeviceType::Other => 2,
+            DeviceType::Cpu => 3,
+        };
+        // OpenGL says `Other` of software too, and is the slower way to the same GPU.
+        (kind.max(if is_software(&info) { 3 } else { 0 }), info.backend == Backend::Gl)
+    });
+    adapters
+}
+
+/// Whether the adapter computes on the CPU.
+pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    const RENDERERS: [&str; 4] = ["llvmpipe", "softpipe", "SwiftShader", "Microsoft Basic Render"];
+    info.device_type == wgpu::DeviceType::Cpu || RENDERERS.iter().any(|r| info.name.contains(r))
+}
+
+/// "backend/name", as in `vulkan/llvmpipe (LLVM 15.0.6, 256 bits)`.
+pub fn name(info: &wgpu::AdapterInfo) -> String {
+    format!("{}/{}", info.backend.to_str(), info.name)
+}
+
+/// The first adapter, or the first whose [`name`] contains the text (in any case of letters).
+///
+/// # Errors
+/// [`Error::NoAdapter`], which lists those that exist.
+pub async fn pick(instance: &wgpu::Instance, substring: Option<&str>) -> Result<wgpu::Adapter, Error> {
+    let adapters = adapters(instance).await;
+    let available = adapters.iter().map(|a| name(&a.get_info())).collect();
+    let wanted = substring.map(str::to_lowercase);
+    adapters
+        .into_iter()
+        .find(|a| wanted.as_ref().is_none_or(|w| name(&a.get_info()).to_lowercase().contains(w)))
+        .ok_or_else(|| Error::NoAdapter { wanted: substring.map(str::to_owned), available })
+}
+
+/// An open device. Errors that wgpu would panic on (out of memory, a lost device) are kept instead,
+/// and come out of [`Gpu::download`], [`Readback::read`] and [`Gpu::check`].
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    /// Where buffers and pipelines are made.
+    pub device: wgpu::Device,
+    /// Where command buffers go.
+    pub queue: wgpu::Queue,
+    failure: Arc<OnceLock<String>>,
+}
+
+impl Gpu {
+    /// Opens the adapter with all its limits, and with those of its features that fills use.
+    ///
+    /// # Errors
+    /// [`Error::RequestDevice`].
+    pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+        let features = adapter.features() & wgpu::Features::SHADER_INT64;
+        Self::open_with(adapter, features, adapter.limits()).await
+    }
+
+    /// Opens the adapter with just these features and limits.
+    ///
+    /// # Errors
+    /// [`Error::RequestDevice`], for features or limits that the adapter does not have too.
+    pub async fn open_with(
+        adapter: &wgpu::Adapter,
+        required_features: wgpu::Features,
+        required_limits: wgpu::Limits,
+    ) -> Result<Self, Error> {
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("seedbed::Gpu::device"),
+                required_features,
+                required_limits,
+                ..Default::default()
+            })
+            .await
+            .map_err(|e| Error::RequestDevice { adapter: name(&adapter.get_info()), reason: e.to_string() })?;
+        let failure = Arc::new(OnceLock::new());
+        let first = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let _ = first.set(error.to_string());
+        }));
+        let first = failure.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                let _ = first.set(format!("the device was lost: {message}"));
+            }
+        });
+        Ok(Self { device, queue, failure })
+    }
+
+    /// A buffer that can be filled and read back.
+    pub fn storage_buffer(&self, size: u64) -> wgpu::Buffer {
+        use wgpu::BufferUsages as Usage;
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("seedbed::Gpu::storage_buffer"),
+            size,
+            usage: Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// The first error that the device reported, if any.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn check(&self) -> Result<(), Error> {
+        match self.failure.get() {
+            None => Ok(()),
+            Some(reason) => Err(Error::Device { reason: reason.clone() }),
+        }
+    }
+
+    /// The bytes of a part of a buffer, after all that has been submitted. Start and end are multiples
+    /// of 4. Waits for the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`], where the device ran out of memory, was lost, or the buffer has no
+    /// `COPY_SRC` or is too small.
+    pub async fn download(&self, buffer: &wgpu::Buffer, range: Range<u64>) -> Result<Vec<u8>, Error> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut readback = Readback::new(self, range.end - range.start);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        readback.record(&mut encoder, buffer, range);
+        self.queue.submit([encoder.finish()]);
+        readback.map();
+        readback.read(<[u8]>::to_vec).await
+    }
+}
+
+/// A staging buffer that is used again and again: record a copy into it, submit, [`map`](Self::map),
+/// do something else meanwhile, then [`read`](Self::read).
+#[derive(Debug)]
+pub struct Readback {
+    gpu: Gpu,
+    staging: wgpu::Buffer,
+    len: u64,
+    mapped: Option<OneshotReceiver<Result<(), wgpu::BufferAsyncError>>>,
+}
+
+impl Readback {
+    /// With room for `capacity` bytes.
+    pub fn new(gpu: &Gpu, capacity: u64) -> Self {
+        let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("seedbed::Readback::staging"),
+            size: capacity,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Self { gpu: gpu.clone(), staging, len: 0, mapped: None }
+    }
+
+    /// Records the copy of a part of a buffer, whose start and end are multiples of 4.
+    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, range: Range<u64>) {
+        self.len = range.end - range.start;
+        encoder.copy_buffer_to_buffer(source, range.start, &self.staging, 0, self.len);
+    }
+
+    /// Begins to map what was copied. Call it after the submission.
+    pub fn map(&mut self) {
+        let (sender, receiver) = oneshot_channel();
+        self.staging.map_async(wgpu::MapMode::Read, 0..self.len, move |result| {
+            // Nobody listens any more where the readback was dropped.
+            let _ = sender.send(result);
+        });
+        self.mapped = Some(receiver);
+    }
+
+    /// Waits for the mapping, and shows the bytes.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub async fn read<R>(&mut self, look: impl FnOnce(&[u8]) -> R) -> Result<R, Error> {
+        let device_error = |reason: String| Error::Device { reason };
+        let receiver = self
+            .mapped
+            .take()
+            .ok_or_else(|| device_error("Readback::read was called without Readback::map before it".into()))?;
+        // In a browser the event loop polls, and this returns at once.
+        self.gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| device_error(e.to_string()))?;
+        let mapped = receiver.receive().await;
+        self.gpu.check()?;
+        match mapped {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Err(device_error(error.to_string())),
+            None => return Err(device_error("the mapping was dropped".into())),
+        }
+        let view = self.staging.get_mapped_range(0..self.len).map_err(|e| device_error(e.to_string()))?;
+        let result = look(&view);
+        drop(view);
+        self.staging.unmap();
+        Ok(result)
+    }
+}

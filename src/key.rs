@@ -1,0 +1,101 @@
+//! The key of a stream, and the keys derived from it.
+
+use crate::Error;
+use crate::host::philox::philox4x32_10;
+
+/// Selects one of 2^64 streams of random words (`seed`) and where in it to begin (`offset`, in
+/// blocks of four words).
+///
+/// Block `b` is Philox4x32-10 of the counter `offset + b`; element `e` of a tensor takes word
+/// `e % 4` of block `e / 4`. Streams and derived keys equal those of PyTorch's stateless generator
+/// (`torch.func._random`) for the same `(seed, offset)`.
+///
+/// ```
+/// use seedbed::Key;
+///
+/// let model = Key::new(42);
+/// let weight = model.named("transformer.h.0.attn.c_attn.weight");
+/// assert_ne!(weight, model.named("transformer.h.1.attn.c_attn.weight"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The Philox key.
+    pub seed: u64,
+    /// The counter of block 0. Counters wrap modulo 2^64.
+    pub offset: u64,
+}
+
+impl Key {
+    /// The stream of `seed`, from its beginning.
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, offset: 0 }
+    }
+
+    /// A key from the operating system's entropy: another one at every call.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`] where the system has none to give.
+    pub fn random() -> Result<Self, Error> {
+        use rand::TryRng;
+        let mut entropy = rand::rngs::SysRng;
+        let mut word = || entropy.try_next_u64().map_err(|e| Error::Entropy(e.to_string()));
+        Ok(Self { seed: word()?, offset: word()? })
+    }
+
+    /// The key that `data` derives from this one: made of the four words of block `data`.
+    /// PyTorch's `fold_in`, bit for bit.
+    #[must_use]
+    pub const fn fold_in(self, data: u64) -> Self {
+        let w = philox4x32_10(self.counter(data), self.seed);
+        Self {
+            seed: w[0] as u64 | (w[1] as u64) << 32,
+            offset: w[2] as u64 | (w[3] as u64) << 32,
+        }
+    }
+
+    /// `fold_in(0)`, `fold_in(1)`, … `fold_in(n - 1)`. PyTorch's `split`, bit for bit.
+    pub fn split(self, n: u64) -> impl Iterator<Item = Self> + Clone {
+        (0..n).map(move |d| self.fold_in(d))
+    }
+
+    /// The key of the parameter called `name`: folds in the 64-bit FNV-1a hash of its UTF-8 bytes.
+    /// A parameter's values then depend on its own name, never on how many parameters come before.
+    #[must_use]
+    pub const fn named(self, name: &str) -> Self {
+        self.fold_in(fnv1a_64(name.as_bytes()))
+    }
+
+    /// The Philox counter of a block.
+    pub(crate) const fn counter(self, block: u64) -> u64 {
+        self.offset.wrapping_add(block)
+    }
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv, section 6).
+const fn fnv1a_64(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        i += 1;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fnv1a_known_answers() {
+        // draft-eastlake-fnv, appendix C.
+        assert_eq!(fnv1a_64(b""), 0xcbf29ce484222325);
+        assert_eq!(fnv1a_64(b"a"), 0xaf63dc4c8601ec8c);
+        assert_eq!(fnv1a_64(b"foobar"), 0x85944171f73967e8);
+    }
+
+    #[test]
+    fn random_keys_differ() {
+        assert_ne!(Key::random().unwrap(), Key::random().unwrap());
+    }
+}

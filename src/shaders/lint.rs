@@ -1,0 +1,294 @@
+//! Tests of the WGSL itself: every kernel is valid, declares what Rust assumes, and lets no compiler
+//! change a bit.
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{BinaryOperator, Expression, Handle, MathFunction, Module, ScalarKind, TypeInner, UnaryOperator};
+
+use super::*;
+
+impl Kernel {
+    pub(crate) const NORMAL_VEC4: Self = Self { values: Values::Normal, store: Store::Vec4 };
+
+    fn all() -> impl Iterator<Item = Self> {
+        [Values::Constant, Values::Words, Values::Normal]
+            .into_iter()
+            .flat_map(|values| [Store::Vec4, Store::Words].map(|store| Self { values, store }))
+    }
+}
+
+impl Source {
+    /// Every module that some device makes of the kernel; the portable ones first.
+    pub(crate) fn every(kernel: Kernel) -> Vec<Self> {
+        [Math::Portable, Math::Native]
+            .into_iter()
+            .flat_map(|math| [true, false].map(|int64| Self { kernel, int64, math }))
+            .collect()
+    }
+
+    pub(crate) fn parse(self) -> Module {
+        let text = self.text();
+        naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{self:?}: {}", e.emit_to_string(&text)))
+    }
+}
+
+#[test]
+fn every_module_is_valid_and_declares_the_workgroup_size() {
+    for source in Kernel::all().flat_map(Source::every) {
+        let module = source.parse();
+        let capabilities = if source.int64 { Capabilities::SHADER_INT64 } else { Capabilities::empty() };
+        if let Err(error) = Validator::new(ValidationFlags::all(), capabilities).validate(&module) {
+            panic!("{source:?}: {}", error.emit_to_string(&source.text()));
+        }
+        let [entry] = &module.entry_points[..] else { panic!("{source:?}: one entry point") };
+        assert_eq!((entry.name.as_str(), entry.workgroup_size), ("fill", [WORKGROUP_SIZE, 1, 1]));
+    }
+}
+
+#[test]
+fn kernels_have_places_of_their_own() {
+    let mut indexes: Vec<_> = Kernel::all().map(Kernel::index).collect();
+    indexes.sort_unstable();
+    assert_eq!(indexes, (0..Kernel::COUNT).collect::<Vec<_>>());
+}
+
+#[test]
+fn portable_modules_let_no_compiler_change_a_bit() {
+    for source in Kernel::all().flat_map(Source::every).filter(|s| s.math == Math::Portable) {
+        let faults = faults(&source.parse());
+        assert!(faults.is_empty(), "{source:?}:\n{}", faults.join("\n"));
+    }
+}
+
+#[test]
+fn the_lint_finds_what_it_is_for() {
+    let native = Source { kernel: Kernel::NORMAL_VEC4, int64: false, math: Math::Native };
+    assert!(!faults(&native.parse()).is_empty());
+
+    let prelude = [wgsl!("params"), wgsl!("keep")].join("\n");
+    for (body, fault) in [
+        ("return a * b + c;", "operand of Add is the unkept result of Multiply"),
+        ("let p = a * b; return p + c;", "operand of Add is the unkept result of Multiply"),
+        ("var p = a * b; return p + c;", "operand of Add is the unkept result of Multiply"),
+        ("var p = a; p *= b; return p - c;", "operand of Subtract is the unkept result of Multiply"),
+        ("return -(a * b) + c;", "operand of Add is the unkept result of Multiply"),
+        ("return select(a * b, c, a < b) + c;", "operand of Add is the unkept result of Multiply"),
+        ("return vec2<f32>(a * b, c).x + c;", "operand of Add is the unkept result of Multiply"),
+        ("return product(a, b) + c;", "operand of Add is the unkept result of Multiply"),
+        ("return plus(a * b, c);", "operand of Add is the unkept result of Multiply"),
+        ("return abs(a * b) + c;", "Abs"),
+        ("return bitcast<f32>(bitcast<u32>(a * b)) + c;", "operand of Add is the unkept result of Multiply"),
+        ("return bitcast<f32>(bitcast<u32>(a * b) ^ 0u) + c;", "operand of Add is the unkept result of Multiply"),
+        ("return a / b;", "Divide"),
+        ("return sqrt(a);", "Sqrt"),
+        ("return fma(a, b, c);", "Fma"),
+    ] {
+        let text = format!(
+            "{prelude}
+            fn product(a: f32, b: f32) -> f32 {{ return a * b; }}
+            fn plus(a: f32, b: f32) -> f32 {{ return a + b; }}
+            fn f(a: f32, b: f32, c: f32) -> f32 {{ {body} }}"
+        );
+        let faults = faults(&naga::front::wgsl::parse_str(&text).unwrap());
+        assert!(faults.iter().any(|f| f.contains(fault)), "{body}: {faults:?}");
+    }
+    let kept = format!("{prelude} fn f(a: f32, b: f32, c: f32) -> f32 {{ return keep(keep(a * b) + c) - a; }}");
+    assert_eq!(faults(&naga::front::wgsl::parse_str(&kept).unwrap()), Vec::<String>::new());
+}
+
+/// What a compiler could turn into other bits, in the whole module.
+fn faults(module: &Module) -> Vec<String> {
+    let mut faults = Vec::new();
+    let functions = module.functions.iter().map(|(_, f)| f).chain(module.entry_points.iter().map(|e| &e.function));
+    for function in functions {
+        let lint = Lint { module, function };
+        for (_, expression) in function.expressions.iter() {
+            lint.check(expression, &mut faults);
+        }
+    }
+    faults
+}
+
+struct Lint<'a> {
+    module: &'a Module,
+    function: &'a naga::Function,
+}
+
+impl Lint<'_> {
+    fn check(&self, expression: &Expression, faults: &mut Vec<String>) {
+        let name = self.function.name.as_deref().unwrap_or("?");
+        match *expression {
+            Expression::Binary { op, left, right } if self.is_float(left) => {
+                use BinaryOperator::{Add, Divide, Modulo, Multiply, Subtract};
+                if matches!(op, Divide | Modulo) {
+                    faults.push(format!("{name}: {op:?} is not correctly rounded everywhere"));
+                }
+                if matches!(op, Add | Subtract | Multiply | Divide | Modulo) {
+                    for operand in [left, right] {
+                        if let Some(source) = self.unkept(operand, 0) {
+                            faults.push(format!("{name}: an operand of {op:?} is the unkept result of {source:?}"));
+                        }
+                    }
+                }
+            }
+            // Integer built-ins are exact, bitcasts too; of floats, none is allowed.
+            Expression::Math { fun, arg, .. } if self.is_float(arg) => {
+                faults.push(format!("{name}: the built-in {fun:?} may differ between devices"));
+            }
+            Expression::Derivative { .. } => faults.push(format!("{name}: a derivative")),
+            // An inexact conversion rounds as the device likes. From integers the shaders convert only
+            // the exponent, which is small; to integers, nothing.
+            Expression::As { expr, kind, convert: Some(_) }
+                if self.is_float(expr) || (kind == ScalarKind::Float && !self.is_small_signed(expr)) =>
+            {
+                faults.push(format!("{name}: a conversion {expression:?} may round"));
+            }
+            _ => {}
+        }
+    }
+
+    /// The float operation whose result this value is, unless it went through `keep()` on the way.
+    fn unkept(&self, value: Handle<Expression>, depth: usize) -> Option<BinaryOperator> {
+        if depth > 64 {
+            panic!("a cycle of values in {:?}", self.function.name);
+        }
+        let follow = |value| self.unkept(value, depth + 1);
+        match self.function.expressions[value] {
+            Expression::Binary { op, left, .. } if self.is_float(left) => Some(op),
+            // An integer operation separates, if it is one that a compiler can't see through: `keep()`'s
+            // own has an operand that only the run knows.
+            Expression::Binary { left, right, .. } => {
+                if self.is_unknown(left) || self.is_unknown(right) {
+                    None
+                } else {
+                    follow(left).or_else(|| follow(right))
+                }
+            }
+            Expression::Unary { op: UnaryOperator::Negate | UnaryOperator::BitwiseNot, expr } => follow(expr),
+            Expression::As { expr, .. } | Expression::Splat { value: expr, .. } => follow(expr),
+            Expression::Swizzle { vector, .. } => follow(vector),
+            Expression::Access { base, .. } | Expression::AccessIndex { base, .. } => follow(base),
+            Expression::Select { accept, reject, .. } => follow(accept).or_else(|| follow(reject)),
+            Expression::Compose { ref components, .. } => components.iter().find_map(|&c| follow(c)),
+            Expression::Load { pointer } => self.stored(pointer).into_iter().find_map(follow),
+            // What a function returns is looked at in that function.
+            Expression::CallResult(callee) => {
+                let callee = Lint { module: self.module, function: &self.module.functions[callee] };
+                callee.returned().into_iter().find_map(|value| callee.unkept(value, depth + 1))
+            }
+            // What a function is given is looked at in its callers.
+            Expression::FunctionArgument(index) => self.passed(index, depth),
+            _ => None,
+        }
+    }
+
+    /// Whether a value comes from the parameter block's `zero`.
+    fn is_unknown(&self, value: Handle<Expression>) -> bool {
+        match self.function.expressions[value] {
+            Expression::Load { pointer } => {
+                let Expression::AccessIndex { base, index } = self.function.expressions[pointer] else { return false };
+                let Expression::GlobalVariable(global) = self.function.expressions[base] else { return false };
+                let TypeInner::Struct { ref members, .. } = self.module.types[self.module.global_variables[global].ty].inner
+                else {
+                    return false;
+                };
+                members[index as usize].name.as_deref() == Some("zero")
+            }
+            Expression::Compose { ref components, .. } => components.iter().all(|&c| self.is_unknown(c)),
+            Expression::Splat { value, .. } => self.is_unknown(value),
+            _ => false,
+        }
+    }
+
+    /// Every value that any statement stores into a local variable.
+    fn stored(&self, pointer: Handle<Expression>) -> Vec<Handle<Expression>> {
+        let local = |mut pointer| loop {
+            match self.function.expressions[pointer] {
+                Expression::LocalVariable(variable) => return Some(variable),
+                Expression::AccessIndex { base, .. } | Expression::Access { base, .. } => pointer = base,
+                _ => return None,
+            }
+        };
+        let Some(variable) = local(pointer) else { return Vec::new() };
+        let mut values: Vec<_> = self.function.local_variables[variable].init.into_iter().collect();
+        visit(&self.function.body, &mut |statement| {
+            if let naga::Statement::Store { pointer, value } = *statement
+                && local(pointer) == Some(variable)
+            {
+                values.push(value);
+            }
+        });
+        values
+    }
+
+    fn returned(&self) -> Vec<Handle<Expression>> {
+        let mut values = Vec::new();
+        visit(&self.function.body, &mut |statement| {
+            if let naga::Statement::Return { value: Some(value) } = *statement {
+                values.push(value);
+            }
+        });
+        values
+    }
+
+    /// The unkept operation behind an argument, in any caller.
+    fn passed(&self, index: u32, depth: usize) -> Option<BinaryOperator> {
+        let callers = self.module.functions.iter().map(|(_, f)| f);
+        let callers = callers.chain(self.module.entry_points.iter().map(|e| &e.function));
+        let mut found = None;
+        for caller in callers {
+            let lint = Lint { module: self.module, function: caller };
+            visit(&caller.body, &mut |statement| {
+                if let naga::Statement::Call { function, ref arguments, .. } = *statement
+                    && std::ptr::eq(&self.module.functions[function], self.function)
+                {
+                    found = found.or_else(|| lint.unkept(arguments[index as usize], depth + 1));
+                }
+            });
+        }
+        found
+    }
+
+    fn is_float(&self, value: Handle<Expression>) -> bool {
+        self.scalar(value) == Some(ScalarKind::Float)
+    }
+
+    fn is_small_signed(&self, value: Handle<Expression>) -> bool {
+        self.scalar(value) == Some(ScalarKind::Sint)
+    }
+
+    fn scalar(&self, value: Handle<Expression>) -> Option<ScalarKind> {
+        let mut typifier = naga::front::Typifier::new();
+        let context = naga::proc::ResolveContext {
+            constants: &self.module.constants,
+            overrides: &self.module.overrides,
+            types: &self.module.types,
+            special_types: &self.module.special_types,
+            global_vars: &self.module.global_variables,
+            local_vars: &self.function.local_variables,
+            functions: &self.module.functions,
+            arguments: &self.function.arguments,
+        };
+        typifier.grow(value, &self.function.expressions, &context).unwrap();
+        typifier.get(value, &self.module.types).scalar_kind()
+    }
+}
+
+fn visit(block: &naga::Block, look: &mut impl FnMut(&naga::Statement)) {
+    use naga::Statement as S;
+    for statement in block {
+        look(statement);
+        match statement {
+            S::Block(inner) => visit(inner, look),
+            S::If { accept, reject, .. } => {
+                visit(accept, look);
+                visit(reject, look);
+            }
+            S::Loop { body, continuing, .. } => {
+                visit(body, look);
+                visit(continuing, look);
+            }
+            S::Switch { cases, .. } => cases.iter().for_each(|case| visit(&case.body, look)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Running a command, with an error that names it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Runs `command` to its end; its output goes where ours goes.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = display(command);
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    ensure!(status.success(), "`{shown}` failed ({status})");
+    Ok(())
+}
+
+/// Runs `command` to its end; shows its output only if it fails.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    output(command).map(drop)
+}
+
+/// Runs `command` and returns what it wrote to its standard output.
+pub fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let shown = display(command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        bail!("`{shown}` failed ({}):\n{}\n", output.status, text.trim());
+    }
+    Ok(output.stdout)
+}
+
+/// Whether `command` starts and reports success, however quietly.
+pub fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// Runs `command` like [`run`], and shows `each_line` every line of its standard output on the way.
+pub fn run_watching(command: &mut Command, mut each_line: impl FnMut(&str)) -> Result<()> {
+    let shown = display(command);
+    let failed = || format!("cannot run `{shown}`");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(failed)?;
+    if let Some(pipe) = child.stdout.take() {
+        let mut reader = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).with_context(failed)? > 0 {
+            // A closed standard output (`| head`) must not stop the tests half-way.
+            let _ = std::io::stdout().write_all(&line);
+            each_line(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    }
+    let status = child.wait().with_context(failed)?;
+    ensure!(status.success(), "`{shown}` failed ({status})");
+    Ok(())
+}
+
+/// The command as a person would type it.
+fn display(command: &Command) -> String {
+    let name = std::path::Path::new(command.get_program())
+        .file_stem()
+        .unwrap_or(command.get_program());
+    let words = std::iter::once(name).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
