@@ -11,7 +11,7 @@ pub(crate) const WORKGROUP_SIZE: u32 = 256;
 
 macro_rules! wgsl {
     ($name:literal) => {
-        include_str!(concat!("../shaders/", $name, ".wgsl"))
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl"))
     };
 }
 

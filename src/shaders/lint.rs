@@ -1,8 +1,10 @@
 //! Tests of the WGSL itself: every kernel is valid, declares what Rust assumes, and lets no compiler
 //! change a bit.
 
+use std::collections::HashSet;
+
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{BinaryOperator, Expression, Handle, MathFunction, Module, ScalarKind, TypeInner, UnaryOperator};
+use naga::{BinaryOperator, Expression, Handle, Module, ScalarKind, TypeInner, UnaryOperator};
 
 use super::*;
 
@@ -98,8 +100,7 @@ fn the_lint_finds_what_it_is_for() {
 /// What a compiler could turn into other bits, in the whole module.
 fn faults(module: &Module) -> Vec<String> {
     let mut faults = Vec::new();
-    let functions = module.functions.iter().map(|(_, f)| f).chain(module.entry_points.iter().map(|e| &e.function));
-    for function in functions {
+    for function in functions(module) {
         let lint = Lint { module, function };
         for (_, expression) in function.expressions.iter() {
             lint.check(expression, &mut faults);
@@ -107,6 +108,13 @@ fn faults(module: &Module) -> Vec<String> {
     }
     faults
 }
+
+fn functions(module: &Module) -> impl Iterator<Item = &naga::Function> {
+    module.functions.iter().map(|(_, f)| f).chain(module.entry_points.iter().map(|e| &e.function))
+}
+
+/// Values of functions that a search has been to.
+type Seen = HashSet<(*const naga::Function, Handle<Expression>)>;
 
 struct Lint<'a> {
     module: &'a Module,
@@ -124,7 +132,7 @@ impl Lint<'_> {
                 }
                 if matches!(op, Add | Subtract | Multiply | Divide | Modulo) {
                     for operand in [left, right] {
-                        if let Some(source) = self.unkept(operand, 0) {
+                        if let Some(source) = self.unkept(operand, &mut Seen::new()) {
                             faults.push(format!("{name}: an operand of {op:?} is the unkept result of {source:?}"));
                         }
                     }
@@ -147,11 +155,11 @@ impl Lint<'_> {
     }
 
     /// The float operation whose result this value is, unless it went through `keep()` on the way.
-    fn unkept(&self, value: Handle<Expression>, depth: usize) -> Option<BinaryOperator> {
-        if depth > 64 {
-            panic!("a cycle of values in {:?}", self.function.name);
+    fn unkept(&self, value: Handle<Expression>, seen: &mut Seen) -> Option<BinaryOperator> {
+        // A variable that is made of itself adds nothing the second time.
+        if !seen.insert((std::ptr::from_ref(self.function), value)) {
+            return None;
         }
-        let follow = |value| self.unkept(value, depth + 1);
         match self.function.expressions[value] {
             Expression::Binary { op, left, .. } if self.is_float(left) => Some(op),
             // An integer operation separates, if it is one that a compiler can't see through: `keep()`'s
@@ -160,23 +168,27 @@ impl Lint<'_> {
                 if self.is_unknown(left) || self.is_unknown(right) {
                     None
                 } else {
-                    follow(left).or_else(|| follow(right))
+                    self.unkept(left, seen).or_else(|| self.unkept(right, seen))
                 }
             }
-            Expression::Unary { op: UnaryOperator::Negate | UnaryOperator::BitwiseNot, expr } => follow(expr),
-            Expression::As { expr, .. } | Expression::Splat { value: expr, .. } => follow(expr),
-            Expression::Swizzle { vector, .. } => follow(vector),
-            Expression::Access { base, .. } | Expression::AccessIndex { base, .. } => follow(base),
-            Expression::Select { accept, reject, .. } => follow(accept).or_else(|| follow(reject)),
-            Expression::Compose { ref components, .. } => components.iter().find_map(|&c| follow(c)),
-            Expression::Load { pointer } => self.stored(pointer).into_iter().find_map(follow),
-            // What a function returns is looked at in that function.
+            Expression::Unary { op: UnaryOperator::Negate | UnaryOperator::BitwiseNot, expr }
+            | Expression::As { expr, .. }
+            | Expression::Splat { value: expr, .. }
+            | Expression::Swizzle { vector: expr, .. }
+            | Expression::Access { base: expr, .. }
+            | Expression::AccessIndex { base: expr, .. } => self.unkept(expr, seen),
+            Expression::Select { accept, reject, .. } => {
+                self.unkept(accept, seen).or_else(|| self.unkept(reject, seen))
+            }
+            Expression::Compose { ref components, .. } => components.iter().find_map(|&c| self.unkept(c, seen)),
+            Expression::Load { pointer } => self.stored(pointer).into_iter().find_map(|v| self.unkept(v, seen)),
             Expression::CallResult(callee) => {
                 let callee = Lint { module: self.module, function: &self.module.functions[callee] };
-                callee.returned().into_iter().find_map(|value| callee.unkept(value, depth + 1))
+                callee.returned().into_iter().find_map(|v| callee.unkept(v, seen))
             }
-            // What a function is given is looked at in its callers.
-            Expression::FunctionArgument(index) => self.passed(index, depth),
+            Expression::FunctionArgument(index) => {
+                self.passed(index).into_iter().find_map(|(caller, v)| caller.unkept(v, seen))
+            }
             _ => None,
         }
     }
@@ -230,22 +242,19 @@ impl Lint<'_> {
         values
     }
 
-    /// The unkept operation behind an argument, in any caller.
-    fn passed(&self, index: u32, depth: usize) -> Option<BinaryOperator> {
-        let callers = self.module.functions.iter().map(|(_, f)| f);
-        let callers = callers.chain(self.module.entry_points.iter().map(|e| &e.function));
-        let mut found = None;
-        for caller in callers {
-            let lint = Lint { module: self.module, function: caller };
-            visit(&caller.body, &mut |statement| {
-                if let naga::Statement::Call { function, ref arguments, .. } = *statement
-                    && std::ptr::eq(&self.module.functions[function], self.function)
+    /// What the callers of this function pass as an argument.
+    fn passed(&self, index: u32) -> Vec<(Lint<'_>, Handle<Expression>)> {
+        let mut values = Vec::new();
+        for function in functions(self.module) {
+            visit(&function.body, &mut |statement| {
+                if let naga::Statement::Call { function: callee, ref arguments, .. } = *statement
+                    && std::ptr::eq(&self.module.functions[callee], self.function)
                 {
-                    found = found.or_else(|| lint.unkept(arguments[index as usize], depth + 1));
+                    values.push((Lint { module: self.module, function }, arguments[index as usize]));
                 }
             });
         }
-        found
+        values
     }
 
     fn is_float(&self, value: Handle<Expression>) -> bool {
