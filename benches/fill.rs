@@ -54,7 +54,8 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, Wal
 fn bench_host(criterion: &mut Criterion) {
     let mut group = group(criterion, "host");
     let mut values = vec![0.0_f32; ELEMENTS as usize];
-    for (name, init) in [("constant", CONSTANT), ("normal", NORMAL), ("xavier_normal", Init::xavier_normal())] {
+    for (name, init) in [("constant", CONSTANT), ("normal", NORMAL), ("xavier_normal", Init::xavier_normal())]
+    {
         group.bench_function(name, |b| b.iter(|| host::fill(&mut values, &SHAPE, &init, KEY).unwrap()));
     }
     let mut words = vec![0; ELEMENTS as usize];

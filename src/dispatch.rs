@@ -52,8 +52,16 @@ impl Limits {
                 u64::from(limits.max_compute_invocations_per_workgroup),
                 workgroup,
             ),
-            ("max_compute_workgroups_per_dimension", u64::from(limits.max_compute_workgroups_per_dimension), 1),
-            ("max_storage_buffers_per_shader_stage", u64::from(limits.max_storage_buffers_per_shader_stage), 1),
+            (
+                "max_compute_workgroups_per_dimension",
+                u64::from(limits.max_compute_workgroups_per_dimension),
+                1,
+            ),
+            (
+                "max_storage_buffers_per_shader_stage",
+                u64::from(limits.max_storage_buffers_per_shader_stage),
+                1,
+            ),
             // A window may begin up to one alignment before its first element.
             ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size, 2 * alignment),
         ] {

@@ -88,6 +88,8 @@ mod tests {
         assert!(error(Distribution::normal(0.0, f64::INFINITY, DType::F32)).starts_with("std is inf"));
         assert!(error(Distribution::normal(0.0, 1e39, DType::F32)).starts_with("std = 1e39 overflows f32"));
         assert!(error(Distribution::constant(-1e39, DType::F32)).starts_with("value = -1e39 overflows f32"));
-        assert!(error(Distribution::normal(0.0, 1.0, DType::U32)).starts_with("an initialiser can't write u32"));
+        assert!(
+            error(Distribution::normal(0.0, 1.0, DType::U32)).starts_with("an initialiser can't write u32")
+        );
     }
 }

@@ -16,7 +16,9 @@ pub enum Error {
         shape: Vec<u64>,
     },
     /// A negative standard deviation. The first half is PyTorch's.
-    #[error("normal expects std >= 0.0, but found std {std}; give a standard deviation (or gain) of 0 or more")]
+    #[error(
+        "normal expects std >= 0.0, but found std {std}; give a standard deviation (or gain) of 0 or more"
+    )]
     NegativeStd {
         /// The standard deviation, after the gain and the fans.
         std: f64,
@@ -107,7 +109,9 @@ pub enum Error {
         expected: DType,
     },
     /// A device that lacks something that every fill needs.
-    #[error("the device's {limit} is {actual}; a fill needs at least {needed}: request it when you open the device")]
+    #[error(
+        "the device's {limit} is {actual}; a fill needs at least {needed}: request it when you open the device"
+    )]
     DeviceLimit {
         /// The limit's name in `wgpu::Limits`.
         limit: &'static str,

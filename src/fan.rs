@@ -69,7 +69,9 @@ mod tests {
         for shape in [&[][..], &[768]] {
             let message = Fans::of(shape).unwrap_err().to_string();
             assert!(
-                message.starts_with("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"),
+                message.starts_with(
+                    "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+                ),
                 "{message}"
             );
         }

@@ -110,7 +110,10 @@ impl Gpu {
                 ..Default::default()
             })
             .await
-            .map_err(|e| Error::RequestDevice { adapter: name(&adapter.get_info()), reason: e.to_string() })?;
+            .map_err(|e| Error::RequestDevice {
+                adapter: name(&adapter.get_info()),
+                reason: e.to_string(),
+            })?;
         let failure = Arc::new(OnceLock::new());
         let first = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
@@ -210,10 +213,9 @@ impl Readback {
     /// [`Error::Device`].
     pub async fn read<R>(&mut self, look: impl FnOnce(&[u8]) -> R) -> Result<R, Error> {
         let device_error = |reason: String| Error::Device { reason };
-        let receiver = self
-            .mapped
-            .take()
-            .ok_or_else(|| device_error("Readback::read was called without Readback::map before it".into()))?;
+        let receiver = self.mapped.take().ok_or_else(|| {
+            device_error("Readback::read was called without Readback::map before it".into())
+        })?;
         // In a browser the event loop polls, and this returns at once.
         self.gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| device_error(e.to_string()))?;
         let mapped = receiver.receive().await;

@@ -74,7 +74,11 @@ impl Initializer {
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("seedbed::Initializer::layout"),
             entries: &[
-                buffer(0, wgpu::BufferBindingType::Uniform, wgpu::BufferSize::new(size_of::<Params>() as u64)),
+                buffer(
+                    0,
+                    wgpu::BufferBindingType::Uniform,
+                    wgpu::BufferSize::new(size_of::<Params>() as u64),
+                ),
                 // 4 or 16, as the kernel stores; wgpu then checks at the dispatch.
                 buffer(1, wgpu::BufferBindingType::Storage { read_only: false }, None),
             ],
@@ -187,10 +191,15 @@ impl Shared {
     ) {
         // A uniform buffer per fill, made with its contents: a shared one that the queue writes would
         // give every fill of an encoder the parameters of the last.
-        let stride = size_of::<Params>().next_multiple_of(self.device.limits().min_uniform_buffer_offset_alignment as usize);
+        let stride = size_of::<Params>()
+            .next_multiple_of(self.device.limits().min_uniform_buffer_offset_alignment as usize);
         let mut contents = vec![0; stride * dispatches.len()];
         for (slot, dispatch) in contents.chunks_exact_mut(stride).zip(dispatches) {
-            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&Params::new(distribution, key, dispatch)));
+            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&Params::new(
+                distribution,
+                key,
+                dispatch,
+            )));
         }
         let params = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
             label: Some("seedbed::Initializer::params"),
@@ -240,6 +249,10 @@ impl Shared {
 fn binding(binding: u32, buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindGroupEntry<'_> {
     wgpu::BindGroupEntry {
         binding,
-        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }),
+        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer,
+            offset,
+            size: wgpu::BufferSize::new(size),
+        }),
     }
 }

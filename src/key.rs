@@ -47,10 +47,7 @@ impl Key {
     #[must_use]
     pub const fn fold_in(self, data: u64) -> Self {
         let w = philox4x32_10(self.counter(data), self.seed);
-        Self {
-            seed: w[0] as u64 | (w[1] as u64) << 32,
-            offset: w[2] as u64 | (w[3] as u64) << 32,
-        }
+        Self { seed: w[0] as u64 | (w[1] as u64) << 32, offset: w[2] as u64 | (w[3] as u64) << 32 }
     }
 
     /// `fold_in(0)`, `fold_in(1)`, … `fold_in(n - 1)`. PyTorch's `split`, bit for bit.

@@ -63,13 +63,12 @@ mod tests {
         let module = Source::every(Kernel::NORMAL_VEC4)[0].parse();
         let (_, ty) = module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Params")).unwrap();
         let naga::TypeInner::Struct { members, span } = &ty.inner else { panic!("not a struct") };
-        let shader: Vec<_> = members.iter().map(|m| (m.name.as_deref().unwrap(), m.offset as usize)).collect();
+        let shader: Vec<_> =
+            members.iter().map(|m| (m.name.as_deref().unwrap(), m.offset as usize)).collect();
         macro_rules! offsets {
             ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
         }
-        let rust = offsets!(
-            seed, counter, blocks, row, origin, begin, end, zero, value, mean, std_dev
-        );
+        let rust = offsets!(seed, counter, blocks, row, origin, begin, end, zero, value, mean, std_dev);
         assert_eq!(shader, rust);
         assert_eq!(*span as usize, size_of::<Params>());
     }

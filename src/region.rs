@@ -102,9 +102,6 @@ mod tests {
             let error = Region::from(&[2, 3]).elements(bad).resolve().unwrap_err();
             assert!(matches!(error, Error::ElementsOutOfRange { len: 6, .. }), "{error}");
         }
-        assert!(matches!(
-            Region::from(&[1 << 32, 1 << 32]).resolve(),
-            Err(Error::ShapeOverflow { .. })
-        ));
+        assert!(matches!(Region::from(&[1 << 32, 1 << 32]).resolve(), Err(Error::ShapeOverflow { .. })));
     }
 }

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn constants_are_the_shaders() {
         let floats = |text: &str| -> Vec<u32> {
-            let code: String = text.lines().flat_map(|line| [line.split("//").next().unwrap(), " "]).collect();
+            let code: String =
+                text.lines().flat_map(|line| [line.split("//").next().unwrap(), " "]).collect();
             code.replace("std::f32::consts::LN_2", "0.6931471805599453")
                 .replace("std::f32::consts::FRAC_PI_2", "1.5707963267948966")
                 .split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)))

@@ -67,7 +67,9 @@ fn parse(text: &str) -> Result<Init, String> {
                     .ok_or_else(|| format!("{name} has no argument {key:?}; {}", takes(parameters)))?;
                 (slot, number.trim())
             }
-            None if by_name => return Err(format!("{argument:?} has no name but follows an argument that has one")),
+            None if by_name => {
+                return Err(format!("{argument:?} has no name but follows an argument that has one"));
+            }
             None => (position, argument),
         };
         let value = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
@@ -81,7 +83,9 @@ fn parse(text: &str) -> Result<Init, String> {
     let values: Vec<f64> = values
         .into_iter()
         .zip(*parameters)
-        .map(|(given, (parameter, default))| given.or(*default).ok_or_else(|| format!("{name} needs {parameter:?}")))
+        .map(|(given, (parameter, default))| {
+            given.or(*default).ok_or_else(|| format!("{name} needs {parameter:?}"))
+        })
         .collect::<Result<_, _>>()?;
     Ok(build(&values))
 }

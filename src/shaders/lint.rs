@@ -29,7 +29,8 @@ impl Source {
 
     pub(crate) fn parse(self) -> Module {
         let text = self.text();
-        naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{self:?}: {}", e.emit_to_string(&text)))
+        naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|e| panic!("{self:?}: {}", e.emit_to_string(&text)))
     }
 }
 
@@ -79,7 +80,10 @@ fn the_lint_finds_what_it_is_for() {
         ("return plus(a * b, c);", "operand of Add is the unkept result of Multiply"),
         ("return abs(a * b) + c;", "Abs"),
         ("return bitcast<f32>(bitcast<u32>(a * b)) + c;", "operand of Add is the unkept result of Multiply"),
-        ("return bitcast<f32>(bitcast<u32>(a * b) ^ 0u) + c;", "operand of Add is the unkept result of Multiply"),
+        (
+            "return bitcast<f32>(bitcast<u32>(a * b) ^ 0u) + c;",
+            "operand of Add is the unkept result of Multiply",
+        ),
         ("return a / b;", "Divide"),
         ("return sqrt(a);", "Sqrt"),
         ("return fma(a, b, c);", "Fma"),
@@ -93,7 +97,8 @@ fn the_lint_finds_what_it_is_for() {
         let faults = faults(&naga::front::wgsl::parse_str(&text).unwrap());
         assert!(faults.iter().any(|f| f.contains(fault)), "{body}: {faults:?}");
     }
-    let kept = format!("{prelude} fn f(a: f32, b: f32, c: f32) -> f32 {{ return keep(keep(a * b) + c) - a; }}");
+    let kept =
+        format!("{prelude} fn f(a: f32, b: f32, c: f32) -> f32 {{ return keep(keep(a * b) + c) - a; }}");
     assert_eq!(faults(&naga::front::wgsl::parse_str(&kept).unwrap()), Vec::<String>::new());
 }
 
@@ -133,7 +138,9 @@ impl Lint<'_> {
                 if matches!(op, Add | Subtract | Multiply | Divide | Modulo) {
                     for operand in [left, right] {
                         if let Some(source) = self.unkept(operand, &mut Seen::new()) {
-                            faults.push(format!("{name}: an operand of {op:?} is the unkept result of {source:?}"));
+                            faults.push(format!(
+                                "{name}: an operand of {op:?} is the unkept result of {source:?}"
+                            ));
                         }
                     }
                 }
@@ -180,8 +187,12 @@ impl Lint<'_> {
             Expression::Select { accept, reject, .. } => {
                 self.unkept(accept, seen).or_else(|| self.unkept(reject, seen))
             }
-            Expression::Compose { ref components, .. } => components.iter().find_map(|&c| self.unkept(c, seen)),
-            Expression::Load { pointer } => self.stored(pointer).into_iter().find_map(|v| self.unkept(v, seen)),
+            Expression::Compose { ref components, .. } => {
+                components.iter().find_map(|&c| self.unkept(c, seen))
+            }
+            Expression::Load { pointer } => {
+                self.stored(pointer).into_iter().find_map(|v| self.unkept(v, seen))
+            }
             Expression::CallResult(callee) => {
                 let callee = Lint { module: self.module, function: &self.module.functions[callee] };
                 callee.returned().into_iter().find_map(|v| callee.unkept(v, seen))
@@ -197,9 +208,14 @@ impl Lint<'_> {
     fn is_unknown(&self, value: Handle<Expression>) -> bool {
         match self.function.expressions[value] {
             Expression::Load { pointer } => {
-                let Expression::AccessIndex { base, index } = self.function.expressions[pointer] else { return false };
-                let Expression::GlobalVariable(global) = self.function.expressions[base] else { return false };
-                let TypeInner::Struct { ref members, .. } = self.module.types[self.module.global_variables[global].ty].inner
+                let Expression::AccessIndex { base, index } = self.function.expressions[pointer] else {
+                    return false;
+                };
+                let Expression::GlobalVariable(global) = self.function.expressions[base] else {
+                    return false;
+                };
+                let TypeInner::Struct { ref members, .. } =
+                    self.module.types[self.module.global_variables[global].ty].inner
                 else {
                     return false;
                 };
