@@ -1,0 +1,194 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, Subcommand};
+use seedbed::{CONTRACT_VERSION, Init};
+
+/// Initialises neural-network parameters on the GPU.
+///
+/// The same seed gives the same bits on every GPU, and on none: what an element becomes depends on
+/// the seed, the parameter's name and shape, and its initialiser, and on nothing else.
+#[derive(Debug, Parser)]
+#[command(
+    name = "seedbed",
+    version = format!("{} (numeric contract {CONTRACT_VERSION})", env!("CARGO_PKG_VERSION")),
+    after_help = "\
+Examples:
+  seedbed init models/gpt2.json -o gpt2.safetensors
+  seedbed init old.safetensors -o fresh.safetensors --seed 42 --rules my_rules.toml
+  seedbed fill \"normal(std=0.02)\" --shape 50257,768 -o wte.npy
+  seedbed adapters
+
+Exit codes: 0 done, 1 the run failed, 2 the input or the command line is at fault, 130 interrupted."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(InitArgs),
+    Fill(FillArgs),
+    /// Lists what --adapter can choose, with the limits that matter
+    Adapters {
+        /// As a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the built-in rules, a starting point for your own
+    Rules,
+}
+
+/// Initialises all parameters of a model
+///
+/// Every parameter has its own stream of random numbers, derived from the seed and its name, so that
+/// adding or removing a layer leaves the others as they were. The file appears when it is complete;
+/// until then, an existing one stays as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed init models/gpt2.json -o gpt2.safetensors
+  seedbed init model.safetensors -o fresh.safetensors --seed 0x5eed
+  seedbed rules > my_rules.toml    # edit it, then:
+  seedbed init models/gpt2.json -o gpt2.safetensors --rules my_rules.toml --adapter nvidia")]
+pub struct InitArgs {
+    /// A .json manifest ({"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}), or a .safetensors
+    /// file, of which only the header is read
+    pub model: PathBuf,
+    /// Which initialiser each parameter gets [default: the built-in ones, see `seedbed rules`]
+    #[arg(long, value_name = "RULES.toml")]
+    pub rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Makes one tensor
+///
+/// Its key is (seed, offset), with each --fold-in folded in, in the order given.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Initialisers, under the names of torch.nn.init:
+  constant(val)  zeros  ones  normal(mean=0,std=1)  xavier_normal(gain=1)
+
+Examples:
+  seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
+  seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors")]
+pub struct FillArgs {
+    /// The initialiser, such as "xavier_normal(gain=2)"
+    pub init: Init,
+    /// Dimensions, separated by commas; "" is a scalar
+    #[arg(long, value_name = "N,N,...")]
+    pub shape: Shape,
+    /// Where in the seed's stream to begin, in blocks of four elements
+    #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
+    pub offset: u64,
+    /// Derives a new key from the last with this number; may be given several times
+    #[arg(long, value_name = "N", value_parser = integer)]
+    pub fold_in: Vec<u64>,
+    /// What the tensor is called in a .safetensors file; its values do not depend on it
+    #[arg(long, default_value = "weight")]
+    pub name: String,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Common {
+    /// The file to write: .safetensors (for `fill`, .npy too). One that exists is replaced
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Decimal, or hexadecimal after 0x; 64 bits
+    #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
+    pub seed: u64,
+    /// auto (a GPU if there is one, or else the host), host, or a part of a name that `seedbed adapters`
+    /// lists. No choice changes a bit of the output
+    #[arg(long, value_name = "auto|host|NAME", default_value = "auto")]
+    pub adapter: AdapterChoice,
+    /// Prints nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// The values of `--adapter`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AdapterChoice {
+    Auto,
+    Host,
+    Named(String),
+}
+
+impl FromStr for AdapterChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "" => return Err("give auto, host, or a part of an adapter's name"),
+            "auto" => Self::Auto,
+            "host" => Self::Host,
+            name => Self::Named(name.to_owned()),
+        })
+    }
+}
+
+/// The value of `--shape`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape(pub Vec<u64>);
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let dimension = |d: &str| {
+            let d = d.trim();
+            d.parse()
+                .map_err(|_| format!("the dimension {d:?} is not a whole number below 2^64; write 128,256"))
+        };
+        text.split(',').map(dimension).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn integer(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // from_str_radix takes a sign, parse::<u64> takes a plus.
+        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16),
+        _ => text.parse(),
+    };
+    parsed.map_err(|_| "not a whole number from 0 to 2^64 - 1 (decimal, or hexadecimal after 0x)".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn integers() {
+        assert_eq!(integer("0"), Ok(0));
+        assert_eq!(integer("0xFFFFFFFFFFFFFFFF"), Ok(u64::MAX));
+        assert_eq!(integer("18446744073709551615"), Ok(u64::MAX));
+        for bad in ["", "-1", "0x", "0x+1", "1e3", "18446744073709551616", "0x10000000000000000", "1_000"] {
+            assert!(integer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shapes() {
+        assert_eq!("128, 256".parse(), Ok(Shape(vec![128, 256])));
+        assert_eq!("0".parse(), Ok(Shape(vec![0])));
+        assert_eq!("".parse(), Ok(Shape(vec![])));
+        for bad in ["1,,2", "1,", "-1", "2x3", "1.5"] {
+            assert!(bad.parse::<Shape>().is_err(), "{bad}");
+        }
+    }
+}

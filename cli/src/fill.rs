@@ -1,0 +1,52 @@
+//! One tensor that is to be made, checked before anything is.
+
+use seedbed::{Error, Init, Key, Region, host};
+
+/// Bytes of an f32.
+pub const ELEMENT_BYTES: u64 = 4;
+
+/// One tensor that is to be made.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    pub name: String,
+    pub shape: Vec<u64>,
+    pub init: Init,
+    pub key: Key,
+    /// How many the shape has.
+    pub elements: u64,
+    /// What the initialiser promises of them.
+    pub mean: f64,
+    pub std: f64,
+}
+
+impl Fill {
+    /// # Errors
+    /// All that an engine could say of this shape and initialiser.
+    pub fn new(name: String, shape: Vec<u64>, init: Init, key: Key) -> Result<Self, Error> {
+        let elements = Region::new(&shape[..]).resolve()?.end;
+        // No elements, all the checks.
+        host::fill(&mut [], Region::new(&shape[..]).elements(0..0), &init, key)?;
+        let (mean, std) = (init.mean(&shape)?, init.std(&shape)?);
+        Ok(Self { name, shape, init, key, elements, mean, std })
+    }
+
+    pub fn bytes(&self) -> u64 {
+        // At most 2^60 elements: see Region::resolve.
+        self.elements * ELEMENT_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_found_before_anything_is_made() {
+        let error = |init, shape: &[u64]| Fill::new("w".into(), shape.into(), init, Key::new(0)).unwrap_err();
+        assert!(matches!(error(Init::xavier_normal(), &[3]), Error::TooFewDimensions { .. }));
+        assert!(matches!(error(Init::Ones, &[1 << 32, 1 << 32]), Error::ShapeOverflow { .. }));
+        assert!(matches!(error(Init::constant(1e39), &[3]), Error::Overflow { .. }));
+        assert!(matches!(error(Init::normal(0.0, -1.0), &[3]), Error::NegativeStd { .. }));
+        assert!(matches!(error(Init::XavierNormal { gain: f64::NAN }, &[3, 3]), Error::NotFinite { .. }));
+    }
+}

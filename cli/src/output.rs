@@ -1,0 +1,99 @@
+//! The file that is written: whole or not at all.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tempfile::{Builder, TempPath};
+
+use crate::model;
+
+/// What the file's extension asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Format {
+    Safetensors,
+    Npy,
+}
+
+impl Format {
+    pub fn of(path: &Path) -> Result<Self> {
+        match model::extension(path).as_deref() {
+            Some("safetensors") => Ok(Self::Safetensors),
+            Some("npy") => Ok(Self::Npy),
+            _ => bail!(
+                "{}: the extension names no format; give the output one of .safetensors or .npy",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// A temporary file beside the target, which takes its place when it is complete. Dropped before
+/// that, it is removed, and the target is as it was.
+#[derive(Debug)]
+pub struct Output {
+    target: PathBuf,
+    // Closed before it is removed, which Windows asks for: fields are dropped in this order.
+    file: BufWriter<File>,
+    temporary: TempPath,
+}
+
+/// Header and small tensors go out together.
+const BUFFER_BYTES: usize = 1 << 20;
+
+impl Output {
+    /// Creates the temporary file, and finds out by that whether the target's folder takes one.
+    pub fn create(target: &Path) -> Result<Self> {
+        let folder = match target.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let place = || target.display().to_string();
+        match target.metadata() {
+            Ok(existing) if !existing.is_file() => {
+                bail!("{}: exists and is not a regular file; give another path", place())
+            }
+            _ => {}
+        }
+        let mut builder = Builder::new();
+        builder.prefix(".seedbed-").suffix(".tmp");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Less the umask, as any new file; tempfile would make it the owner's alone.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let (file, temporary) = builder
+            .tempfile_in(folder)
+            // tempfile's text has the random name of a file that never was.
+            .map_err(|error| io::Error::from(error.kind()))
+            .with_context(|| format!("{}: can't create a file in the folder {}", place(), folder.display()))?
+            .into_parts();
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+        Ok(Self { target: target.to_owned(), file, temporary })
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).with_context(|| self.context())
+    }
+
+    /// Gives the file its name.
+    pub fn finish(self) -> Result<()> {
+        let context = self.context();
+        let Self { target, file, temporary } = self;
+        let finish = || {
+            let file = file.into_inner().map_err(|error| error.into_error())?;
+            // Some file systems find out only here that they are full; and a power cut must not leave
+            // the name without the data.
+            file.sync_all()?;
+            drop(file);
+            temporary.persist(&target).map_err(|error| error.error)
+        };
+        finish().context(context)
+    }
+
+    fn context(&self) -> String {
+        format!("{}: nothing was written", self.target.display())
+    }
+}

@@ -1,0 +1,110 @@
+//! What the user sees: a progress bar while it runs, a table when it is done.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+use crate::fill::Fill;
+use crate::stats::Stats;
+
+/// A bar on stderr; none where that is not a terminal.
+pub fn progress(total_bytes: u64, quiet: bool) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(total_bytes);
+    let template = "{wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} eta {eta}";
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Columns and nothing else, which a person and `awk` can read.
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// One row per tensor, then the totals.
+pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration, output: &Path) -> String {
+    let mut table = table(["parameter", "shape", "initialiser", "mean", "measured", "std", "measured"]);
+    for (fill, stats) in fills.iter().zip(stats) {
+        table.add_row([
+            // A name from a file must not steer the terminal.
+            fill.name.escape_debug().to_string(),
+            format!("{:?}", fill.shape),
+            fill.init.to_string(),
+            number(Some(fill.mean)),
+            number(stats.mean()),
+            number(Some(fill.std)),
+            number(stats.std()),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let total = |of: fn(&Fill) -> u64| HumanCount(fills.iter().map(of).sum());
+    let mut text = table.trim_fmt();
+    let _ = writeln!(
+        text,
+        "\n\n{}: {} {}, {} elements, {} bytes of data in {:.2} s ({engine})",
+        output.display(),
+        HumanCount(fills.len() as u64),
+        if fills.len() == 1 { "tensor" } else { "tensors" },
+        total(|fill| fill.elements),
+        total(Fill::bytes),
+        elapsed.as_secs_f64(),
+    );
+    text
+}
+
+/// Four significant digits, as a person reads them.
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => "-".into(),
+        Some(x) if x == 0.0 => "0".into(),
+        Some(x) if !x.is_finite() => x.to_string(),
+        Some(x) if !(1e-4..1e5).contains(&x.abs()) => format!("{x:.3e}"),
+        Some(x) => {
+            let digits_before = x.abs().log10().floor() as i32 + 1;
+            let text = format!("{x:.*}", (4 - digits_before).max(0) as usize);
+            if text.contains('.') {
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            } else {
+                text
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (0.025515518, "0.02552"),
+            (-3.4e-7, "-3.400e-7"),
+            (1234.5678, "1235"),
+            (12.5, "12.5"),
+            (123456.0, "1.235e5"),
+            (100.0, "100"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(number(Some(value)), text);
+        }
+        assert_eq!(number(None), "-");
+    }
+}

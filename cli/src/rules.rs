@@ -1,0 +1,243 @@
+//! Rules: which parameter gets which initialiser. The syntax is described where users see it, at
+//! the top of `default_rules.toml`.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use globset::{GlobBuilder, GlobMatcher};
+use seedbed::Init;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::model::Parameter;
+
+/// The built-in rules, as `seedbed rules` prints them.
+pub const DEFAULT: &str = include_str!("default_rules.toml");
+
+/// How many parameters without a rule an error names.
+const NAMED_IN_ERRORS: usize = 10;
+
+/// Ordered; the first that matches wins.
+#[derive(Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    /// Whether they are the user's own.
+    custom: bool,
+}
+
+#[derive(Debug)]
+struct Rule {
+    name: GlobMatcher,
+    rank: Option<u64>,
+    min_rank: Option<u64>,
+    init: Init,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesFile {
+    #[serde(default)]
+    rule: Vec<RuleText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleText {
+    r#match: Spanned<String>,
+    rank: Option<u64>,
+    min_rank: Option<Spanned<u64>>,
+    init: Spanned<String>,
+}
+
+impl Rules {
+    /// From a file, or else the built-in ones.
+    pub fn load(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self { rules: parse(DEFAULT)?, custom: false });
+        };
+        let rules = std::fs::read(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| anyhow!("not UTF-8 text, as TOML is")))
+            .and_then(|text| parse(&text))
+            .with_context(|| path.display().to_string())?;
+        Ok(Self { rules, custom: true })
+    }
+
+    /// The initialiser of each parameter, in their order. An error lists those that no rule matches.
+    pub fn assign(&self, parameters: &[Parameter]) -> Result<Vec<Init>> {
+        let found = |p: &Parameter| self.rules.iter().find(|r| r.matches(p)).map(|r| r.init);
+        let inits: Vec<_> = parameters.iter().map(found).collect();
+        let lacking: Vec<_> =
+            parameters.iter().zip(&inits).filter(|(_, i)| i.is_none()).map(|(p, _)| p).collect();
+        if !lacking.is_empty() {
+            let mut names: Vec<_> =
+                lacking.iter().take(NAMED_IN_ERRORS).map(|p| format!("{:?} {:?}", p.name, p.shape)).collect();
+            if lacking.len() > names.len() {
+                names.push(format!("and {} more", lacking.len() - names.len()));
+            }
+            let (these, remedy) = (
+                if lacking.len() == 1 { "this parameter" } else { "these parameters" },
+                if self.custom {
+                    "add one"
+                } else {
+                    "give --rules a file with one (`seedbed rules` prints the built-in ones)"
+                },
+            );
+            bail!("no rule matches {these}: {}; {remedy}", names.join(", "));
+        }
+        Ok(inits.into_iter().flatten().collect())
+    }
+
+    /// Globs of the user's rules that match no parameter at all, with their numbers: typing
+    /// mistakes, most likely.
+    pub fn without_effect(&self, parameters: &[Parameter]) -> Vec<(usize, &str)> {
+        let custom = self.rules.iter().enumerate().filter(|_| self.custom);
+        custom
+            .filter(|(_, rule)| !parameters.iter().any(|p| rule.matches(p)))
+            .map(|(i, rule)| (i + 1, rule.name.glob().glob()))
+            .collect()
+    }
+}
+
+impl Rule {
+    fn matches(&self, parameter: &Parameter) -> bool {
+        let rank = parameter.shape.len() as u64;
+        self.rank.is_none_or(|r| rank == r)
+            && self.min_rank.is_none_or(|r| rank >= r)
+            && self.name.is_match(&parameter.name)
+    }
+}
+
+/// In one line, for the file that is made by them.
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, rule) in self.rules.iter().enumerate() {
+            write!(f, "{}{:?}", if i == 0 { "" } else { "; " }, rule.name.glob().glob())?;
+            if let Some(rank) = rule.rank {
+                write!(f, " rank={rank}")?;
+            }
+            if let Some(min_rank) = rule.min_rank {
+                write!(f, " min_rank={min_rank}")?;
+            }
+            write!(f, " -> {}", rule.init)?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Rule>> {
+    let file: RulesFile = toml::from_str(text).map_err(|error| {
+        let what = error.message().replace('\n', ", ");
+        match error.span() {
+            Some(span) => anyhow!("{}: {what}", place(text, span.start)),
+            None => anyhow!("{what}"),
+        }
+    })?;
+    ensure!(!file.rule.is_empty(), "there is no [[rule]] in it; `seedbed rules` prints an example");
+    let numbered = file.rule.into_iter().zip(1..);
+    numbered.map(|(rule, number)| compile(text, rule).with_context(|| format!("rule {number}"))).collect()
+}
+
+fn compile(text: &str, rule: RuleText) -> Result<Rule> {
+    let at = |offset| place(text, offset);
+    let name = GlobBuilder::new(rule.r#match.get_ref())
+        // On every system alike.
+        .backslash_escape(true)
+        .build()
+        .with_context(|| at(rule.r#match.span().start))?
+        .compile_matcher();
+    let init = rule.init.get_ref().parse().with_context(|| at(rule.init.span().start))?;
+    if let (Some(_), Some(min_rank)) = (rule.rank, &rule.min_rank) {
+        bail!("{}: rank and min_rank exclude each other; give one", at(min_rank.span().start));
+    }
+    Ok(Rule { name, rank: rule.rank, min_rank: rule.min_rank.map(Spanned::into_inner), init })
+}
+
+/// "line 3 column 9", counted from 1, of a byte offset.
+fn place(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
+    format!("line {line} column {column}")
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::Dtype;
+
+    use super::*;
+
+    fn parameter(name: &str, shape: &[u64]) -> Parameter {
+        Parameter { name: name.into(), shape: shape.into(), dtype: Dtype::F32 }
+    }
+
+    fn custom(text: &str) -> Rules {
+        Rules { rules: parse(text).unwrap(), custom: true }
+    }
+
+    #[test]
+    fn built_in_rules() {
+        let rules = Rules::load(None).unwrap();
+        let parameters = [
+            parameter("h.0.ln_1.weight", &[768]),
+            parameter("h.0.ln_1.bias", &[768]),
+            parameter("attn.in_proj_bias", &[2304]),
+            parameter("odd.bias", &[2, 2]),
+            parameter("conv.weight", &[64, 3, 7, 7]),
+        ];
+        let (zero, one) = (Init::constant(0.0), Init::constant(1.0));
+        assert_eq!(rules.assign(&parameters).unwrap(), [one, zero, zero, zero, Init::xavier_normal()]);
+        assert_eq!(
+            rules.to_string(),
+            "\"*bias\" -> constant(0); \"*\" rank=1 -> constant(1); \"*\" min_rank=2 -> xavier_normal(gain=1)"
+        );
+    }
+
+    #[test]
+    fn the_first_match_wins_and_stars_cross_dots_and_slashes() {
+        let rules = custom(
+            "[[rule]]\nmatch = 'a.*.w'\ninit = 'ones'\n[[rule]]\nmatch = 'a.{b,c}*'\ninit = 'zeros'\n[[rule]]\nmatch = 'x'\ninit = 'ones'",
+        );
+        let parameters = [parameter("a.b.c/d.w", &[1]), parameter("a.b", &[]), parameter("a.c.W", &[3, 3])];
+        assert_eq!(rules.assign(&parameters).unwrap(), [Init::Ones, Init::Zeros, Init::Zeros]);
+        assert_eq!(rules.without_effect(&parameters), [(3, "x")]);
+    }
+
+    #[test]
+    fn all_parameters_without_a_rule_are_listed() {
+        let parameters: Vec<_> = (0..12).map(|i| parameter(&format!("scalar{i}"), &[])).collect();
+        let error = Rules::load(None).unwrap().assign(&parameters).unwrap_err().to_string();
+        assert!(
+            error.contains("\"scalar0\" [], \"scalar1\" []") && error.contains("and 2 more; give --rules"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        for (text, message) in [
+            ("", "there is no [[rule]]"),
+            ("[[rule]\n", "line 1 column 8"),
+            ("[[rule]]\nmatch = '*'\n", "line 1 column 1: missing field `init`"),
+            ("[[rule]]\nmatch = '*'\ninit = 'zeros'\nranks = 1", "line 4 column 1: unknown field `ranks`"),
+            ("[[rules]]\n", "line 1 column 3: unknown field `rules`"),
+            ("[[rule]]\nmatch = '*'\ninit = 'zeros'\nrank = -1", "line 4 column 8"),
+            (
+                "[[rule]]\nmatch = '*'\ninit = 'ones'\n[[rule]]\nmatch = '[a'\ninit = 'zeros'",
+                "rule 2: line 5 column 9: error parsing glob '[a'",
+            ),
+            (
+                "[[rule]]\nmatch = '*'\ninit = 'orthogonal'",
+                "rule 1: line 3 column 8: \"orthogonal\" is not an initialiser",
+            ),
+            (
+                "[[rule]]\nmatch = '*'\nrank = 1\nmin_rank = 1\ninit = 'zeros'",
+                "rule 1: line 4 column 12: rank and min_rank",
+            ),
+        ] {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(error.contains(message) && !error.contains('\n'), "{text}: {error}");
+        }
+    }
+}

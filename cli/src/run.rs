@@ -1,0 +1,125 @@
+//! `seedbed init` and `seedbed fill`: check everything, open the engine, make and write.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use seedbed::{CONTRACT_VERSION, Key};
+
+use crate::args::{Common, FillArgs, InitArgs};
+use crate::failure::Failure;
+use crate::fill::Fill;
+use crate::interrupt::Interrupt;
+use crate::output::{Format, Output};
+use crate::rules::Rules;
+use crate::stats::Stats;
+use crate::{header, model, report, select, stdout};
+
+/// `seedbed init`.
+pub fn init(args: &InitArgs) -> Result<(), Failure> {
+    let common = &args.common;
+    let job = || {
+        if Format::of(&common.output)? != Format::Safetensors {
+            bail!("{}: a model goes into a .safetensors file", common.output.display());
+        }
+        let rules = Rules::load(args.rules.as_deref())?;
+        let parameters = model::read(&args.model)?;
+        let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
+        for (number, glob) in rules.without_effect(&parameters) {
+            note(common, &format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
+        }
+        let key = Key::new(common.seed);
+        let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
+            let key = key.named(&parameter.name);
+            let place = format!("{}: parameter {:?}: {init}", args.model.display(), parameter.name);
+            Fill::new(parameter.name, parameter.shape, init, key).context(place)
+        });
+        let fills = fills.collect::<anyhow::Result<Vec<_>>>()?;
+        let mut metadata = provenance(common);
+        metadata.push(("seedbed.rules", rules.to_string()));
+        let header =
+            header::safetensors(&fills, &metadata).with_context(|| args.model.display().to_string())?;
+        Ok(Job { fills, header })
+    };
+    run(job().map_err(Failure::Input)?, common)
+}
+
+/// `seedbed fill`.
+pub fn fill(args: &FillArgs) -> Result<(), Failure> {
+    let common = &args.common;
+    let job = || {
+        let format = Format::of(&common.output)?;
+        let key = Key { seed: common.seed, offset: args.offset };
+        let key = args.fold_in.iter().fold(key, |key, &data| key.fold_in(data));
+        let fill = Fill::new(args.name.clone(), args.shape.0.clone(), args.init, key)
+            .with_context(|| format!("{} of shape {:?}", args.init, args.shape.0))?;
+        let header = match format {
+            Format::Npy => header::npy(&fill)?,
+            Format::Safetensors => {
+                let mut metadata = provenance(common);
+                metadata.push(("seedbed.offset", args.offset.to_string()));
+                metadata.push(("seedbed.fold_in", format!("{:?}", args.fold_in)));
+                metadata.push(("seedbed.init", args.init.to_string()));
+                header::safetensors(std::slice::from_ref(&fill), &metadata)?
+            }
+        };
+        Ok(Job { fills: vec![fill], header })
+    };
+    run(job().map_err(Failure::Input)?, common)
+}
+
+/// How the file was made. Nothing of the adapter: it has no say in the bytes.
+fn provenance(common: &Common) -> Vec<(&'static str, String)> {
+    vec![
+        // What PyTorch's tools look for.
+        ("format", "pt".into()),
+        ("seedbed", env!("CARGO_PKG_VERSION").into()),
+        ("seedbed.contract", CONTRACT_VERSION.to_string()),
+        ("seedbed.seed", common.seed.to_string()),
+    ]
+}
+
+/// Checked, and ready to be made.
+struct Job {
+    fills: Vec<Fill>,
+    header: Vec<u8>,
+}
+
+fn run(job: Job, common: &Common) -> Result<(), Failure> {
+    let started = Instant::now();
+    let interrupt = Interrupt::watch()?;
+    let Job { fills, header } = job;
+    let mut output = Output::create(&common.output).map_err(Failure::Input)?;
+    let mut engine = select::engine(&common.adapter, &mut |text| note(common, &text))?;
+
+    let mut stats = vec![Stats::default(); fills.len()];
+    let progress = report::progress(fills.iter().map(Fill::bytes).sum(), common.quiet);
+    let write = || {
+        output.write(&header)?;
+        engine.run(&fills, &mut |piece, bytes| {
+            interrupt.check()?;
+            if !common.quiet {
+                stats[piece.fill].add(bytes);
+            }
+            output.write(bytes)?;
+            progress.inc(bytes.len() as u64);
+            Ok(())
+        })?;
+        // The last chance: what comes after the renaming comes too late.
+        interrupt.check()?;
+        output.finish()
+    };
+    let written = write();
+    progress.finish_and_clear();
+    written.map_err(Failure::run)?;
+
+    if common.quiet {
+        return Ok(());
+    }
+    stdout::print(&report::summary(&fills, &stats, engine.name(), started.elapsed(), &common.output))
+}
+
+fn note(common: &Common, text: &str) {
+    if !common.quiet {
+        eprintln!("{text}");
+    }
+}

@@ -1,0 +1,92 @@
+//! Mean and standard deviation of what was written.
+
+/// Independent sums, so that the additions of one need not wait for each other.
+const LANES: usize = 8;
+
+/// Sums of the deviations from the first element: exactly 0 for a constant, and never so far from
+/// the mean that the squares swallow the variance.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    shift: f64,
+    count: u64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Stats {
+    /// Adds little-endian f32.
+    pub fn add(&mut self, bytes: &[u8]) {
+        let (elements, rest) = bytes.as_chunks::<4>();
+        assert!(rest.is_empty(), "whole elements");
+        let value = |element: [u8; 4]| f64::from(f32::from_le_bytes(element));
+        if self.count == 0 {
+            let first = elements.first().map(|&first| value(first));
+            self.shift = first.filter(|first| first.is_finite()).unwrap_or(0.0);
+        }
+        let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+        let mut add = |lane: usize, element: [u8; 4]| {
+            let deviation = value(element) - self.shift;
+            sums[lane] += deviation;
+            squares[lane] += deviation * deviation;
+        };
+        let (groups, last) = elements.as_chunks::<LANES>();
+        for group in groups {
+            for lane in 0..LANES {
+                add(lane, group[lane]);
+            }
+        }
+        for (lane, &element) in last.iter().enumerate() {
+            add(lane, element);
+        }
+        self.count += elements.len() as u64;
+        self.sum += sums.iter().sum::<f64>();
+        self.squares += squares.iter().sum::<f64>();
+    }
+
+    /// `None` of no elements.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.shift + self.sum / self.count as f64)
+    }
+
+    /// Of the elements as a whole population (divided by n). `None` of no elements.
+    pub fn std(&self) -> Option<f64> {
+        let n = self.count as f64;
+        let variance = self.squares / n - (self.sum / n).powi(2);
+        // Not f64::max, which would make 0 of a NaN.
+        (self.count > 0).then(|| if variance < 0.0 { 0.0 } else { variance.sqrt() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats(values: &[f32]) -> (Option<f64>, Option<f64>) {
+        let mut stats = Stats::default();
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        // In two pieces, as windows come.
+        let (a, b) = bytes.split_at(bytes.len() / 8 * 4);
+        stats.add(a);
+        stats.add(b);
+        (stats.mean(), stats.std())
+    }
+
+    #[test]
+    fn known_values() {
+        assert_eq!(stats(&[]), (None, None));
+        assert_eq!(stats(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]), (Some(5.0), Some(2.0)));
+        for constant in [0.1_f32, -1e30] {
+            assert_eq!(stats(&[constant; 1003]), (Some(constant.into()), Some(0.0)));
+        }
+        let ramp: Vec<f32> = (0..1001).map(|i| i as f32).collect();
+        let (mean, std) = stats(&ramp);
+        assert_eq!(mean, Some(500.0));
+        assert!((std.unwrap() - (1_002_000.0_f64 / 12.0).sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_not_finite_shows() {
+        assert_eq!(stats(&[f32::INFINITY; 3]).0, Some(f64::INFINITY));
+        assert!(stats(&[f32::NAN; 3]).1.unwrap().is_nan());
+    }
+}

@@ -1,0 +1,19 @@
+//! Standard output. Unlike `println!`, this does not panic where the reader has gone (`seedbed rules
+//! | head -1`): nobody wants the rest then, and that is no failure.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Context;
+
+use crate::failure::Failure;
+
+/// Prints a text that ends with a line break.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output").map_err(Failure::run)
+        }
+        _ => Ok(()),
+    }
+}

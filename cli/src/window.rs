@@ -1,0 +1,134 @@
+//! Fills -> windows of bounded size. Pure arithmetic.
+
+use std::ops::Range;
+
+use crate::fill::{ELEMENT_BYTES, Fill};
+
+/// The most bytes of a window: large enough that a submission's fixed cost (0.2 ms, at 32 MiB less
+/// than 2 % of what llvmpipe takes for it) does not show, small enough to have several of them.
+pub const WINDOW_BYTES: u64 = 32 << 20;
+
+/// Pieces begin on these boundaries: where all elements of a block lie in one vec4, kernels store them at once.
+const ALIGNMENT: u64 = 16;
+const ALIGNMENT_ELEMENTS: u64 = ALIGNMENT / ELEMENT_BYTES;
+
+/// The most pieces of a window, so that a million scalars do not become one submission of a million dispatches.
+const MAX_PIECES: usize = 1024;
+
+/// Elements of one fill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// Which fill.
+    pub fill: usize,
+    /// Which of its elements.
+    pub elements: Range<u64>,
+    /// Where in the window, in bytes.
+    pub at: u64,
+}
+
+impl Piece {
+    /// Its bytes of the window.
+    pub fn bytes(&self) -> Range<u64> {
+        self.at..self.at + (self.elements.end - self.elements.start) * ELEMENT_BYTES
+    }
+}
+
+/// What is made at once, never empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
+    pub pieces: Vec<Piece>,
+}
+
+impl Window {
+    pub fn bytes(&self) -> u64 {
+        self.pieces.last().map_or(0, |piece| piece.bytes().end)
+    }
+}
+
+/// Cuts the fills, in their order, into windows of at most `capacity` bytes. Fills without elements
+/// have no piece.
+pub fn windows(fills: &[Fill], capacity: u64) -> impl Iterator<Item = Window> {
+    assert!(capacity >= ALIGNMENT, "room for one block");
+    let (mut fill, mut next) = (0, 0);
+    std::iter::from_fn(move || {
+        let mut window = Window::default();
+        while fill < fills.len() && window.pieces.len() < MAX_PIECES {
+            let left = fills[fill].elements - next;
+            let at = window.bytes().next_multiple_of(ALIGNMENT);
+            let room = capacity.saturating_sub(at) / ALIGNMENT * ALIGNMENT_ELEMENTS;
+            let count = left.min(room);
+            if count > 0 {
+                window.pieces.push(Piece { fill, elements: next..next + count, at });
+                next += count;
+            }
+            if count < left {
+                break;
+            }
+            (fill, next) = (fill + 1, 0);
+        }
+        (!window.pieces.is_empty()).then_some(window)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use seedbed::{Init, Key};
+
+    use super::*;
+
+    fn fills(elements: &[u64]) -> Vec<Fill> {
+        let fill = |&n: &u64| Fill::new(format!("{n}"), vec![n], Init::Ones, Key::new(0)).unwrap();
+        elements.iter().map(fill).collect()
+    }
+
+    #[test]
+    fn small_fills_share_a_window_and_large_ones_are_cut() {
+        let fills = fills(&[3, 0, 21, 4, 1]);
+        let windows: Vec<_> = windows(&fills, 64).collect();
+        let piece = |fill, elements, at| Piece { fill, elements, at };
+        assert_eq!(
+            windows,
+            [
+                Window { pieces: vec![piece(0, 0..3, 0), piece(2, 0..12, 16)] },
+                Window { pieces: vec![piece(2, 12..21, 0), piece(3, 0..4, 48)] },
+                Window { pieces: vec![piece(4, 0..1, 0)] },
+            ]
+        );
+    }
+
+    #[test]
+    fn every_element_comes_once_in_order_and_fits() {
+        let sizes = [0, 1, 2, 1000, 0, 5, 16, 17, 3, 4096, 0];
+        let fills = fills(&sizes);
+        for capacity in [16, 40, 64, 100, 1 << 20] {
+            let mut next = [0; 11];
+            for window in windows(&fills, capacity) {
+                assert!(window.bytes() <= capacity && !window.pieces.is_empty());
+                let mut end = 0;
+                for piece in &window.pieces {
+                    assert_eq!(piece.elements.start, next[piece.fill]);
+                    assert!(
+                        piece.at >= end
+                            && piece.at.is_multiple_of(16)
+                            && piece.elements.start.is_multiple_of(4)
+                    );
+                    next[piece.fill] = piece.elements.end;
+                    end = piece.bytes().end;
+                }
+            }
+            assert_eq!(next, sizes);
+        }
+    }
+
+    #[test]
+    fn nothing_gives_no_window() {
+        assert_eq!(windows(&[], 64).count(), 0);
+        assert_eq!(windows(&fills(&[0, 0]), 64).count(), 0);
+    }
+
+    #[test]
+    fn pieces_are_limited() {
+        let counts: Vec<_> = windows(&fills(&[1; 2500]), 1 << 20).map(|w| w.pieces.len()).collect();
+        assert_eq!(counts, [1024, 1024, 452]);
+    }
+}

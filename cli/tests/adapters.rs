@@ -1,0 +1,148 @@
+//! The same bytes from every adapter: one trial per adapter and command. What is not on this machine
+//! says "ignored", unless `SEEDBED_REQUIRE_ADAPTERS` (a list such as `lavapipe,gl,swiftshader`) names it.
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::ExitCode;
+
+use common::{Folder, manifest, seedbed, text};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+/// The adapters that tests know by name, and how to tell them among those that the program lists.
+type Known = (&'static str, fn(backend: &str, name: &str) -> bool);
+const KNOWN: [Known; 3] = [
+    ("lavapipe", |backend, name| backend == "vulkan" && name.contains("llvmpipe")),
+    ("gl", |backend, _| backend == "gl"),
+    ("swiftshader", |_, name| name.contains("SwiftShader")),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let required = std::env::var("SEEDBED_REQUIRE_ADAPTERS").unwrap_or_default();
+    let required: Vec<_> = required.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let present = adapters();
+
+    let mut trials = Vec::new();
+    for (known, matches) in KNOWN {
+        match present.iter().find(|(backend, name)| matches(backend, name)) {
+            Some((_, name)) => trials.extend(trials_on(known, name)),
+            None if required.contains(&known) => {
+                trials.push(Trial::test(format!("{known}::is_there"), move || {
+                    Err(Failed::from(format!("{known} is required, but `seedbed adapters` does not list it")))
+                }))
+            }
+            None => {
+                let missing = trials_on(known, known).into_iter();
+                trials.extend(
+                    missing.map(|trial| trial.with_kind("not on this machine").with_ignored_flag(true)),
+                );
+            }
+        }
+    }
+    for unknown in required.iter().filter(|name| KNOWN.iter().all(|(known, _)| known != *name)) {
+        let message = format!(
+            "SEEDBED_REQUIRE_ADAPTERS names {unknown:?}; the tests know lavapipe, gl and swiftshader"
+        );
+        trials.push(Trial::test(format!("{unknown}::is_known"), || Err(Failed::from(message))));
+    }
+    // A GPU that happens to be there.
+    for (_, name) in
+        present.iter().filter(|(backend, name)| !KNOWN.iter().any(|(_, matches)| matches(backend, name)))
+    {
+        trials.extend(trials_on(name, name));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Backend and name of each.
+fn adapters() -> Vec<(String, String)> {
+    let output = seedbed().args(["adapters", "--json"]).output().unwrap();
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    rows.iter()
+        .map(|row| (text(&row["backend"]), text(&row["name"])))
+        .filter(|(_, name)| name != "host")
+        .collect()
+}
+
+fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
+    let trial = |test: &str, run: fn(&str) -> Result<(), Failed>| {
+        let adapter = adapter.to_owned();
+        Trial::test(format!("{label}::{test}"), move || run(&adapter))
+    };
+    vec![trial("init_equals_host", init_equals_host), trial("fill_equals_host", fill_equals_host)]
+}
+
+/// Odd shapes that share a window, one that takes two, and one that begins in the middle of a window.
+fn init_equals_host(adapter: &str) -> Result<(), Failed> {
+    let folder = Folder::new();
+    let parameters: &[(&str, &[u64])] = &[
+        ("a.bias", &[3]),
+        ("a.weight", &[5, 7, 3]),
+        ("norm.weight", &[1]),
+        ("large.weight", &[3001, 3001]),
+        ("empty.weight", &[0, 4]),
+        ("large.bias", &[3001]),
+        ("b.weight", &[1001, 999]),
+    ];
+    let model = folder.write("m.json", manifest(parameters));
+    let on = |adapter: &str, out: &str| {
+        made_by(&folder, adapter, out, &[&"init", &model, &"--seed", &"12345678901234567890"])
+    };
+    same(on(adapter, "gpu.safetensors")?, on("host", "host.safetensors")?)
+}
+
+fn fill_equals_host(adapter: &str) -> Result<(), Failed> {
+    let folder = Folder::new();
+    for (init, shape) in [
+        ("normal(mean=1,std=3)", "1000003"),
+        ("xavier_normal(gain=2)", "11,13,17"),
+        ("constant(0.1)", "100003"),
+        ("constant(nan)", "3"),
+        ("zeros", "5"),
+        ("ones", ""),
+        ("ones", "0"),
+    ] {
+        let on = |adapter: &str, out: &str| {
+            let key: [&dyn AsRef<OsStr>; 4] = [&"--offset", &"18446744073709551615", &"--fold-in", &"7"];
+            made_by(
+                &folder,
+                adapter,
+                out,
+                &[&[&"fill" as &dyn AsRef<OsStr>, &init, &"--shape", &shape][..], &key].concat(),
+            )
+        };
+        same(on(adapter, "gpu.npy")?, on("host", "host.npy")?)?;
+    }
+    Ok(())
+}
+
+/// The bytes of the file.
+fn made_by(
+    folder: &Folder,
+    adapter: &str,
+    out: &str,
+    arguments: &[&dyn AsRef<OsStr>],
+) -> Result<Vec<u8>, Failed> {
+    let out = folder.path(out);
+    let output = seedbed().args(arguments).arg("--adapter").arg(adapter).arg("-o").arg(&out).output()?;
+    let stdout = text(&output.stdout);
+    // Not the host in the adapter's place.
+    if !output.status.success() || !stdout.trim_end().ends_with(&format!("({adapter})")) {
+        return Err(format!("{:?}\n{stdout}{}", output.status, text(&output.stderr)).into());
+    }
+    Ok(fs::read(out)?)
+}
+
+fn same(gpu: Vec<u8>, host: Vec<u8>) -> Result<(), Failed> {
+    match gpu.iter().zip(&host).position(|(a, b)| a != b) {
+        _ if gpu.len() != host.len() => {
+            Err(format!("{} bytes, the host has {}", gpu.len(), host.len()).into())
+        }
+        Some(first) => Err(format!("byte {first} differs from the host's").into()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,283 @@
+//! `seedbed init`, on the host engine.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::Stdio;
+
+use common::{Folder, expected, manifest, model, run, seedbed, succeed, text};
+use safetensors::{Dtype, SafeTensors};
+use seedbed::{Init, Key, Region, host};
+
+const ODD_SHAPES: &[(&str, &[u64])] = &[
+    ("z.weight", &[3, 5]),
+    ("z.bias", &[3]),
+    ("norm.weight", &[7]),
+    ("conv \"q\".weight", &[5, 3, 2, 1]),
+    ("empty.weight", &[0, 9]),
+    ("a.weight", &[1, 1]),
+];
+
+fn init_of(name: &str) -> Init {
+    match name {
+        _ if name.ends_with("bias") => Init::constant(0.0),
+        "norm.weight" => Init::constant(1.0),
+        _ => Init::xavier_normal(),
+    }
+}
+
+#[test]
+fn every_tensor_is_what_the_library_makes() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ODD_SHAPES)), folder.path("o.safetensors"));
+    let stdout = succeed(&[&"init", &model, &"-o", &out, &"--seed", &"0x2a", &"--adapter", &"host"]);
+    assert!(stdout.contains("6 tensors, 56 elements, 224 bytes of data"), "{stdout}");
+
+    let bytes = fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.len(), ODD_SHAPES.len());
+    for (name, shape) in ODD_SHAPES {
+        let tensor = file.tensor(name).unwrap();
+        assert_eq!(tensor.dtype(), Dtype::F32);
+        assert!(tensor.shape().iter().map(|&d| d as u64).eq(shape.iter().copied()));
+        assert_eq!(tensor.data(), expected(shape, &init_of(name), Key::new(42).named(name)), "{name}");
+    }
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!(header.offset_keys(), ODD_SHAPES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    let metadata = header.metadata().as_ref().unwrap();
+    assert_eq!(metadata["format"], "pt");
+    assert_eq!(metadata["seedbed.seed"], "42");
+    assert_eq!(metadata["seedbed.contract"], seedbed::CONTRACT_VERSION.to_string());
+    assert_eq!(folder.names(), ["m.json", "o.safetensors"]);
+}
+
+#[test]
+fn a_safetensors_file_is_a_model_and_may_be_its_own_output() {
+    let folder = Folder::new();
+    let (model, first, second) = (
+        folder.write("m.json", manifest(ODD_SHAPES)),
+        folder.path("1.safetensors"),
+        folder.path("2.SafeTensors"),
+    );
+    succeed(&[&"init", &model, &"-o", &first, &"--adapter", &"host"]);
+    let bytes = fs::read(&first).unwrap();
+    succeed(&[&"init", &first, &"-o", &second, &"--adapter", &"host"]);
+    assert_eq!(bytes, fs::read(&second).unwrap());
+
+    succeed(&[&"init", &first, &"-o", &first, &"--adapter", &"host", &"--seed", &"1"]);
+    let other_seed = fs::read(&first).unwrap();
+    assert_ne!(bytes, other_seed);
+    succeed(&[&"init", &model, &"-o", &second, &"--adapter", &"host", &"--seed", &"1"]);
+    assert_eq!(other_seed, fs::read(&second).unwrap());
+}
+
+#[test]
+fn rules_decide() {
+    let folder = Folder::new();
+    let rules = folder.write(
+        "r.toml",
+        "[[rule]]\nmatch = 'z.*'\nrank = 2\ninit = 'normal(std=0.02)'\n\
+         [[rule]]\nmatch = 'nothing.*'\ninit = 'zeros'\n\
+         [[rule]]\nmatch = '*'\ninit = 'constant(0.25)'\n",
+    );
+    let parameters: &[(&str, &[u64])] = &[("z.w", &[4, 3]), ("z.b", &[4]), ("scalar", &[])];
+    let (model, out) = (folder.write("m.json", manifest(parameters)), folder.path("o.safetensors"));
+    let output = run(&[&"init", &model, &"-o", &out, &"--rules", &rules, &"--adapter", &"host"]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "warning: rule 2 (match = \"nothing.*\") matches no parameter\n");
+    let bytes = fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let normal = expected(&[4, 3], &Init::normal(0.0, 0.02), Key::new(0).named("z.w"));
+    assert_eq!(file.tensor("z.w").unwrap().data(), normal);
+    assert_eq!(file.tensor("z.b").unwrap().data(), 0.25_f32.to_le_bytes().repeat(4));
+    assert_eq!(file.tensor("scalar").unwrap().data(), 0.25_f32.to_le_bytes());
+}
+
+#[test]
+fn printed_rules_are_the_built_in_ones() {
+    let folder = Folder::new();
+    let rules = folder.write("r.toml", succeed(&[&"rules"]));
+    let model = folder.write("m.json", manifest(ODD_SHAPES));
+    let [a, b] = [folder.path("a.safetensors"), folder.path("b.safetensors")];
+    succeed(&[&"init", &model, &"-o", &a, &"--adapter", &"host"]);
+    succeed(&[&"init", &model, &"-o", &b, &"--adapter", &"host", &"--rules", &rules]);
+    assert_eq!(fs::read(a).unwrap(), fs::read(b).unwrap());
+}
+
+#[test]
+fn a_model_without_parameters_is_a_file_without_tensors() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(&[])), folder.path("o.safetensors"));
+    succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host"]);
+    assert!(SafeTensors::deserialize(&fs::read(out).unwrap()).unwrap().is_empty());
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ODD_SHAPES)), folder.path("o.safetensors"));
+    // On a backend that this system does not have, so that no driver prints either.
+    let output =
+        without_adapters().arg("init").arg(&model).arg("-o").arg(&out).arg("--quiet").output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    assert!(out.is_file());
+}
+
+#[test]
+fn without_an_adapter_it_runs_on_the_host_and_says_so() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ODD_SHAPES)), folder.path("o.safetensors"));
+    let output = without_adapters().arg("init").arg(&model).arg("-o").arg(&out).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(
+        text(&output.stderr),
+        "note: there is no adapter; computing on the host (the bits are the same)\n"
+    );
+    assert!(text(&output.stdout).trim_end().ends_with("s (host)"));
+}
+
+fn without_adapters() -> std::process::Command {
+    let mut command = seedbed();
+    command.env("WGPU_BACKEND", if cfg!(windows) { "metal" } else { "dx12" });
+    command
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ODD_SHAPES)), folder.path("o.safetensors"));
+    let mut command = seedbed();
+    let mut child = command
+        .arg("init")
+        .arg(&model)
+        .arg("-o")
+        .arg(&out)
+        .args(["--adapter", "host"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(out.is_file());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_has_the_permissions_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ODD_SHAPES)), folder.path("o.safetensors"));
+    succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host"]);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&out), mode(&model));
+}
+
+/// A model of 32 GiB, which nothing here waits for.
+#[cfg(unix)]
+const ENDLESS: &[(&str, &[u64])] = &[("w", &[1 << 20, 1 << 13])];
+
+#[cfg(unix)]
+#[test]
+fn signals_leave_no_file() {
+    for signal in ["INT", "TERM"] {
+        let folder = Folder::new();
+        let (model, out) = (folder.write("m.json", manifest(ENDLESS)), folder.write("o.safetensors", "old"));
+        let mut command = seedbed();
+        command.arg("init").arg(&model).arg("-o").arg(&out).args(["--adapter", "host"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Signals are watched before the temporary file is made.
+        while folder.names().len() < 3 {
+            std::thread::yield_now();
+        }
+        let kill =
+            std::process::Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();
+        assert!(kill.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        assert_eq!(text(&output.stderr), "interrupted, nothing was written\n");
+        assert_eq!(folder.names(), ["m.json", "o.safetensors"]);
+        assert_eq!(fs::read(&out).unwrap(), b"old");
+    }
+}
+
+/// A limit on the size of files stands for the full disk, which takes a mount to have.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_leaves_no_file() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ENDLESS)), folder.path("o.safetensors"));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 20000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_seedbed")]);
+    let output =
+        command.arg("init").arg(&model).arg("-o").arg(&out).args(["--adapter", "host"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = text(&output.stderr);
+    let beginning = format!("error: {}: nothing was written: ", out.display());
+    assert!(stderr.starts_with(&beginning) && stderr.lines().count() == 1, "{stderr}");
+    assert_eq!(folder.names(), ["m.json"]);
+}
+
+/// The real model: 498 MB of data, in an address space of 400 MB.
+#[test]
+fn gpt2_in_bounded_memory() {
+    let folder = Folder::new();
+    let out = folder.path("gpt2.safetensors");
+    let mut command = if cfg!(target_os = "linux") {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -v 400000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_seedbed")]);
+        // Address space that is reserved for each thread and never touched.
+        command.env("MALLOC_ARENA_MAX", "1").env("RAYON_NUM_THREADS", "2");
+        command
+    } else {
+        seedbed()
+    };
+    let output = command
+        .arg("init")
+        .arg(model("gpt2.json"))
+        .arg("-o")
+        .arg(&out)
+        .args(["--adapter", "host"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("148 tensors, 124,439,808 elements, 497,759,232 bytes of data"), "{stdout}");
+    assert_eq!(stdout.lines().count(), 1 + 148 + 2);
+
+    let mut file = File::open(out).unwrap();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).unwrap();
+    let mut header = vec![0; u64::from_le_bytes(length) as usize];
+    file.read_exact(&mut header).unwrap();
+    let metadata: safetensors::tensor::Metadata = serde_json::from_slice(&header).unwrap();
+    assert_eq!(metadata.tensors().len(), 148);
+    assert_eq!(file.metadata().unwrap().len(), 8 + header.len() as u64 + 497_759_232);
+
+    let init_of = |name: &str, rank| match rank {
+        _ if name.ends_with("bias") => Init::constant(0.0),
+        1 => Init::constant(1.0),
+        _ => Init::xavier_normal(),
+    };
+    for (name, info) in metadata.tensors() {
+        let shape: Vec<_> = info.shape.iter().map(|&d| d as u64).collect();
+        let elements: u64 = shape.iter().product();
+        // Beginning, the first window's end in the largest of them, and end.
+        let boundary = 8 << 20;
+        let wanted =
+            [0..1001.min(elements), boundary - 501..boundary + 500, elements.saturating_sub(1001)..elements];
+        for range in wanted.into_iter().filter(|range| range.end <= elements) {
+            let mut written = vec![0; 4 * (range.end - range.start) as usize];
+            let start = 8 + header.len() as u64 + info.data_offsets.0 as u64 + 4 * range.start;
+            file.seek(SeekFrom::Start(start)).unwrap();
+            file.read_exact(&mut written).unwrap();
+            let mut values = vec![0.0_f32; written.len() / 4];
+            let region = Region::new(&shape[..]).elements(range.clone());
+            host::fill(&mut values, region, &init_of(&name, shape.len()), Key::new(0).named(&name)).unwrap();
+            assert!(values.iter().flat_map(|v| v.to_le_bytes()).eq(written), "{name} {range:?}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Distances from the exact real numbers, in units of the last place of the exact value (contract,
+//! section 5).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use seedbed::host::box_muller::{box_muller, double_cos_sin, half_radius};
+use seedbed::{Init, Initializer, Key, Math, Region, Tensor};
+
+use crate::Check;
+use crate::engines::{Device, Engine};
+use crate::reference::{self, assert_same_words, ulps};
+
+pub const CHECKS: &[Check] = &[
+    Check::host("bounded::every_word", every_word),
+    Check::engine("bounded::normals", normals),
+    Check::engine("bounded::directed_normals", directed_normals),
+    Check::device("bounded::native_math", native_math),
+];
+
+const RADIUS_BOUND: f64 = 2.5;
+const ANGLE_BOUND: f64 = 2.5;
+const NORMAL_BOUND: f64 = 5.5;
+
+/// The largest errors of a function, over all words.
+struct Worst {
+    ulps: f64,
+    word: u32,
+    /// Where among the mantissas of the exact value, the signed error and its word: the smallest and
+    /// the largest. The products of these are the worst products that there can be, to within the
+    /// width of a bucket.
+    buckets: Vec<[(f64, u32); 2]>,
+}
+
+/// Buckets of the mantissa, a power of two.
+const BUCKETS: u64 = 256;
+
+impl Worst {
+    fn new() -> Self {
+        Self { ulps: 0.0, word: 0, buckets: vec![[(0.0, 0); 2]; BUCKETS as usize] }
+    }
+
+    #[inline]
+    fn add(&mut self, word: u32, actual: f32, exact: f64) {
+        let distance = ulps(actual, exact);
+        // A NaN is not below any bound either.
+        if !(distance <= self.ulps) {
+            (self.ulps, self.word) = (distance, word);
+        }
+        let mantissa = exact.to_bits() & ((1 << 52) - 1);
+        let away = f64::from(actual).abs() > exact.abs();
+        let signed = if away { distance } else { -distance };
+        let [least, most] = &mut self.buckets[(mantissa / ((1 << 52) / BUCKETS)) as usize];
+        if signed < least.0 {
+            *least = (signed, word);
+        }
+        if signed > most.0 {
+            *most = (signed, word);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        if !(other.ulps <= self.ulps) {
+            (self.ulps, self.word) = (other.ulps, other.word);
+        }
+        for ([least, most], [other_least, other_most]) in self.buckets.iter_mut().zip(&other.buckets) {
+            if other_least.0 < least.0 {
+                *least = *other_least;
+            }
+            if other_most.0 > most.0 {
+                *most = *other_most;
+            }
+        }
+    }
+
+    fn words(&self) -> impl Iterator<Item = u32> {
+        self.buckets.iter().flatten().map(|(_, word)| *word)
+    }
+
+    fn check(&self, what: &str, bound: f64) {
+        assert!(self.ulps <= bound, "{what} of {:#010x} is {} ulp away", self.word, self.ulps);
+    }
+}
+
+/// Radius, cosine and sine of all 2^32 words; then the normals of those words' worst pairs.
+fn every_word() {
+    const CHUNK: u64 = 1 << 20;
+    let next = AtomicU64::new(0);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let [mut radius, mut cos, mut sin] = [(); 3].map(|()| Worst::new());
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let [mut radius, mut cos, mut sin] = [(); 3].map(|()| Worst::new());
+                    loop {
+                        let start = next.fetch_add(CHUNK, Ordering::Relaxed);
+                        if start >= 1 << 32 {
+                            return (radius, cos, sin);
+                        }
+                        for word in start..start + CHUNK {
+                            let word = word as u32;
+                            // Doubling and halving are exact.
+                            radius.add(word, 2.0 * half_radius(word), reference::radius(word));
+                            let [c, s] = double_cos_sin(word).map(|x| 0.5 * x);
+                            let [exact_cos, exact_sin] = reference::cos_sin(word);
+                            cos.add(word, c, exact_cos);
+                            sin.add(word, s, exact_sin);
+                        }
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            let (r, c, s) = worker.join().expect("a worker that does not panic");
+            radius.merge(&r);
+            cos.merge(&c);
+            sin.merge(&s);
+        }
+    });
+
+    let mut worst = (0.0, 0, 0);
+    let angles: Vec<(u32, [f64; 2])> =
+        cos.words().chain(sin.words()).map(|word| (word, reference::cos_sin(word))).collect();
+    for w0 in radius.words() {
+        let r = reference::radius(w0);
+        for &(w1, exact) in &angles {
+            for (actual, exact) in box_muller(w0, w1).into_iter().zip(exact) {
+                let distance = ulps(actual, r * exact);
+                if !(distance <= worst.0) {
+                    worst = (distance, w0, w1);
+                }
+            }
+        }
+    }
+    let (normal, w0, w1) = worst;
+    println!(
+        "largest errors in ulp: radius {:.4} ({:#010x}), cosine {:.4} ({:#010x}), sine {:.4} ({:#010x}), \
+         normal {normal:.4} ({w0:#010x}, {w1:#010x})",
+        radius.ulps, radius.word, cos.ulps, cos.word, sin.ulps, sin.word,
+    );
+    radius.check("the radius", RADIUS_BOUND);
+    cos.check("the cosine", ANGLE_BOUND);
+    sin.check("the sine", ANGLE_BOUND);
+    assert!(normal <= NORMAL_BOUND, "a normal of {w0:#010x} and {w1:#010x} is {normal} ulp away");
+}
+
+fn assert_near(normal: f32, key: Key, element: u64) {
+    let exact = reference::normal(key, element);
+    let distance = ulps(normal, exact);
+    assert!(
+        distance <= NORMAL_BOUND,
+        "{key:?}, element {element}: {normal:e} is {distance} ulp from {exact:e}"
+    );
+}
+
+fn normals(engine: &Engine) {
+    for (key, start) in [(Key::new(0), 0), (Key { seed: 0xB0B5_1ED5, offset: 1 << 63 }, (1 << 40) + 3)] {
+        let region = Region::from([1 << 50]).elements(start..start + (1 << 21));
+        for (element, normal) in (start..).zip(engine.fill(region, &Init::normal(0.0, 1.0), key)) {
+            assert_near(normal, key, element);
+        }
+    }
+}
+
+fn directed_normals(engine: &Engine) {
+    let key = Key::new(0);
+    for (role, word, pair) in DIRECTED {
+        assert_eq!(reference::word(key, pair + role as u64), word, "a wrong entry of the table");
+        let region = Region::from([1 << 40]).elements(pair..pair + 2);
+        for (element, normal) in (pair..).zip(engine.fill(region, &Init::normal(0.0, 1.0), key)) {
+            assert_near(normal, key, element);
+        }
+    }
+}
+
+/// The fast alternative, which promises the same words but only the precision of WGSL: an absolute
+/// error of 2^-11 for sine and cosine (WGSL, section 15.7.4), at radii up to 6.8.
+fn native_math(device: &Device) {
+    let native = Initializer::with_math(&device.gpu.device, Math::Native);
+    let (key, len) = (Key::new(3), 1 << 16);
+    let buffer = device.gpu.storage_buffer(4 * len);
+    device
+        .submit(|encoder| native.fill_words(encoder, &Tensor::u32(&buffer, &[len]), key))
+        .expect("a fill that is right");
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
+    assert_same_words(&words, &Engine::Host.words(&[len], key), "words");
+
+    device
+        .submit(|encoder| native.fill(encoder, &Tensor::f32(&buffer, &[len]), &Init::normal(0.0, 1.0), key))
+        .expect("a fill that is right");
+    let normals: Vec<f32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
+    for (element, normal) in (0..).zip(normals) {
+        let distance = (f64::from(normal) - reference::normal(key, element)).abs();
+        assert!(distance < 4e-3, "element {element}: {normal} is {distance:e} away");
+    }
+}
+
+/// What a directed word determines.
+#[derive(Clone, Copy)]
+enum Role {
+    Radius,
+    Angle,
+}
+use Role::{Angle, Radius};
+
+/// Where the words at the edges of the contract's formula occur among the first 2^34 of
+/// `Key::new(0)`: what the word determines, the word, and the first element of its pair. The edges
+/// are 0 and 1 of `u1` and its powers of two and square roots, and the octants of `u2`.
+const DIRECTED: [(Role, u32, u64); 2] = [(Radius, 0, 0), (Angle, 0, 0)];

@@ -1,0 +1,271 @@
+//! What fills tensors: the host, and every adapter of this machine.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use pollster::block_on;
+use seedbed::gpu::{self, Gpu};
+use seedbed::wgpu::{self, Backend, Features, util::DeviceExt};
+use seedbed::{Error, Init, Initializer, Key, Region, Tensor, host};
+
+/// The environment variable that lists the adapters that must be there.
+pub const REQUIRE: &str = "SEEDBED_REQUIRE_ADAPTERS";
+
+/// The adapters that it can name. They compute on the CPU, so every machine can have them.
+pub const KNOWN: [&str; 3] = ["lavapipe", "gl", "swiftshader"];
+
+/// Something that fills tensors.
+pub enum Engine {
+    Host,
+    Device(Device),
+}
+
+impl Engine {
+    /// Fills the region, and returns it.
+    pub fn fill<'a>(&self, region: impl Into<Region<'a>>, init: &Init, key: Key) -> Vec<f32> {
+        let region = region.into();
+        match self {
+            Self::Host => {
+                let mut values = vec![0.0; elements_of(&region)];
+                host::fill(&mut values, region, init, key).expect("a fill that is right");
+                values
+            }
+            Self::Device(device) => device.fill(region, init, key),
+        }
+    }
+
+    /// The raw words of the region.
+    pub fn words<'a>(&self, region: impl Into<Region<'a>>, key: Key) -> Vec<u32> {
+        let region = region.into();
+        match self {
+            Self::Host => {
+                let mut words = vec![0; elements_of(&region)];
+                host::fill_words(&mut words, region, key).expect("a fill that is right");
+                words
+            }
+            Self::Device(device) => device.words(region, key),
+        }
+    }
+}
+
+pub fn elements_of(region: &Region<'_>) -> usize {
+    let Range { start, end } = region.resolve().expect("a region that is right");
+    usize::try_from(end - start).expect("a region that fits memory")
+}
+
+/// An open adapter, and an initialiser for it.
+pub struct Device {
+    pub adapter: wgpu::Adapter,
+    pub gpu: Gpu,
+    pub initializer: Initializer,
+}
+
+/// Every buffer of the checks is full of this before anything is written.
+pub const SENTINEL: u8 = 0xA5;
+
+/// What a buffer of the checks can be used for, unless a check is about usages.
+pub const USAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
+impl Device {
+    fn new(adapter: wgpu::Adapter, gpu: Gpu) -> Self {
+        let initializer = Initializer::new(&gpu.device);
+        Self { adapter, gpu, initializer }
+    }
+
+    /// The same adapter once more, with the same features and these limits.
+    pub fn with_limits(&self, limits: wgpu::Limits) -> Self {
+        let gpu = block_on(Gpu::open_with(&self.adapter, self.gpu.device.features(), limits));
+        Self::new(self.adapter.clone(), gpu.expect("limits that the adapter has"))
+    }
+
+    pub fn description(&self) -> String {
+        let int64 = self.gpu.device.features().contains(Features::SHADER_INT64);
+        let limits = self.gpu.device.limits();
+        format!(
+            "{}: {} int64, storage bindings of at most {} bytes, buffers of at most {}",
+            gpu::name(&self.adapter.get_info()),
+            if int64 { "with" } else { "without" },
+            limits.max_storage_buffer_binding_size,
+            limits.max_buffer_size,
+        )
+    }
+
+    /// A buffer of `size` bytes, a multiple of 4, that is full of the sentinel.
+    pub fn sentinel_buffer(&self, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some("conformance::sentinel"),
+            contents: &vec![SENTINEL; usize::try_from(size).expect("a buffer that fits memory")],
+            usage,
+        })
+    }
+
+    /// Records into a fresh encoder, and submits it.
+    pub fn submit<R>(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> R) -> R {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let result = record(&mut encoder);
+        self.gpu.queue.submit([encoder.finish()]);
+        result
+    }
+
+    /// All bytes of a buffer. Fails if the device has reported any error.
+    pub fn read(&self, buffer: &wgpu::Buffer) -> Vec<u8> {
+        block_on(self.gpu.download(buffer, 0..buffer.size())).expect("a device that works")
+    }
+
+    /// As [`Engine::fill`].
+    pub fn fill<'a>(&self, region: impl Into<Region<'a>>, init: &Init, key: Key) -> Vec<f32> {
+        let region = region.into();
+        let bytes = self.fill_and_read(&region, |encoder, buffer| {
+            self.initializer.fill(encoder, &Tensor::f32(buffer, region.clone()), init, key)
+        });
+        bytemuck::pod_collect_to_vec(&bytes)
+    }
+
+    /// As [`Engine::words`].
+    pub fn words<'a>(&self, region: impl Into<Region<'a>>, key: Key) -> Vec<u32> {
+        let region = region.into();
+        let bytes = self.fill_and_read(&region, |encoder, buffer| {
+            self.initializer.fill_words(encoder, &Tensor::u32(buffer, region.clone()), key)
+        });
+        bytemuck::pod_collect_to_vec(&bytes)
+    }
+
+    /// Fills a buffer of just the region's size.
+    fn fill_and_read(
+        &self,
+        region: &Region<'_>,
+        record: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error>,
+    ) -> Vec<u8> {
+        let buffer = self.gpu.storage_buffer(4 * elements_of(region) as u64);
+        self.submit(|encoder| record(encoder, &buffer)).expect("a fill that is right");
+        self.read(&buffer)
+    }
+}
+
+/// An adapter that is opened when the first trial needs it.
+pub struct Adapter {
+    adapter: wgpu::Adapter,
+    int64: bool,
+    engine: OnceLock<Engine>,
+}
+
+impl Adapter {
+    fn new(adapter: &wgpu::Adapter, int64: bool) -> Arc<Self> {
+        Arc::new(Self { adapter: adapter.clone(), int64, engine: OnceLock::new() })
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.get_or_init(|| {
+            let gpu = if self.int64 || !has_int64(&self.adapter) {
+                // As a program that has no wishes of its own would open it.
+                block_on(Gpu::open(&self.adapter))
+            } else {
+                block_on(Gpu::open_with(&self.adapter, Features::empty(), self.adapter.limits()))
+            };
+            let gpu = gpu.expect("an adapter that opens");
+            assert_eq!(gpu.device.features().contains(Features::SHADER_INT64), self.int64);
+            Engine::Device(Device::new(self.adapter.clone(), gpu))
+        })
+    }
+
+    pub fn with_engine(&self, check: fn(&Engine)) {
+        check(self.engine());
+    }
+
+    pub fn device(&self) -> &Device {
+        match self.engine() {
+            Engine::Device(device) => device,
+            Engine::Host => unreachable!("an adapter is opened as a device"),
+        }
+    }
+
+    pub fn largest_buffer(&self) -> u64 {
+        self.adapter.limits().max_buffer_size
+    }
+}
+
+fn has_int64(adapter: &wgpu::Adapter) -> bool {
+    adapter.features().contains(Features::SHADER_INT64)
+}
+
+/// A place in the list of trials: an adapter in one of its variants, or the reason why it is not there.
+pub struct Slot {
+    /// Of the engine: `lavapipe-no-int64`.
+    pub name: String,
+    /// Of the adapter: `lavapipe`.
+    pub adapter_name: String,
+    pub adapter: Result<Arc<Adapter>, String>,
+}
+
+/// The known adapters first, then whatever else this machine has.
+pub fn discover() -> Vec<Slot> {
+    let found = block_on(gpu::adapters(&wgpu::Instance::default()));
+    let mut slots = Vec::new();
+    for name in KNOWN {
+        match found.iter().find(|adapter| known_name(adapter) == Some(name)) {
+            Some(adapter) => slots.extend(variants(name, adapter)),
+            None => slots.extend(missing(name)),
+        }
+    }
+    for adapter in found.iter().filter(|adapter| known_name(adapter).is_none() && can_compute(adapter)) {
+        let name = format!("gpu:{}", gpu::name(&adapter.get_info()));
+        let twins = slots.iter().filter(|slot| slot.name.starts_with(&name)).count();
+        let name = if twins == 0 { name } else { format!("{name}#{twins}") };
+        slots.extend(variants(&name, adapter));
+    }
+    slots
+}
+
+fn known_name(adapter: &wgpu::Adapter) -> Option<&'static str> {
+    let info = adapter.get_info();
+    match info.backend {
+        Backend::Gl => Some("gl"),
+        Backend::Vulkan if info.name.contains("llvmpipe") => Some("lavapipe"),
+        _ if info.name.contains("SwiftShader") => Some("swiftshader"),
+        _ => None,
+    }
+}
+
+/// Drivers of another era have no compute shaders, and no business here.
+fn can_compute(adapter: &wgpu::Adapter) -> bool {
+    let needed = wgpu::DownlevelFlags::COMPUTE_SHADERS;
+    adapter.get_downlevel_capabilities().flags.contains(needed)
+}
+
+/// As it is, and with its 64-bit integers hidden if it has them: a fill then takes another way.
+fn variants(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
+    let slot = |slot_name: String, int64| Slot {
+        name: slot_name,
+        adapter_name: name.to_owned(),
+        adapter: Ok(Adapter::new(adapter, int64)),
+    };
+    let mut slots = vec![slot(name.to_owned(), has_int64(adapter))];
+    if has_int64(adapter) {
+        slots.push(slot(without_int64(name), false));
+    }
+    slots
+}
+
+fn missing(name: &'static str) -> Vec<Slot> {
+    let slot = |slot_name: String| Slot {
+        name: slot_name,
+        adapter_name: name.to_owned(),
+        adapter: Err(format!("no {name} adapter on this machine")),
+    };
+    let mut slots = vec![slot(name.to_owned())];
+    if name == "lavapipe" {
+        slots.push(slot(without_int64(name)));
+    }
+    slots
+}
+
+fn without_int64(name: &str) -> String {
+    format!("{name}-no-int64")
+}
+
+/// What [`REQUIRE`] lists.
+pub fn required() -> Vec<String> {
+    let list = std::env::var(REQUIRE).unwrap_or_default();
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}

@@ -1,0 +1,228 @@
+//! Every mistake has its message, and does not spoil what comes after.
+
+use pollster::block_on;
+use seedbed::gpu::{self, Gpu};
+use seedbed::wgpu::{self, BufferUsages, Limits};
+use seedbed::{DType, Error, Init, Initializer, Key, Region, Tensor, host};
+
+use crate::Check;
+use crate::engines::{Device, Engine, USAGE};
+use crate::memory::assert_only;
+
+pub const CHECKS: &[Check] = &[
+    Check::host("errors::host", on_the_host),
+    Check::host("errors::no_such_adapter", no_such_adapter),
+    Check::device("errors::mistakes_and_working_on", mistakes_and_working_on),
+    Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
+    Check::device("errors::download", download),
+];
+
+const KEY: Key = Key::new(10);
+const NORMAL: Init = Init::normal(0.0, 1.0);
+
+/// Mistakes that no destination is needed for: shape, elements, initialiser, message.
+fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
+    let whole = |shape: &'static [u64]| Region::from(shape);
+    #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
+    let reversed = whole(&[4]).elements(3..2);
+    vec![
+        (
+            whole(&[4]),
+            Init::xavier_normal(),
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions: the shape is [4]",
+        ),
+        (
+            whole(&[]),
+            Init::xavier_normal(),
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions: the shape is []",
+        ),
+        (whole(&[4]), Init::normal(0.0, -0.5), "normal expects std >= 0.0, but found std -0.5"),
+        (whole(&[2, 2]), Init::XavierNormal { gain: -1.0 }, "normal expects std >= 0.0, but found std -0.7"),
+        (whole(&[4]), Init::normal(f64::NAN, 1.0), "mean is NaN; it must be finite"),
+        (whole(&[4]), Init::normal(f64::INFINITY, 1.0), "mean is inf; it must be finite"),
+        (whole(&[4]), Init::normal(0.0, f64::INFINITY), "std is inf; it must be finite"),
+        (whole(&[4]), Init::normal(0.0, f64::NAN), "std is NaN; it must be finite"),
+        (whole(&[2, 2]), Init::XavierNormal { gain: f64::NAN }, "gain is NaN; it must be finite"),
+        (whole(&[4]), Init::constant(1e39), "value = 1e39 overflows f32; the largest is 3.4028"),
+        (whole(&[4]), Init::constant(-1e39), "value = -1e39 overflows f32"),
+        (whole(&[4]), Init::normal(-1e39, 1.0), "mean = -1e39 overflows f32"),
+        (whole(&[4]), Init::normal(0.0, 1e39), "std = 1e39 overflows f32"),
+        (
+            whole(&[4]).elements(2..5),
+            NORMAL,
+            "elements 2..5 were asked for, but the tensor of shape [4] has 4",
+        ),
+        (reversed, NORMAL, "elements 3..2 were asked for, but the tensor of shape [4] has 4"),
+        (
+            whole(&[1 << 32, 1 << 32]),
+            NORMAL,
+            "the shape [4294967296, 4294967296] has more than 2^60 elements",
+        ),
+        (
+            whole(&[1 << 31, 1 << 30]).elements(0..4),
+            Init::Zeros,
+            "the shape [2147483648, 1073741824] has more than",
+        ),
+        (
+            whole(&[u64::MAX, 2, 2]),
+            Init::xavier_normal(),
+            "the shape [18446744073709551615, 2, 2] has more than",
+        ),
+    ]
+}
+
+fn assert_starts(result: Result<(), Error>, message: &str) {
+    let error = match result {
+        Ok(()) => panic!("no error, where {message:?} was expected"),
+        Err(error) => error.to_string(),
+    };
+    assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
+}
+
+fn on_the_host() {
+    let mut values = [7.0; 4];
+    for (region, init, message) in mistakes_without_a_buffer() {
+        assert_starts(host::fill(&mut values, region, &init, KEY), message);
+        assert_eq!(values, [7.0; 4], "{message}");
+    }
+    let lengths = "the destination has 4 elements, but 5 are to be written";
+    assert_starts(host::fill(&mut values, &[5], &NORMAL, KEY), lengths);
+    assert_eq!(values, [7.0; 4]);
+    assert_starts(host::fill_words(&mut [0; 4], &[5], KEY), lengths);
+    assert_starts(
+        host::fill_words(&mut [0; 3], Region::from([9]).elements(8..10), KEY),
+        "elements 8..10 were asked",
+    );
+}
+
+fn no_such_adapter() {
+    let wanted = "a name that no vendor would choose";
+    let result = block_on(gpu::pick(&wgpu::Instance::default(), Some(wanted)));
+    assert_starts(result.map(drop), &format!("no adapter matches {wanted:?}; there are: "));
+}
+
+/// After each mistake, a fill that is right is recorded into the same encoder.
+fn mistakes_and_working_on(device: &Device) {
+    type Mistake<'a> =
+        Box<dyn Fn(&Initializer, &mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error> + 'a>;
+    let no_storage = device.sentinel_buffer(64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
+    let at = |offset, region: Region<'static>, init, message| -> (Mistake, &str) {
+        let fill: Mistake = Box::new(move |initializer, encoder, buffer| {
+            initializer.fill(encoder, &Tensor::f32(buffer, region.clone()).at(offset), &init, KEY)
+        });
+        (fill, message)
+    };
+    let typed = |dtype, init, message| -> (Mistake, &str) {
+        let fill: Mistake = Box::new(move |initializer, encoder, buffer| {
+            initializer.fill(encoder, &Tensor::new(buffer, dtype, &[4]), &init, KEY)
+        });
+        (fill, message)
+    };
+
+    let mut mistakes: Vec<(Mistake, &str)> = mistakes_without_a_buffer()
+        .into_iter()
+        .map(|(region, init, message)| at(0, region, init, message))
+        .collect();
+    mistakes.extend([
+        at(2, Region::from([4]), NORMAL, "the byte offset 2 is not a multiple of 4, the alignment of f32"),
+        at(
+            7,
+            Region::from([4]),
+            Init::Zeros,
+            "the byte offset 7 is not a multiple of 4, the alignment of f32",
+        ),
+        at(52, Region::from([4]), NORMAL, "the tensor needs bytes 52..68 of its buffer, which has 64"),
+        at(52, Region::from([4]), Init::Zeros, "the tensor needs bytes 52..68 of its buffer, which has 64"),
+        at(
+            1 << 40,
+            Region::from([4]),
+            NORMAL,
+            "the tensor needs bytes 1099511627776..1099511627792 of its buffer",
+        ),
+        at(68, Region::from([0]), NORMAL, "the tensor needs bytes 68..68 of its buffer, which has 64"),
+        at(0, Region::from([17]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
+        at(u64::MAX - 3, Region::from([4]), NORMAL, "the "),
+        typed(DType::U32, NORMAL, "an initialiser can't write u32; give it a tensor of f32"),
+        typed(DType::U32, Init::Zeros, "an initialiser can't write u32; give it a tensor of f32"),
+    ]);
+    mistakes.push((
+        Box::new(|initializer, encoder, buffer| {
+            initializer.fill_words(encoder, &Tensor::f32(buffer, &[4]), KEY)
+        }),
+        "fill_words can't write f32; give it a tensor of u32",
+    ));
+    for init in [NORMAL, Init::Zeros] {
+        let no_storage = &no_storage;
+        mistakes.push((
+            Box::new(move |initializer, encoder, _| {
+                initializer.fill(encoder, &Tensor::f32(no_storage, &[4]), &init, KEY)
+            }),
+            "the buffer was created with usage BufferUsages(COPY_SRC | COPY_DST); a fill needs BufferUsages(STORAGE) too",
+        ));
+    }
+
+    let expected = Engine::Host.fill(&[4], &NORMAL, KEY);
+    for (mistake, message) in mistakes {
+        let buffer = device.sentinel_buffer(64, USAGE);
+        device
+            .submit(|encoder| {
+                assert_starts(mistake(&device.initializer, encoder, &buffer), message);
+                device.initializer.fill(encoder, &Tensor::f32(&buffer, &[4]).at(24), &NORMAL, KEY)
+            })
+            .expect("a fill that is right");
+        assert_only(&device.read(&buffer), &[(24, &expected)], message);
+    }
+    assert_only(&device.read(&no_storage), &[], "without STORAGE");
+}
+
+/// A device that was opened with less than every kernel needs says which limit it is.
+fn device_that_can_not_fill(device: &Device) {
+    let all = device.adapter.limits();
+    for (limits, message) in [
+        (
+            Limits { max_storage_buffers_per_shader_stage: 0, ..all.clone() },
+            "the device's max_storage_buffers_per_shader_stage is 0; a fill needs at least 1",
+        ),
+        (
+            Limits { max_compute_invocations_per_workgroup: 1, ..all.clone() },
+            "the device's max_compute_invocations_per_workgroup is 1; a fill needs at least",
+        ),
+        (
+            Limits { max_compute_workgroup_size_x: 1, ..all.clone() },
+            "the device's max_compute_workgroup_size_x is 1; a fill needs at least",
+        ),
+        (
+            Limits { max_compute_workgroups_per_dimension: 0, ..all.clone() },
+            "the device's max_compute_workgroups_per_dimension is 0; a fill needs at least 1",
+        ),
+        (
+            Limits { max_storage_buffer_binding_size: 4, ..all.clone() },
+            "the device's max_storage_buffer_binding_size is 4; a fill needs at least",
+        ),
+    ] {
+        let small = device.with_limits(limits);
+        let buffer = small.gpu.storage_buffer(64);
+        small.submit(|encoder| {
+            assert_starts(
+                small.initializer.fill(encoder, &Tensor::f32(&buffer, &[16]), &NORMAL, KEY),
+                message,
+            );
+        });
+        assert_starts(small.initializer.prepare(&NORMAL), message);
+        assert_eq!(small.read(&buffer), [0; 64], "{message}");
+    }
+}
+
+/// What wgpu would panic on comes out as an error, and stays.
+fn download(device: &Device) {
+    let all = device.adapter.limits();
+    let other = device.with_limits(all.clone());
+    let unreadable = other.sentinel_buffer(64, BufferUsages::STORAGE);
+    assert_starts(block_on(other.gpu.download(&unreadable, 0..64)).map(drop), "the GPU failed: ");
+    assert_starts(other.gpu.check(), "the GPU failed: ");
+    let too_much = Limits { max_storage_buffers_per_shader_stage: u32::MAX, ..all };
+    let result = block_on(Gpu::open_with(&device.adapter, wgpu::Features::empty(), too_much));
+    let name = gpu::name(&device.adapter.get_info());
+    assert_starts(result.map(drop), &format!("the adapter {name} could not be opened: "));
+    device.gpu.check().expect("a device that other devices do not disturb");
+}

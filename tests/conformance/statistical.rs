@@ -1,0 +1,141 @@
+//! Streams against the distribution that they should have.
+//!
+//! Seeds are fixed, so a check passes always or never. Were the words truly random, each *statistic*
+//! here would be refused with probability [`ALPHA`], and a seed was not picked for passing: passing
+//! means that a gross mistake (a wrong variance, a repeated word, two correlated streams) is not
+//! there. The quality of Philox itself is the business of its authors' tests (SC'11, section 4).
+
+use seedbed::{Init, Key};
+
+use crate::Check;
+use crate::engines::Engine;
+
+pub const CHECKS: &[Check] = &[
+    Check::engine("statistical::one_mebi_normals", one_mebi_normals),
+    Check::host("statistical::sixteen_mebi_normals", sixteen_mebi_normals),
+    Check::engine("statistical::xavier_moments", xavier_moments),
+    Check::engine("statistical::neighbours_are_independent", neighbours_are_independent),
+    Check::host("statistical::keys_are_independent", keys_are_independent),
+];
+
+/// The probability of refusing what is right, per statistic.
+const ALPHA: f64 = 1e-4;
+
+/// The two-sided quantile of the normal distribution for [`ALPHA`].
+const Z: f64 = 3.890_591_886_413_1;
+
+const KEY: Key = Key::new(20_110_703);
+
+/// `sqrt(-ln(alpha / 2) / 2)`, for sqrt(n) times the largest distance of the distribution functions
+/// (Kolmogorov's limit; its next term is below 1e-15).
+fn kolmogorov_quantile() -> f64 {
+    (-(ALPHA / 2.0).ln() / 2.0).sqrt()
+}
+
+fn normal_cdf(x: f64) -> f64 {
+    0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
+}
+
+fn assert_likely(what: &str, z: f64) {
+    assert!(z.abs() < Z, "{what}: {z:.2} standard errors from what it should be");
+}
+
+/// The first four moments, each in its standard error for a normal distribution.
+fn check_moments(values: &[f32], expected_mean: f64, expected_std: f64) {
+    let n = values.len() as f64;
+    let moment = |power: i32| {
+        mean(values.iter().map(|&x| ((f64::from(x) - expected_mean) / expected_std).powi(power)))
+    };
+    assert_likely("mean", moment(1) * n.sqrt());
+    assert_likely("variance", (moment(2) - 1.0) * (n / 2.0).sqrt());
+    assert_likely("third moment", moment(3) * (n / 15.0).sqrt());
+    assert_likely("fourth moment", (moment(4) - 3.0) * (n / 96.0).sqrt());
+}
+
+/// Kolmogorov and Smirnov's.
+fn check_distribution(mut values: Vec<f32>) {
+    values.sort_unstable_by(f32::total_cmp);
+    let n = values.len() as f64;
+    let distance = values
+        .iter()
+        .enumerate()
+        .map(|(i, &x)| {
+            let p = normal_cdf(x.into());
+            (p - i as f64 / n).max((i + 1) as f64 / n - p)
+        })
+        .fold(0.0, f64::max);
+    let statistic = distance * n.sqrt();
+    assert!(statistic < kolmogorov_quantile(), "Kolmogorov-Smirnov: {statistic}");
+}
+
+fn one_mebi_normals(engine: &Engine) {
+    let normals = engine.fill(&[1 << 20], &Init::normal(0.0, 1.0), KEY);
+    check_moments(&normals, 0.0, 1.0);
+    check_distribution(normals);
+}
+
+fn sixteen_mebi_normals() {
+    let normals = Engine::Host.fill(&[16 << 20], &Init::normal(0.0, 1.0), KEY);
+    check_moments(&normals, 0.0, 1.0);
+    check_distribution(normals);
+}
+
+/// `gain * sqrt(2 / (fan_in + fan_out))`, Glorot and Bengio's equation 16.
+fn xavier_moments(engine: &Engine) {
+    for (shape, gain, fans) in
+        [(&[768_u64, 2304][..], 1.0, 768 + 2304), (&[256, 64, 7, 7], 5.0 / 3.0, 49 * (256 + 64))]
+    {
+        let weights = engine.fill(shape, &Init::XavierNormal { gain }, KEY.named("weight"));
+        check_moments(&weights, 0.0, gain * (2.0 / f64::from(fans)).sqrt());
+    }
+}
+
+/// The correlation of two series of mean 0 and variance 1, in its standard error.
+fn assert_uncorrelated(what: &str, pairs: impl ExactSizeIterator<Item = (f64, f64)>) {
+    let n = pairs.len() as f64;
+    assert_likely(what, mean(pairs.map(|(a, b)| a * b)) * n.sqrt());
+}
+
+/// A pair of normals shares a radius and an angle, a block four words: neither values nor squares
+/// of neighbours may show it.
+fn neighbours_are_independent(engine: &Engine) {
+    let normals: Vec<f64> =
+        engine.fill(&[1 << 20], &Init::normal(0.0, 1.0), KEY).into_iter().map(f64::from).collect();
+    // (x^2 - 1) / sqrt 2 has mean 0 and variance 1.
+    let squares: Vec<f64> = normals.iter().map(|x| (x * x - 1.0) / std::f64::consts::SQRT_2).collect();
+    for (what, series) in [("values", &normals), ("squares", &squares)] {
+        for lag in [1, 2, 3, 4, 8, 256, 1024] {
+            let pairs = series.iter().copied().zip(series[lag..].iter().copied());
+            assert_uncorrelated(&format!("{what} at lag {lag}"), pairs);
+        }
+        // The two of a pair alone.
+        let pairs = series.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+        assert_uncorrelated(&format!("{what} of a pair"), pairs);
+    }
+}
+
+/// Streams of neighbouring seeds, of names, and of a key and what derives from it.
+fn keys_are_independent() {
+    let keys = [
+        KEY,
+        Key::new(KEY.seed + 1),
+        Key { offset: 1 << 32, ..KEY },
+        KEY.fold_in(0),
+        KEY.fold_in(1),
+        KEY.named("h.0.weight"),
+        KEY.named("h.1.weight"),
+        KEY.named("h.0.bias"),
+    ];
+    let streams = keys.map(|key| Engine::Host.fill(&[1 << 20], &Init::normal(0.0, 1.0), key));
+    for (i, a) in streams.iter().enumerate() {
+        for (j, b) in streams.iter().enumerate().skip(i + 1) {
+            let pairs = a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+            assert_uncorrelated(&format!("{:?} and {:?}", keys[i], keys[j]), pairs);
+        }
+    }
+}
