@@ -19,13 +19,8 @@ const SWIFTSHADER: &str = "swiftshader";
 const EVERY_ADAPTER: [&str; 3] = [LAVAPIPE, GL, SWIFTSHADER];
 
 /// What Debian and Ubuntu call lavapipe and llvmpipe, and the loaders that find them.
-const MESA_PACKAGES: [&str; 5] = [
-    "mesa-vulkan-drivers",
-    "libvulkan1",
-    "libegl1",
-    "libegl-mesa0",
-    "libgl1-mesa-dri",
-];
+const MESA_PACKAGES: [&str; 5] =
+    ["mesa-vulkan-drivers", "libvulkan1", "libegl1", "libegl-mesa0", "libgl1-mesa-dri"];
 
 const ADVICE: &str = "\
 install Mesa's software drivers (Fedora: dnf install vulkan-loader mesa-vulkan-drivers mesa-libEGL mesa-dri-drivers; \
@@ -64,13 +59,7 @@ impl Required {
     }
 
     fn parse(list: &str) -> Self {
-        Self(
-            list.split(',')
-                .map(str::trim)
-                .filter(|name| !name.is_empty())
-                .map(String::from)
-                .collect(),
-        )
+        Self(list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect())
     }
 
     fn contains(&self, name: &str) -> bool {
@@ -108,21 +97,12 @@ impl Adapters {
     }
 
     fn entries(&self) -> [(&'static str, &Result<PathBuf>); 3] {
-        [
-            (LAVAPIPE, &self.lavapipe),
-            (GL, &self.gl),
-            (SWIFTSHADER, &self.swiftshader),
-        ]
+        [(LAVAPIPE, &self.lavapipe), (GL, &self.gl), (SWIFTSHADER, &self.swiftshader)]
     }
 
     fn found(&self) -> Required {
         let entries = self.entries().into_iter();
-        Required(
-            entries
-                .filter(|(_, file)| file.is_ok())
-                .map(|(name, _)| name.into())
-                .collect(),
-        )
+        Required(entries.filter(|(_, file)| file.is_ok()).map(|(name, _)| name.into()).collect())
     }
 
     /// Whether `name` is required and not there.
@@ -148,9 +128,7 @@ pub fn set_up(workspace: &Workspace, required: &Required) -> Result<Adapters> {
     let cache = workspace.cache()?;
     let machine = Machine::this();
     if !cfg!(target_os = "linux") {
-        println!(
-            "nothing to set up: software adapters come with Linux; here the tests use the system's own"
-        );
+        println!("nothing to set up: software adapters come with Linux; here the tests use the system's own");
         return Adapters::find(&machine, &cache);
     }
     // Two runs at once would delete each other's half-fetched files.
@@ -160,17 +138,11 @@ pub fn set_up(workspace: &Workspace, required: &Required) -> Result<Adapters> {
         .with_context(|| format!("cannot lock {}", lock.display()))?;
 
     let mut adapters = Adapters::find(&machine, &cache)?;
-    let missing: Vec<_> = EVERY_ADAPTER
-        .into_iter()
-        .filter(|name| adapters.lacks(name, required))
-        .collect();
+    let missing: Vec<_> = EVERY_ADAPTER.into_iter().filter(|name| adapters.lacks(name, required)).collect();
     if !missing.is_empty() {
         let Some(apt) = Apt::of_this_machine() else {
             print!("{adapters}");
-            bail!(
-                "cannot provide {} without apt-get: {ADVICE}",
-                missing.join(", ")
-            );
+            bail!("cannot provide {} without apt-get: {ADVICE}", missing.join(", "));
         };
         if missing.contains(&LAVAPIPE) || missing.contains(&GL) {
             apt.install(&MESA_PACKAGES)?;
@@ -181,10 +153,7 @@ pub fn set_up(workspace: &Workspace, required: &Required) -> Result<Adapters> {
         adapters = Adapters::find(&machine, &cache)?;
     }
     print!("{adapters}");
-    match EVERY_ADAPTER
-        .into_iter()
-        .find(|name| adapters.lacks(name, required))
-    {
+    match EVERY_ADAPTER.into_iter().find(|name| adapters.lacks(name, required)) {
         Some(name) => {
             bail!("`{name}` is still missing after its packages were installed: {ADVICE}")
         }
@@ -198,14 +167,8 @@ mod tests {
 
     #[test]
     fn a_list_is_read_leniently_and_printed_strictly() {
-        assert_eq!(
-            Required::parse("lavapipe, gl,,swiftshader"),
-            Required::every_adapter()
-        );
-        assert_eq!(
-            Required::every_adapter().to_string(),
-            "lavapipe,gl,swiftshader"
-        );
+        assert_eq!(Required::parse("lavapipe, gl,,swiftshader"), Required::every_adapter());
+        assert_eq!(Required::every_adapter().to_string(), "lavapipe,gl,swiftshader");
         assert_eq!(Required::parse(""), Required(vec![]));
         assert_eq!(Required::parse("").to_string(), "");
     }
@@ -221,11 +184,6 @@ mod tests {
         let lacking = EVERY_ADAPTER.map(|name| adapters.lacks(name, &required));
         assert_eq!(lacking, [false, true, false]);
         assert_eq!(adapters.found(), Required::parse("lavapipe"));
-        assert!(
-            adapters
-                .to_string()
-                .contains("gl          missing: EGL is not installed"),
-            "{adapters}"
-        );
+        assert!(adapters.to_string().contains("gl          missing: EGL is not installed"), "{adapters}");
     }
 }

@@ -37,16 +37,10 @@ impl Apt {
         }
         let privilege = match is_root() {
             true => Privilege::Direct,
-            false if process::succeeds(Command::new("sudo").args(["-n", "true"])) => {
-                Privilege::Sudo
-            }
+            false if process::succeeds(Command::new("sudo").args(["-n", "true"])) => Privilege::Sudo,
             false => Privilege::None,
         };
-        Some(Self {
-            configuration: None,
-            lists: "/var/lib/apt/lists".into(),
-            privilege,
-        })
+        Some(Self { configuration: None, lists: "/var/lib/apt/lists".into(), privilege })
     }
 
     /// An `apt-get` that reads only `source`, a line of a `sources.list`, and keeps its state in `folder`.
@@ -80,16 +74,11 @@ impl Apt {
         println!("installing {}", packages.join(", "));
         let install = || {
             let mut command = self.privileged()?;
-            command
-                .args(["install", "-y", "--no-install-recommends"])
-                .args(packages);
+            command.args(["install", "-y", "--no-install-recommends"]).args(packages);
             process::run_quietly(&mut command)
         };
         self.with_fresh_lists(install).with_context(|| {
-            format!(
-                "cannot install the packages; as root, run `apt-get install {}`",
-                packages.join(" ")
-            )
+            format!("cannot install the packages; as root, run `apt-get install {}`", packages.join(" "))
         })
     }
 
@@ -102,11 +91,7 @@ impl Apt {
         self.with_fresh_lists(|| {
             // The lists would say the same after an update, so this failure is not worth one.
             let known = process::succeeds(self.command("apt-cache").args(["show", package]));
-            if known {
-                download().map(|()| true)
-            } else {
-                Ok(false)
-            }
+            if known { download().map(|()| true) } else { Ok(false) }
         })
         .and_then(|known| match known {
             true => only_package_in(folder),
@@ -133,9 +118,7 @@ impl Apt {
         let Ok(entries) = fs::read_dir(&self.lists) else {
             return false;
         };
-        entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
     }
 
     fn update(&self) -> Result<()> {
@@ -151,9 +134,7 @@ impl Apt {
             Privilege::Direct => Ok(self.command("apt-get")),
             Privilege::Sudo => {
                 let mut command = Command::new("sudo");
-                command
-                    .args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
-                    .args(OPTIONS);
+                command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(OPTIONS);
                 Ok(command)
             }
             Privilege::None => bail!("neither root nor a `sudo` that asks for no password"),
@@ -162,9 +143,7 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(OPTIONS);
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(OPTIONS);
         if let Some(configuration) = &self.configuration {
             command.env("APT_CONFIG", configuration);
         }
@@ -178,21 +157,14 @@ impl Apt {
 
 /// Unpacks the file of a package into `folder`.
 pub fn unpack(package: &Path, folder: &Path) -> Result<()> {
-    process::run_quietly(
-        Command::new("dpkg")
-            .arg("--extract")
-            .arg(package)
-            .arg(folder),
-    )
+    process::run_quietly(Command::new("dpkg").arg("--extract").arg(package).arg(folder))
 }
 
 fn only_package_in(folder: &Path) -> Result<PathBuf> {
     let failed = || format!("apt-get left no package in {}", folder.display());
     let entries = fs::read_dir(folder).with_context(failed)?;
     let mut paths = entries.flatten().map(|entry| entry.path());
-    paths
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .with_context(failed)
+    paths.find(|path| path.extension().is_some_and(|extension| extension == "deb")).with_context(failed)
 }
 
 #[cfg(unix)]
@@ -214,40 +186,25 @@ mod tests {
     #[test]
     fn private_state_starts_without_lists_and_stays_in_its_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let apt = Apt::with_private_state(folder.path(), "deb http://example.invalid/ none main")
-            .unwrap();
+        let apt = Apt::with_private_state(folder.path(), "deb http://example.invalid/ none main").unwrap();
         assert!(!apt.has_lists());
         fs::write(folder.path().join("state/lists/example_Packages.lz4"), "").unwrap();
         assert!(apt.has_lists());
         let command = apt.privileged().unwrap();
         let configuration = folder.path().join("apt.conf");
-        assert!(
-            command
-                .get_envs()
-                .any(|(_, value)| value == Some(configuration.as_os_str()))
-        );
+        assert!(command.get_envs().any(|(_, value)| value == Some(configuration.as_os_str())));
         let settings = fs::read_to_string(&configuration).unwrap();
         assert!(
-            settings.contains(&format!(
-                "Dir::State \"{}/state\";",
-                folder.path().display()
-            )),
+            settings.contains(&format!("Dir::State \"{}/state\";", folder.path().display())),
             "{settings}"
         );
     }
 
     #[test]
     fn without_privilege_nothing_is_installed_and_the_error_names_the_remedy() {
-        let apt = Apt {
-            configuration: None,
-            lists: "/nonexistent".into(),
-            privilege: Privilege::None,
-        };
+        let apt = Apt { configuration: None, lists: "/nonexistent".into(), privilege: Privilege::None };
         let error = format!("{:#}", apt.install(&["mesa-vulkan-drivers"]).unwrap_err());
-        assert!(
-            error.contains("as root, run `apt-get install mesa-vulkan-drivers`"),
-            "{error}"
-        );
+        assert!(error.contains("as root, run `apt-get install mesa-vulkan-drivers`"), "{error}");
         assert!(error.contains("neither root nor"), "{error}");
     }
 
@@ -255,9 +212,7 @@ mod tests {
     fn the_downloaded_file_is_found_by_its_extension() {
         let folder = tempfile::tempdir().unwrap();
         assert!(only_package_in(folder.path()).is_err());
-        let package = folder
-            .path()
-            .join("chromium-common_156.0-1~deb12u1_amd64.deb");
+        let package = folder.path().join("chromium-common_156.0-1~deb12u1_amd64.deb");
         fs::write(&package, "").unwrap();
         assert_eq!(only_package_in(folder.path()).unwrap(), package);
     }

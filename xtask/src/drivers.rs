@@ -24,19 +24,14 @@ impl Machine {
     /// The machine that this program runs on, its environment included.
     pub fn this() -> Self {
         let mut machine = Self::at(Path::new("/"));
-        let paths = |name| {
-            env::var_os(name)
-                .map(|list| env::split_paths(&list).collect())
-                .unwrap_or_default()
-        };
+        let paths =
+            |name| env::var_os(name).map(|list| env::split_paths(&list).collect()).unwrap_or_default();
         for variable in LISTS_OF_DRIVERS {
             machine.manifests.extend::<Vec<_>>(paths(variable));
         }
         for variable in ["XDG_DATA_HOME", "XDG_DATA_DIRS"] {
             let folders: Vec<PathBuf> = paths(variable);
-            machine
-                .manifests
-                .extend(folders.iter().map(|folder| folder.join("vulkan/icd.d")));
+            machine.manifests.extend(folders.iter().map(|folder| folder.join("vulkan/icd.d")));
         }
         machine.libraries.extend::<Vec<_>>(paths("LD_LIBRARY_PATH"));
         machine
@@ -50,10 +45,7 @@ impl Machine {
         let multiarch = format!("{ARCH}-linux-gnu");
         Self {
             root: root.into(),
-            manifests: manifests
-                .iter()
-                .map(|folder| root.join(folder).join("vulkan/icd.d"))
-                .collect(),
+            manifests: manifests.iter().map(|folder| root.join(folder).join("vulkan/icd.d")).collect(),
             libraries: (libraries.iter().map(|folder| root.join(folder)))
                 .flat_map(|folder| [folder.join(&multiarch), folder])
                 .collect(),
@@ -62,18 +54,13 @@ impl Machine {
 
     /// The manifest of lavapipe, Mesa's Vulkan driver for the CPU.
     pub fn lavapipe(&self) -> Result<PathBuf> {
-        self.library("libvulkan.so.1")
-            .context("the Vulkan loader is not installed")?;
+        self.library("libvulkan.so.1").context("the Vulkan loader is not installed")?;
         // Other architectures' manifests (lvp_icd.i686.json) lie in the same folder.
         let names = [format!("lvp_icd.{ARCH}.json"), "lvp_icd.json".into()];
-        let is_lavapipe =
-            |path: &Path| names.iter().any(|name| path.ends_with(name)) && path.is_file();
+        let is_lavapipe = |path: &Path| names.iter().any(|name| path.ends_with(name)) && path.is_file();
         let folder_or_file = |path: &PathBuf| match is_lavapipe(path) {
             true => Some(path.clone()),
-            false => names
-                .iter()
-                .map(|name| path.join(name))
-                .find(|path| path.is_file()),
+            false => names.iter().map(|name| path.join(name)).find(|path| path.is_file()),
         };
         (self.manifests.iter().find_map(folder_or_file))
             .with_context(|| format!("no {} in any vulkan/icd.d folder", names.join(" or ")))
@@ -81,16 +68,11 @@ impl Machine {
 
     /// Mesa's EGL library, where its software rasteriser is installed too.
     pub fn software_gl(&self) -> Result<PathBuf> {
-        self.library("libEGL.so.1")
-            .context("EGL is not installed")?;
-        let mesa = self
-            .library("libEGL_mesa.so.0")
-            .context("Mesa's EGL is not installed")?;
+        self.library("libEGL.so.1").context("EGL is not installed")?;
+        let mesa = self.library("libEGL_mesa.so.0").context("Mesa's EGL is not installed")?;
         // One library per driver up to Mesa 24.1, one for all of them since.
-        (self
-            .library("dri/swrast_dri.so")
-            .or_else(|_| self.library("libgallium-*.so")))
-        .context("Mesa's software rasteriser is not installed")?;
+        (self.library("dri/swrast_dri.so").or_else(|_| self.library("libgallium-*.so")))
+            .context("Mesa's software rasteriser is not installed")?;
         Ok(mesa)
     }
 
@@ -114,20 +96,12 @@ impl Machine {
         let (start, end) = name.split_once('*').unwrap_or((name, ""));
         let in_folder = |folder: &PathBuf| match end {
             "" => Some(folder.join(name)).filter(|path| path.exists()),
-            _ => fs::read_dir(folder)
-                .ok()?
-                .flatten()
-                .map(|entry| entry.path())
-                .find(|path| {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    name.strip_prefix(start)
-                        .is_some_and(|rest| rest.ends_with(end))
-                }),
+            _ => fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end))
+            }),
         };
-        self.libraries
-            .iter()
-            .find_map(in_folder)
-            .with_context(|| format!("no {name} in any library folder"))
+        self.libraries.iter().find_map(in_folder).with_context(|| format!("no {name} in any library folder"))
     }
 }
 
@@ -162,16 +136,11 @@ mod tests {
     #[test]
     fn lavapipe_is_the_loader_and_a_manifest_for_this_architecture() {
         let loader = "usr/lib/ARCH-linux-gnu/libvulkan.so.1";
-        let other_drivers = [
-            "usr/share/vulkan/icd.d/radeon_icd.ARCH.json",
-            "usr/share/vulkan/icd.d/lvp_icd.mips.json",
-        ];
+        let other_drivers =
+            ["usr/share/vulkan/icd.d/radeon_icd.ARCH.json", "usr/share/vulkan/icd.d/lvp_icd.mips.json"];
         let (_root, machine) = machine_with(&[loader, other_drivers[0], other_drivers[1]]);
         assert!(complaint(machine.lavapipe()).starts_with("no lvp_icd"));
-        for manifest in [
-            "usr/share/vulkan/icd.d/lvp_icd.ARCH.json",
-            "etc/vulkan/icd.d/lvp_icd.json",
-        ] {
+        for manifest in ["usr/share/vulkan/icd.d/lvp_icd.ARCH.json", "etc/vulkan/icd.d/lvp_icd.json"] {
             let (root, machine) = machine_with(&[loader, other_drivers[0], manifest]);
             let manifest = manifest.replace("ARCH", ARCH);
             assert_eq!(machine.lavapipe().unwrap(), root.path().join(&manifest));
@@ -182,8 +151,7 @@ mod tests {
 
     #[test]
     fn a_listed_manifest_or_folder_counts() {
-        let (root, mut machine) =
-            machine_with(&["usr/lib/libvulkan.so.1", "mesa/lvp_icd.ARCH.json"]);
+        let (root, mut machine) = machine_with(&["usr/lib/libvulkan.so.1", "mesa/lvp_icd.ARCH.json"]);
         assert!(machine.lavapipe().is_err());
         let folder = root.path().join("mesa");
         let file = folder.join(format!("lvp_icd.{ARCH}.json"));
@@ -200,10 +168,7 @@ mod tests {
         assert!(complaint(machine.software_gl()).contains("Mesa's EGL is not installed"));
         let (_root, machine) = machine_with(&egl);
         assert!(complaint(machine.software_gl()).contains("rasteriser"));
-        for rasteriser in [
-            "usr/lib/ARCH-linux-gnu/dri/swrast_dri.so",
-            "usr/lib64/libgallium-25.0.7-2.so",
-        ] {
+        for rasteriser in ["usr/lib/ARCH-linux-gnu/dri/swrast_dri.so", "usr/lib64/libgallium-25.0.7-2.so"] {
             let (root, machine) = machine_with(&[egl[0], egl[1], rasteriser]);
             assert_eq!(machine.software_gl().unwrap(), root.path().join(egl[1]));
         }
@@ -211,15 +176,9 @@ mod tests {
 
     #[test]
     fn a_browsers_swiftshader_needs_both_files() {
-        let chrome = [
-            "opt/google/chrome/libvk_swiftshader.so",
-            "opt/google/chrome/vk_swiftshader_icd.json",
-        ];
+        let chrome = ["opt/google/chrome/libvk_swiftshader.so", "opt/google/chrome/vk_swiftshader_icd.json"];
         let (root, machine) = machine_with(&chrome);
-        assert_eq!(
-            machine.browsers_swiftshader(),
-            Some(root.path().join(chrome[1]))
-        );
+        assert_eq!(machine.browsers_swiftshader(), Some(root.path().join(chrome[1])));
         let (_root, machine) = machine_with(&chrome[1..]);
         assert_eq!(machine.browsers_swiftshader(), None);
     }

@@ -8,10 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 /// Runs `command` to its end; its output goes where ours goes.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = display(command);
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot start `{shown}`"))?;
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{shown}`"))?;
     ensure!(status.success(), "`{shown}` failed ({status})");
     Ok(())
 }
@@ -24,13 +21,9 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
 /// Runs `command` and returns what it wrote to its standard output.
 pub fn output(command: &mut Command) -> Result<Vec<u8>> {
     let shown = display(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start `{shown}`"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
     if !output.status.success() {
-        let text =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         bail!("`{shown}` failed ({}):\n{}\n", output.status, text.trim());
     }
     Ok(output.stdout)
@@ -38,21 +31,14 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>> {
 
 /// Whether `command` starts and reports success, however quietly.
 pub fn succeeds(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .output()
-        .is_ok_and(|output| output.status.success())
+    command.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
 }
 
 /// Runs `command` like [`run`], and shows `each_line` every line of its standard output on the way.
 pub fn run_watching(command: &mut Command, mut each_line: impl FnMut(&str)) -> Result<()> {
     let shown = display(command);
     let failed = || format!("cannot run `{shown}`");
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(failed)?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(failed)?;
     if let Some(pipe) = child.stdout.take() {
         let mut reader = BufReader::new(pipe);
         let mut line = Vec::new();
@@ -70,12 +56,7 @@ pub fn run_watching(command: &mut Command, mut each_line: impl FnMut(&str)) -> R
 
 /// The command as a person would type it.
 fn display(command: &Command) -> String {
-    let name = std::path::Path::new(command.get_program())
-        .file_stem()
-        .unwrap_or(command.get_program());
+    let name = std::path::Path::new(command.get_program()).file_stem().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

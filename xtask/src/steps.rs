@@ -44,9 +44,7 @@ pub fn ci(workspace: &Workspace) -> Result<()> {
 
 fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Result<()> {
     let cargo = |arguments: &[&str]| workspace.cargo(arguments);
-    report.step("format", || {
-        process::run(&mut cargo(&["fmt", "--all", "--check"]))
-    })?;
+    report.step("format", || process::run(&mut cargo(&["fmt", "--all", "--check"])))?;
     report.step("clippy", || {
         process::run(&mut cargo(&[
             "clippy",
@@ -63,13 +61,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         process::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     report.step("no default features", || {
-        process::run(&mut cargo(&[
-            "check",
-            "--package",
-            "seedbed",
-            "--no-default-features",
-            "--release",
-        ]))
+        process::run(&mut cargo(&["check", "--package", "seedbed", "--no-default-features", "--release"]))
     })?;
     match process::succeeds(&mut cargo(&["deny", "--version"])) {
         true => report.step("licences", || process::run(&mut cargo(&["deny", "check"])))?,
@@ -79,9 +71,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
     report.step("benchmarks, once each", || {
         process::run(cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()))
     })?;
-    report.step("tests", || {
-        run_tests(workspace, &variables, &["--no-fail-fast".into()], tally)
-    })
+    report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
 }
 
 fn prepare(workspace: &Workspace, require: Option<String>) -> Result<Variables> {
@@ -155,26 +145,11 @@ mod tests {
         let mut report = Report::default();
         assert_eq!(report.step("first", || Ok(7)).unwrap(), 7);
         report.skip("second", "not installed");
-        let error = report
-            .step("third", || -> Result<()> {
-                anyhow::bail!("exit status: 101")
-            })
-            .unwrap_err();
-        assert_eq!(
-            format!("{error:#}"),
-            "step `third` failed: exit status: 101"
-        );
-        let [first, second, third] = &report.lines[..] else {
-            panic!("{:?}", report.lines)
-        };
-        assert!(
-            first.starts_with("first ") && first.contains(" ok "),
-            "{first}"
-        );
+        let error = report.step("third", || -> Result<()> { anyhow::bail!("exit status: 101") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `third` failed: exit status: 101");
+        let [first, second, third] = &report.lines[..] else { panic!("{:?}", report.lines) };
+        assert!(first.starts_with("first ") && first.contains(" ok "), "{first}");
         assert!(second.ends_with("skipped: not installed"), "{second}");
-        assert!(
-            third.starts_with("third ") && third.contains("FAILED"),
-            "{third}"
-        );
+        assert!(third.starts_with("third ") && third.contains("FAILED"), "{third}");
     }
 }

@@ -115,23 +115,14 @@ fn install(package: &Path, scratch: &Path, cache: &Path) -> Result<PathBuf> {
 /// path, whatever folder the loader starts in. Done on every run, since a target folder can be moved.
 fn write_manifest(home: &Path) -> Result<PathBuf> {
     let original = home.join(MANIFEST);
-    let failed = || {
-        format!(
-            "{} is damaged: delete the folder and run `cargo xtask setup` again",
-            home.display()
-        )
-    };
+    let failed =
+        || format!("{} is damaged: delete the folder and run `cargo xtask setup` again", home.display());
     let text = fs::read_to_string(&original).with_context(failed)?;
     let mut manifest: Value = serde_json::from_str(&text).with_context(failed)?;
     let library = std::path::absolute(home.join(LIBRARY)).with_context(failed)?;
     ensure!(library.is_file(), failed());
-    let entry = manifest
-        .pointer_mut("/ICD/library_path")
-        .with_context(failed)?;
-    *entry = library
-        .to_str()
-        .with_context(|| format!("{} is not UTF-8", library.display()))?
-        .into();
+    let entry = manifest.pointer_mut("/ICD/library_path").with_context(failed)?;
+    *entry = library.to_str().with_context(|| format!("{} is not UTF-8", library.display()))?.into();
 
     let absolute = library.with_file_name("absolute.json");
     let text = manifest.to_string();
@@ -148,8 +139,7 @@ fn write_manifest(home: &Path) -> Result<PathBuf> {
 /// Makes `folder` an empty folder.
 fn recreate(folder: &Path) -> Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
@@ -174,19 +164,12 @@ mod tests {
         let (_cache, home) = fetched();
         let path = write_manifest(&home).unwrap();
         let manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(
-            manifest["ICD"]["library_path"],
-            home.join(LIBRARY).to_str().unwrap()
-        );
+        assert_eq!(manifest["ICD"]["library_path"], home.join(LIBRARY).to_str().unwrap());
         assert_eq!(manifest["ICD"]["api_version"], "1.0.5");
         assert_eq!(fs::read_to_string(home.join(MANIFEST)).unwrap(), CHROMIUMS);
         let written = fs::metadata(&path).unwrap().modified().unwrap();
         assert_eq!(write_manifest(&home).unwrap(), path);
-        assert_eq!(
-            fs::metadata(&path).unwrap().modified().unwrap(),
-            written,
-            "written again without need"
-        );
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written, "written again without need");
     }
 
     #[test]
@@ -197,10 +180,7 @@ mod tests {
         fs::rename(&home, &moved).unwrap();
         let text = fs::read_to_string(write_manifest(&moved).unwrap()).unwrap();
         let manifest: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            manifest["ICD"]["library_path"],
-            moved.join(LIBRARY).to_str().unwrap()
-        );
+        assert_eq!(manifest["ICD"]["library_path"], moved.join(LIBRARY).to_str().unwrap());
     }
 
     #[test]
@@ -219,13 +199,8 @@ mod tests {
     #[test]
     fn a_named_manifest_must_exist() {
         let folder = tempfile::tempdir().unwrap();
-        let error = named(&folder.path().join("nothing.json"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains(VARIABLE) && error.contains("nothing.json"),
-            "{error}"
-        );
+        let error = named(&folder.path().join("nothing.json")).unwrap_err().to_string();
+        assert!(error.contains(VARIABLE) && error.contains("nothing.json"), "{error}");
         assert!(named(folder.path()).is_err(), "a folder is no manifest");
         let file = folder.path().join(MANIFEST);
         fs::write(&file, CHROMIUMS).unwrap();

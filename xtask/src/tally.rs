@@ -44,11 +44,7 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} ignored",
-            self.passed, self.failed, self.ignored
-        )
+        write!(f, "{} passed, {} failed, {} ignored", self.passed, self.failed, self.ignored)
     }
 }
 
@@ -68,15 +64,7 @@ mod tests {
         ] {
             tally.add(line);
         }
-        assert_eq!(
-            tally,
-            Tally {
-                programs: 2,
-                passed: 17,
-                failed: 2,
-                ignored: 3
-            }
-        );
+        assert_eq!(tally, Tally { programs: 2, passed: 17, failed: 2, ignored: 3 });
         assert_eq!(tally.to_string(), "17 passed, 2 failed, 3 ignored");
     }
 }

@@ -24,21 +24,14 @@ impl Workspace {
     pub fn locate() -> Result<Self> {
         let mut command = Command::new(cargo_program());
         command.args(["metadata", "--no-deps", "--format-version=1"]);
-        command.args([
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ]);
+        command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
         let metadata: Value = serde_json::from_slice(&process::output(&mut command)?)
             .context("`cargo metadata` printed something that is not JSON")?;
         let folder = |key: &str| {
             let text = metadata[key].as_str();
-            text.map(PathBuf::from)
-                .with_context(|| format!("`cargo metadata` printed no `{key}`"))
+            text.map(PathBuf::from).with_context(|| format!("`cargo metadata` printed no `{key}`"))
         };
-        Ok(Self {
-            root: folder("workspace_root")?,
-            cache: folder("target_directory")?.join("xtask"),
-        })
+        Ok(Self { root: folder("workspace_root")?, cache: folder("target_directory")?.join("xtask") })
     }
 
     /// A cargo command that runs in the workspace's root.
@@ -50,8 +43,7 @@ impl Workspace {
 
     /// The folder for what this program fetches or makes, created if need be.
     pub fn cache(&self) -> Result<PathBuf> {
-        fs::create_dir_all(&self.cache)
-            .with_context(|| format!("cannot create {}", self.cache.display()))?;
+        fs::create_dir_all(&self.cache).with_context(|| format!("cannot create {}", self.cache.display()))?;
         Ok(self.cache.clone())
     }
 }
