@@ -70,7 +70,7 @@ pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration,
 fn number(value: Option<f64>) -> String {
     match value {
         None => "-".into(),
-        Some(x) if x == 0.0 => "0".into(),
+        Some(0.0) => "0".into(),
         Some(x) if !x.is_finite() => x.to_string(),
         Some(x) if !(1e-4..1e5).contains(&x.abs()) => format!("{x:.3e}"),
         Some(x) => {

@@ -31,8 +31,8 @@ impl Stats {
         };
         let (groups, last) = elements.as_chunks::<LANES>();
         for group in groups {
-            for lane in 0..LANES {
-                add(lane, group[lane]);
+            for (lane, &element) in group.iter().enumerate() {
+                add(lane, element);
             }
         }
         for (lane, &element) in last.iter().enumerate() {

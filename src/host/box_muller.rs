@@ -48,7 +48,7 @@ pub fn half_radius(w: u32) -> f32 {
 #[inline(always)]
 pub fn double_cos_sin(w: u32) -> [f32; 2] {
     let a = w.wrapping_add(0x2000_0000);
-    let high = f32::from_bits(0x4480_0000 | ((a >> 16) & 0x3FFF)) - 1025.007_8; // 2^10 + 1 + 2^-7
+    let high = f32::from_bits(0x4480_0000 | ((a >> 16) & 0x3FFF)) - 1_025.007_8; // 2^10 + 1 + 2^-7
     let low = f32::from_bits(0x3C00_0001 | ((a << 1) & 0x1_FFFF)); // 2^-7 + (low half + 1/2) * 2^-29
     let t = high + low;
     let z = t * t;
