@@ -56,10 +56,10 @@ fn bench_host(criterion: &mut Criterion) {
     let mut values = vec![0.0_f32; ELEMENTS as usize];
     for (name, init) in [("constant", CONSTANT), ("normal", NORMAL), ("xavier_normal", Init::xavier_normal())]
     {
-        group.bench_function(name, |b| b.iter(|| host::fill(&mut values, &SHAPE, &init, KEY).unwrap()));
+        group.bench_function(name, |b| b.iter(|| host::fill(&mut values, SHAPE, &init, KEY).unwrap()));
     }
     let mut words = vec![0; ELEMENTS as usize];
-    group.bench_function("words", |b| b.iter(|| host::fill_words(&mut words, &SHAPE, KEY).unwrap()));
+    group.bench_function("words", |b| b.iter(|| host::fill_words(&mut words, SHAPE, KEY).unwrap()));
 }
 
 fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
@@ -67,7 +67,7 @@ fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let buffer = gpu.storage_buffer(4 * ELEMENTS);
     let portable = Initializer::new(&gpu.device);
     let native = Initializer::with_math(&gpu.device, Math::Native);
-    let (weights, words) = (Tensor::f32(&buffer, &SHAPE), Tensor::u32(&buffer, &SHAPE));
+    let (weights, words) = (Tensor::f32(&buffer, SHAPE), Tensor::u32(&buffer, SHAPE));
 
     let mut bench = |name: &str, record: &dyn Fn(&mut wgpu::CommandEncoder)| {
         group.bench_function(name, |b| b.iter_custom(|times| (0..times).map(|_| time(gpu, record)).sum()));

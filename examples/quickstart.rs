@@ -13,7 +13,7 @@ async fn run() -> Result<(), Error> {
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     Initializer::new(&gpu.device).fill(
         &mut encoder,
-        &Tensor::f32(&buffer, &shape),
+        &Tensor::f32(&buffer, shape),
         &Init::xavier_normal(),
         key,
     )?;
@@ -24,7 +24,7 @@ async fn run() -> Result<(), Error> {
     println!("{}: {:?} …", gpu::name(&adapter.get_info()), &weights[..4]);
 
     let mut on_the_host = vec![0.0; weights.len()];
-    seedbed::host::fill(&mut on_the_host, &shape, &Init::xavier_normal(), key)?;
+    seedbed::host::fill(&mut on_the_host, shape, &Init::xavier_normal(), key)?;
     assert_eq!(weights, on_the_host);
     println!("the host engine makes the same {} weights, bit for bit", weights.len());
     Ok(())

@@ -263,8 +263,7 @@ mod tests {
 
     #[test]
     fn limits_that_are_too_small_are_named() {
-        let mut limits = wgpu::Limits::default();
-        limits.max_compute_invocations_per_workgroup = 64;
+        let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 64, ..wgpu::Limits::default() };
         let error = Limits::of(&limits).unwrap_err().to_string();
         assert!(error.contains("max_compute_invocations_per_workgroup is 64"), "{error}");
         assert!(Limits::of(&wgpu::Limits::downlevel_webgl2_defaults()).is_err());

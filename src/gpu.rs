@@ -13,7 +13,7 @@
 //! let mut encoder = gpu.device.create_command_encoder(&Default::default());
 //! Initializer::new(&gpu.device).fill(
 //!     &mut encoder,
-//!     &Tensor::f32(&buffer, &[128, 256]),
+//!     &Tensor::f32(&buffer, [128, 256]),
 //!     &Init::xavier_normal(),
 //!     Key::new(42),
 //! )?;

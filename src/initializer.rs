@@ -34,7 +34,7 @@ pub enum Math {
 /// use seedbed::{Init, Initializer, Key, Tensor};
 ///
 /// let initializer = Initializer::new(device);
-/// let weight = Tensor::f32(buffer, &[768, 3072]);
+/// let weight = Tensor::f32(buffer, [768, 3072]);
 /// initializer.fill(encoder, &weight, &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
 /// # Ok(())
 /// # }

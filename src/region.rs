@@ -17,8 +17,8 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// ```
 /// use seedbed::Region;
 ///
-/// let whole = Region::from(&[50257, 768]);
-/// let second_half_of_the_rows = Region::from(&[50257, 768]).elements(25128 * 768..50257 * 768);
+/// let whole = Region::from([50257, 768]);
+/// let second_half_of_the_rows = Region::from([50257, 768]).elements(25128 * 768..50257 * 768);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region<'a> {

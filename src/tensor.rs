@@ -51,7 +51,7 @@ impl fmt::Display for DType {
 /// use seedbed::{Region, Tensor};
 ///
 /// // A weight in an arena, 4 KiB from its start.
-/// let weight = Tensor::f32(buffer, &[768, 3072]).at(4096);
+/// let weight = Tensor::f32(buffer, [768, 3072]).at(4096);
 /// // Its second half alone, as another device of a sharded model would hold it.
 /// let shard = Tensor::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
 /// # }

@@ -17,7 +17,7 @@ const BLOCK: u64 = 4;
 /// use seedbed::{Init, Key, host};
 ///
 /// let mut weight = vec![0.0; 768 * 3072];
-/// host::fill(&mut weight, &[768, 3072], &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
+/// host::fill(&mut weight, [768, 3072], &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 ///
@@ -122,7 +122,7 @@ mod tests {
     fn a_part_holds_what_the_whole_holds_there() {
         let (key, init, len) = (Key::new(3), Init::normal(0.5, 2.0), 3 * PART as u64 + 5);
         let mut whole = vec![0.0; len as usize];
-        fill(&mut whole, &[len], &init, key).unwrap();
+        fill(&mut whole, [len], &init, key).unwrap();
         for range in [0..1, 1..3, 2..2, 3..4, 3..9, 5..len, PART as u64 - 1..2 * PART as u64 + 2] {
             let mut part = vec![0.0; (range.end - range.start) as usize];
             fill(&mut part, Region::from(&[len]).elements(range.clone()), &init, key).unwrap();
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_destination_of_another_length_is_refused() {
-        let error = fill(&mut [0.0; 5], &[2, 3], &Init::Ones, Key::new(0)).unwrap_err();
+        let error = fill(&mut [0.0; 5], [2, 3], &Init::Ones, Key::new(0)).unwrap_err();
         assert_eq!(error, Error::LengthMismatch { expected: 6, actual: 5 });
     }
 }

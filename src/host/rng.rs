@@ -17,7 +17,7 @@ use crate::Key;
 /// use seedbed::{Key, host};
 ///
 /// let mut words = [0; 6];
-/// host::fill_words(&mut words, &[6], Key::new(7))?;
+/// host::fill_words(&mut words, [6], Key::new(7))?;
 /// let mut rng = host::PhiloxRng::new(Key::new(7));
 /// assert_eq!(words, std::array::from_fn(|_| rng.next_u32()));
 /// # Ok::<(), seedbed::Error>(())

@@ -32,6 +32,11 @@ struct Worst {
     buckets: Vec<[(f64, u32); 2]>,
 }
 
+/// A NaN exceeds every bound.
+fn exceeds(distance: f64, bound: f64) -> bool {
+    distance.is_nan() || distance > bound
+}
+
 /// Buckets of the mantissa, a power of two.
 const BUCKETS: u64 = 256;
 
@@ -43,8 +48,7 @@ impl Worst {
     #[inline]
     fn add(&mut self, word: u32, actual: f32, exact: f64) {
         let distance = ulps(actual, exact);
-        // A NaN is not below any bound either.
-        if !(distance <= self.ulps) {
+        if exceeds(distance, self.ulps) {
             (self.ulps, self.word) = (distance, word);
         }
         let mantissa = exact.to_bits() & ((1 << 52) - 1);
@@ -60,7 +64,7 @@ impl Worst {
     }
 
     fn merge(&mut self, other: &Self) {
-        if !(other.ulps <= self.ulps) {
+        if exceeds(other.ulps, self.ulps) {
             (self.ulps, self.word) = (other.ulps, other.word);
         }
         for ([least, most], [other_least, other_most]) in self.buckets.iter_mut().zip(&other.buckets) {
@@ -127,7 +131,7 @@ fn every_word() {
         for &(w1, exact) in &angles {
             for (actual, exact) in box_muller(w0, w1).into_iter().zip(exact) {
                 let distance = ulps(actual, r * exact);
-                if !(distance <= worst.0) {
+                if exceeds(distance, worst.0) {
                     worst = (distance, w0, w1);
                 }
             }
@@ -181,13 +185,13 @@ fn native_math(device: &Device) {
     let (key, len) = (Key::new(3), 1 << 16);
     let buffer = device.gpu.storage_buffer(4 * len);
     device
-        .submit(|encoder| native.fill_words(encoder, &Tensor::u32(&buffer, &[len]), key))
+        .submit(|encoder| native.fill_words(encoder, &Tensor::u32(&buffer, [len]), key))
         .expect("a fill that is right");
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
-    assert_same_words(&words, &Engine::Host.words(&[len], key), "words");
+    assert_same_words(&words, &Engine::Host.words([len], key), "words");
 
     device
-        .submit(|encoder| native.fill(encoder, &Tensor::f32(&buffer, &[len]), &Init::normal(0.0, 1.0), key))
+        .submit(|encoder| native.fill(encoder, &Tensor::f32(&buffer, [len]), &Init::normal(0.0, 1.0), key))
         .expect("a fill that is right");
     let normals: Vec<f32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
     for (element, normal) in (0..).zip(normals) {

@@ -86,9 +86,9 @@ fn on_the_host() {
         assert_eq!(values, [7.0; 4], "{message}");
     }
     let lengths = "the destination has 4 elements, but 5 are to be written";
-    assert_starts(host::fill(&mut values, &[5], &NORMAL, KEY), lengths);
+    assert_starts(host::fill(&mut values, [5], &NORMAL, KEY), lengths);
     assert_eq!(values, [7.0; 4]);
-    assert_starts(host::fill_words(&mut [0; 4], &[5], KEY), lengths);
+    assert_starts(host::fill_words(&mut [0; 4], [5], KEY), lengths);
     assert_starts(
         host::fill_words(&mut [0; 3], Region::from([9]).elements(8..10), KEY),
         "elements 8..10 were asked",
@@ -114,7 +114,7 @@ fn mistakes_and_working_on(device: &Device) {
     };
     let typed = |dtype, init, message| -> (Mistake, &str) {
         let fill: Mistake = Box::new(move |initializer, encoder, buffer| {
-            initializer.fill(encoder, &Tensor::new(buffer, dtype, &[4]), &init, KEY)
+            initializer.fill(encoder, &Tensor::new(buffer, dtype, [4]), &init, KEY)
         });
         (fill, message)
     };
@@ -147,7 +147,7 @@ fn mistakes_and_working_on(device: &Device) {
     ]);
     mistakes.push((
         Box::new(|initializer, encoder, buffer| {
-            initializer.fill_words(encoder, &Tensor::f32(buffer, &[4]), KEY)
+            initializer.fill_words(encoder, &Tensor::f32(buffer, [4]), KEY)
         }),
         "fill_words can't write f32; give it a tensor of u32",
     ));
@@ -155,19 +155,19 @@ fn mistakes_and_working_on(device: &Device) {
         let no_storage = &no_storage;
         mistakes.push((
             Box::new(move |initializer, encoder, _| {
-                initializer.fill(encoder, &Tensor::f32(no_storage, &[4]), &init, KEY)
+                initializer.fill(encoder, &Tensor::f32(no_storage, [4]), &init, KEY)
             }),
             "the buffer was created with usage BufferUsages(COPY_SRC | COPY_DST); a fill needs BufferUsages(STORAGE) too",
         ));
     }
 
-    let expected = Engine::Host.fill(&[4], &NORMAL, KEY);
+    let expected = Engine::Host.fill([4], &NORMAL, KEY);
     for (mistake, message) in mistakes {
         let buffer = device.sentinel_buffer(64, USAGE);
         device
             .submit(|encoder| {
                 assert_starts(mistake(&device.initializer, encoder, &buffer), message);
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, &[4]).at(24), &NORMAL, KEY)
+                device.initializer.fill(encoder, &Tensor::f32(&buffer, [4]).at(24), &NORMAL, KEY)
             })
             .expect("a fill that is right");
         assert_only(&device.read(&buffer), &[(24, &expected)], message);
@@ -204,7 +204,7 @@ fn device_that_can_not_fill(device: &Device) {
         let buffer = small.gpu.storage_buffer(64);
         small.submit(|encoder| {
             assert_starts(
-                small.initializer.fill(encoder, &Tensor::f32(&buffer, &[16]), &NORMAL, KEY),
+                small.initializer.fill(encoder, &Tensor::f32(&buffer, [16]), &NORMAL, KEY),
                 message,
             );
         });

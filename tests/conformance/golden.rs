@@ -19,12 +19,12 @@ const WORDS: &str = "9efae438ee00331fbc790a97ffb739576a04b80d8386d05506b8b379b20
 const NORMALS: &str = "25cb5e02b4a35eaf89493c0ed3757f7abeb1b89101375385dde5c7a92c5adb7b";
 
 fn golden_words(engine: &Engine) {
-    let words = engine.words(&SHAPE, Key::new(0));
+    let words = engine.words(SHAPE, Key::new(0));
     check(words.iter().flat_map(|word| word.to_le_bytes()).collect(), WORDS);
 }
 
 fn golden_normals(engine: &Engine) {
-    let normals = engine.fill(&SHAPE, &Init::normal(0.0, 1.0), Key::new(0));
+    let normals = engine.fill(SHAPE, &Init::normal(0.0, 1.0), Key::new(0));
     check(normals.iter().flat_map(|normal| normal.to_le_bytes()).collect(), NORMALS);
 }
 

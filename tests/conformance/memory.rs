@@ -145,7 +145,7 @@ fn no_elements(device: &Device) {
                 // The end of the buffer is a place for nothing.
                 device.initializer.fill(encoder, &Tensor::f32(&buffer, shape).at(64), &init, KEY)?;
             }
-            device.initializer.fill_words(encoder, &Tensor::u32(&buffer, &[0]), KEY)
+            device.initializer.fill_words(encoder, &Tensor::u32(&buffer, [0]), KEY)
         })
         .expect("fills of nothing are right");
     assert_only(&device.read(&buffer), &[], "no elements");
@@ -166,17 +166,17 @@ fn fills_of_one_encoder(device: &Device) {
         .collect();
     let shape = [33, 31]; // 4092 bytes, so that neighbours touch but for a word
     let expected: Vec<Vec<f32>> =
-        fills.iter().map(|(_, init, key)| Engine::Host.fill(&shape, init, *key)).collect();
+        fills.iter().map(|(_, init, key)| Engine::Host.fill(shape, init, *key)).collect();
 
     let buffer = device.sentinel_buffer(4096 * 12 + 4, USAGE);
     let second = device.sentinel_buffer(4 * 1023, USAGE);
     device
         .submit(|encoder| {
             for (offset, init, key) in &fills {
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, &shape).at(*offset), init, *key)?;
+                device.initializer.fill(encoder, &Tensor::f32(&buffer, shape).at(*offset), init, *key)?;
             }
             for (_, init, key) in &fills[..3] {
-                device.initializer.fill(encoder, &Tensor::f32(&second, &shape), init, *key)?;
+                device.initializer.fill(encoder, &Tensor::f32(&second, shape), init, *key)?;
             }
             Ok::<(), seedbed::Error>(())
         })
@@ -202,12 +202,12 @@ fn two_threads(device: &Device) {
                 for round in 0..8 {
                     let key = KEY.fold_in(2 * round + thread);
                     let buffer = device.sentinel_buffer(4 * 10_007, USAGE);
-                    let tensor = Tensor::f32(&buffer, &[10_007]);
+                    let tensor = Tensor::f32(&buffer, [10_007]);
                     device
                         .submit(|encoder| initializer.fill(encoder, &tensor, &NORMAL, key))
                         .expect("a fill that is right");
                     let actual: Vec<f32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
-                    assert_same_bits(&actual, &Engine::Host.fill(&[10_007], &NORMAL, key), (thread, round));
+                    assert_same_bits(&actual, &Engine::Host.fill([10_007], &NORMAL, key), (thread, round));
                 }
             });
         }

@@ -74,13 +74,13 @@ fn check_distribution(mut values: Vec<f32>) {
 }
 
 fn one_mebi_normals(engine: &Engine) {
-    let normals = engine.fill(&[1 << 20], &Init::normal(0.0, 1.0), KEY);
+    let normals = engine.fill([1 << 20], &Init::normal(0.0, 1.0), KEY);
     check_moments(&normals, 0.0, 1.0);
     check_distribution(normals);
 }
 
 fn sixteen_mebi_normals() {
-    let normals = Engine::Host.fill(&[16 << 20], &Init::normal(0.0, 1.0), KEY);
+    let normals = Engine::Host.fill([16 << 20], &Init::normal(0.0, 1.0), KEY);
     check_moments(&normals, 0.0, 1.0);
     check_distribution(normals);
 }
@@ -105,7 +105,7 @@ fn assert_uncorrelated(what: &str, pairs: impl ExactSizeIterator<Item = (f64, f6
 /// of neighbours may show it.
 fn neighbours_are_independent(engine: &Engine) {
     let normals: Vec<f64> =
-        engine.fill(&[1 << 20], &Init::normal(0.0, 1.0), KEY).into_iter().map(f64::from).collect();
+        engine.fill([1 << 20], &Init::normal(0.0, 1.0), KEY).into_iter().map(f64::from).collect();
     // (x^2 - 1) / sqrt 2 has mean 0 and variance 1.
     let squares: Vec<f64> = normals.iter().map(|x| (x * x - 1.0) / std::f64::consts::SQRT_2).collect();
     for (what, series) in [("values", &normals), ("squares", &squares)] {
@@ -131,7 +131,7 @@ fn keys_are_independent() {
         KEY.named("h.1.weight"),
         KEY.named("h.0.bias"),
     ];
-    let streams = keys.map(|key| Engine::Host.fill(&[1 << 20], &Init::normal(0.0, 1.0), key));
+    let streams = keys.map(|key| Engine::Host.fill([1 << 20], &Init::normal(0.0, 1.0), key));
     for (i, a) in streams.iter().enumerate() {
         for (j, b) in streams.iter().enumerate().skip(i + 1) {
             let pairs = a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)));

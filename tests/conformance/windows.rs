@@ -51,7 +51,7 @@ fn small_limits(device: &Device) {
 
             assert_same_words(&small.words(region.clone(), KEY), &Engine::Host.words(region, KEY), what);
         }
-        assert_same_bits(&small.fill(&[50_001], &Init::Ones, KEY), &[1.0; 50_001], (binding, workgroups));
+        assert_same_bits(&small.fill([50_001], &Init::Ones, KEY), &[1.0; 50_001], (binding, workgroups));
     }
 }
 
@@ -64,7 +64,7 @@ fn three_hundred_mebibytes(device: &Device) {
     let gpu = &device.gpu;
     let buffer = gpu.storage_buffer(BYTES);
     device
-        .submit(|encoder| device.initializer.fill(encoder, &Tensor::f32(&buffer, &[ELEMENTS]), &NORMAL, KEY))
+        .submit(|encoder| device.initializer.fill(encoder, &Tensor::f32(&buffer, [ELEMENTS]), &NORMAL, KEY))
         .expect("a fill that is right");
 
     const SLICE: u64 = 8 << 20;
