@@ -47,12 +47,19 @@ pub struct Initializer {
 #[derive(Debug)]
 struct Shared {
     device: wgpu::Device,
-    limits: Result<Limits, Error>,
+    /// Of a device that can run no fill, why.
+    bindings: Result<Bindings, Error>,
     int64: bool,
     math: Math,
-    layout: wgpu::BindGroupLayout,
-    pipeline_layout: wgpu::PipelineLayout,
     pipelines: [OnceLock<wgpu::ComputePipeline>; Kernel::COUNT],
+}
+
+/// What all kernels bind: the parameter block and the destination.
+#[derive(Debug)]
+struct Bindings {
+    limits: Limits,
+    group: wgpu::BindGroupLayout,
+    pipeline: wgpu::PipelineLayout,
 }
 
 impl Initializer {
@@ -65,37 +72,12 @@ impl Initializer {
 
     /// An initialiser for this device with a choice of arithmetic.
     pub fn with_math(device: &wgpu::Device, math: Math) -> Self {
-        let buffer = |binding, ty, min_binding_size| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size },
-            count: None,
-        };
-        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("seedbed::Initializer::layout"),
-            entries: &[
-                buffer(
-                    0,
-                    wgpu::BufferBindingType::Uniform,
-                    wgpu::BufferSize::new(size_of::<Params>() as u64),
-                ),
-                // 4 or 16, as the kernel stores; wgpu then checks at the dispatch.
-                buffer(1, wgpu::BufferBindingType::Storage { read_only: false }, None),
-            ],
-        });
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("seedbed::Initializer::pipeline_layout"),
-            bind_group_layouts: &[Some(&layout)],
-            ..Default::default()
-        });
         Self {
             shared: Arc::new(Shared {
-                limits: Limits::of(&device.limits()),
+                bindings: Bindings::new(device),
                 int64: device.features().contains(wgpu::Features::SHADER_INT64),
                 device: device.clone(),
                 math,
-                layout,
-                pipeline_layout,
                 pipelines: Default::default(),
             }),
         }
@@ -142,13 +124,13 @@ impl Initializer {
     /// # Errors
     /// [`Error::DeviceLimit`] where the device can run no fill at all.
     pub fn prepare(&self, init: &Init) -> Result<(), Error> {
-        self.shared.limits.clone()?;
+        let bindings = self.shared.bindings()?;
         let values = match init {
             Init::Constant { .. } | Init::Zeros | Init::Ones => Values::Constant,
             Init::Normal { .. } | Init::XavierNormal { .. } => Values::Normal,
         };
         for store in [Store::Vec4, Store::Words] {
-            self.shared.pipeline(Kernel { values, store });
+            self.shared.pipeline(bindings, Kernel { values, store });
         }
         Ok(())
     }
@@ -160,7 +142,7 @@ impl Initializer {
         distribution: Distribution,
         key: Key,
     ) -> Result<(), Error> {
-        let limits = self.shared.limits.clone()?;
+        let bindings = self.shared.bindings()?;
         let Placed { elements, bytes } = tensor.place()?;
         if elements.is_empty() {
             return Ok(());
@@ -174,15 +156,52 @@ impl Initializer {
             encoder.clear_buffer(tensor.buffer, bytes.start, Some(bytes.end - bytes.start));
             return Ok(());
         }
-        let dispatches = dispatch::plan(limits, elements, bytes.start);
-        self.shared.record(encoder, tensor.buffer, distribution, key, &dispatches);
+        let dispatches = dispatch::plan(bindings.limits, elements, bytes.start);
+        self.shared.record(bindings, encoder, tensor.buffer, distribution, key, &dispatches);
         Ok(())
     }
 }
 
+impl Bindings {
+    /// # Errors
+    /// [`Error::DeviceLimit`]. wgpu would take even the layout of such a device for a mistake.
+    fn new(device: &wgpu::Device) -> Result<Self, Error> {
+        let limits = Limits::of(&device.limits())?;
+        let buffer = |binding, ty, min_binding_size| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size },
+            count: None,
+        };
+        let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("seedbed::Initializer::layout"),
+            entries: &[
+                buffer(
+                    0,
+                    wgpu::BufferBindingType::Uniform,
+                    wgpu::BufferSize::new(size_of::<Params>() as u64),
+                ),
+                // 4 or 16, as the kernel stores; wgpu then checks at the dispatch.
+                buffer(1, wgpu::BufferBindingType::Storage { read_only: false }, None),
+            ],
+        });
+        let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some("seedbed::Initializer::pipeline_layout"),
+            bind_group_layouts: &[Some(&group)],
+            ..Default::default()
+        });
+        Ok(Self { limits, group, pipeline })
+    }
+}
+
 impl Shared {
+    fn bindings(&self) -> Result<&Bindings, Error> {
+        self.bindings.as_ref().map_err(Clone::clone)
+    }
+
     fn record(
         &self,
+        bindings: &Bindings,
         encoder: &mut wgpu::CommandEncoder,
         buffer: &wgpu::Buffer,
         distribution: Distribution,
@@ -214,20 +233,22 @@ impl Shared {
         for (i, dispatch) in dispatches.iter().enumerate() {
             let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("seedbed::Initializer::group"),
-                layout: &self.layout,
+                layout: &bindings.group,
                 entries: &[
                     binding(0, &params, (i * stride) as u64, size_of::<Params>() as u64),
                     binding(1, buffer, dispatch.binding.start, dispatch.binding.end - dispatch.binding.start),
                 ],
             });
-            pass.set_pipeline(self.pipeline(Kernel { values: distribution.into(), store: dispatch.store }));
+            pass.set_pipeline(
+                self.pipeline(bindings, Kernel { values: distribution.into(), store: dispatch.store }),
+            );
             pass.set_bind_group(0, &group, &[]);
             let [x, y] = dispatch.workgroups;
             pass.dispatch_workgroups(x, y, 1);
         }
     }
 
-    fn pipeline(&self, kernel: Kernel) -> &wgpu::ComputePipeline {
+    fn pipeline(&self, bindings: &Bindings, kernel: Kernel) -> &wgpu::ComputePipeline {
         self.pipelines[kernel.index()].get_or_init(|| {
             let source = Source { kernel, int64: self.int64, math: self.math };
             let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -236,7 +257,7 @@ impl Shared {
             });
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(kernel.label()),
-                layout: Some(&self.pipeline_layout),
+                layout: Some(&bindings.pipeline),
                 module: &module,
                 entry_point: Some("fill"),
                 compilation_options: Default::default(),

@@ -104,6 +104,12 @@ pub fn ulps(actual: f32, exact: f64) -> f64 {
     (f64::from(actual) - exact).abs() / binade * 8_388_608.0
 }
 
+/// The relative distance of two values in units of 2^-23: what an ulp is at a power of two, and up to
+/// twice as much as it is just below one.
+pub fn relative_ulps(actual: f32, exact: f64) -> f64 {
+    ((f64::from(actual) - exact) / exact).abs() * 8_388_608.0
+}
+
 /// Compares element by element, and says which one differs first. Bits, so that -0 is not 0 and a
 /// NaN equals itself.
 pub fn assert_same_bits(actual: &[f32], expected: &[f32], what: impl Debug) {
@@ -172,4 +178,6 @@ fn ulps_are_relative() {
     assert_eq!(ulps(one_up, 1.0), 1.0);
     assert_eq!(ulps(-one_up * 1e-9, f64::from(-1e-9_f32)).round(), 1.0);
     assert_eq!(ulps(2.0, 1.75), 0.25 * 8_388_608.0);
+    assert_eq!(relative_ulps(one_up, 1.0), 1.0);
+    assert_eq!(relative_ulps(-1.0, -2.0), 0.5 * 8_388_608.0);
 }
