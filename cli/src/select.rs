@@ -25,7 +25,7 @@ pub fn engine(choice: &AdapterChoice, note: &mut dyn FnMut(String)) -> Result<En
     }
 }
 
-/// The first GPU that opens, or else the host, which is faster than a software adapter.
+/// The first GPU that opens, or else the host, which needs no driver to compute on the same CPU.
 fn auto(note: &mut dyn FnMut(String)) -> Engine {
     let adapters = pollster::block_on(gpu::adapters(&instance()));
     let mut unusable = 0;
@@ -40,7 +40,7 @@ fn auto(note: &mut dyn FnMut(String)) -> Engine {
     }
     let why = match (unusable, adapters.len()) {
         (0, 0) => "there is no adapter",
-        (0, _) => "there are only software adapters, which are slower",
+        (0, _) => "there are only software adapters",
         _ => "no GPU could be opened",
     };
     note(format!("note: {why}; computing on the host (the bits are the same)"));
