@@ -1,4 +1,4 @@
-//! Elements per second of every fill, per adapter, with what bounds it beside it.
+//! Elements per second of every initialiser, per adapter, with what bounds it beside it.
 //!
 //! `cargo bench --bench fill` runs on every adapter that exists and on the host engine;
 //! `cargo bench --bench fill -- lavapipe` on those whose benchmarks match. Compare within one run:
@@ -10,14 +10,41 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use seedbed::gpu::{self, Gpu};
-use seedbed::{Init, Initializer, Key, Math, Tensor, host, wgpu};
+use seedbed::{DType, Init, Initializer, Key, Math, Tensor, host, wgpu};
 
 /// 64 MiB of f32: far out of every cache, and within the smallest binding that WebGPU allows.
 const ELEMENTS: u64 = 16 << 20;
 const SHAPE: [u64; 2] = [4096, ELEMENTS / 4096];
+/// Of what takes a convolution.
+const FILTERS: [u64; 3] = [4096, ELEMENTS / 4096 / 4, 4];
+/// Of what takes time with the third power of a dimension.
+const SMALL: [u64; 2] = [1024, 1024];
 const KEY: Key = Key::new(42);
-const NORMAL: Init = Init::normal(0.0, 0.02);
-const CONSTANT: Init = Init::constant(0.01);
+
+/// What is measured of each initialiser: the textual form and the shape.
+fn initialisers() -> Vec<(&'static str, Init, &'static [u64])> {
+    [
+        ("constant(0.01)", &SHAPE[..]),
+        ("uniform(-0.1,0.1)", &SHAPE),
+        ("normal(0,0.02)", &SHAPE),
+        ("trunc_normal(0,1,-2,2)", &SHAPE),
+        ("eye", &SHAPE),
+        ("dirac", &FILTERS),
+        ("xavier_uniform", &SHAPE),
+        ("xavier_normal", &SHAPE),
+        ("kaiming_uniform", &SHAPE),
+        ("kaiming_normal", &SHAPE),
+        ("sparse(0.9)", &SHAPE),
+        ("orthogonal", &SMALL),
+        ("jax::glorot_normal", &SHAPE),
+        ("keras::he_uniform", &SHAPE),
+    ]
+    .into_iter()
+    .map(|(text, shape)| (text.split('(').next().unwrap_or(text), text.parse().unwrap(), shape))
+    .collect()
+}
+
+const TYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -44,22 +71,43 @@ fn group_name(info: &wgpu::AdapterInfo) -> String {
     }
 }
 
+/// The name of a benchmark. f32 goes without saying.
+fn bench_name(init: &str, dtype: DType) -> String {
+    let init = init.replace("::", "_");
+    if dtype == DType::F32 { init } else { format!("{init}_{dtype}") }
+}
+
+/// Which types of which initialisers: the 16-bit ones of those whose arithmetic is all that there is.
+fn cases() -> impl Iterator<Item = (String, Init, &'static [u64], DType)> {
+    initialisers().into_iter().flat_map(|(name, init, shape)| {
+        let narrow = ["constant", "uniform", "normal", "trunc_normal"].contains(&name);
+        let types = if narrow { &TYPES[..] } else { &TYPES[..1] };
+        types.iter().map(move |&dtype| (bench_name(name, dtype), init, shape, dtype))
+    })
+}
+
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Elements(ELEMENTS)).sample_size(10).measurement_time(Duration::from_secs(3));
-    group.warm_up_time(Duration::from_secs(1));
+    group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
     group
+}
+
+fn len(shape: &[u64]) -> u64 {
+    shape.iter().product()
 }
 
 fn bench_host(criterion: &mut Criterion) {
     let mut group = group(criterion, "host");
-    let mut values = vec![0.0_f32; ELEMENTS as usize];
-    for (name, init) in [("constant", CONSTANT), ("normal", NORMAL), ("xavier_normal", Init::xavier_normal())]
-    {
-        group.bench_function(name, |b| b.iter(|| host::fill(&mut values, SHAPE, &init, KEY).unwrap()));
+    let mut bytes = bytemuck::allocation::zeroed_slice_box::<u32>(ELEMENTS as usize);
+    for (name, init, shape, dtype) in cases() {
+        let bytes = &mut bytemuck::cast_slice_mut(&mut bytes)[..(len(shape) * dtype.size()) as usize];
+        group.throughput(Throughput::Elements(len(shape)));
+        group.bench_function(name, |b| {
+            b.iter(|| host::fill_bytes(bytes, dtype, shape, &init, KEY).unwrap());
+        });
     }
-    let mut words = vec![0; ELEMENTS as usize];
-    group.bench_function("words", |b| b.iter(|| host::fill_words(&mut words, SHAPE, KEY).unwrap()));
+    group.throughput(Throughput::Elements(ELEMENTS));
+    group.bench_function("words", |b| b.iter(|| host::fill_words(&mut bytes, SHAPE, KEY).unwrap()));
 }
 
 fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
@@ -67,17 +115,21 @@ fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let buffer = gpu.storage_buffer(4 * ELEMENTS);
     let portable = Initializer::new(&gpu.device);
     let native = Initializer::with_math(&gpu.device, Math::Native);
-    let (weights, words) = (Tensor::f32(&buffer, SHAPE), Tensor::u32(&buffer, SHAPE));
 
-    let mut bench = |name: &str, record: &dyn Fn(&mut wgpu::CommandEncoder)| {
+    let mut bench = |name: &str, elements: u64, record: &dyn Fn(&mut wgpu::CommandEncoder)| {
+        group.throughput(Throughput::Elements(elements));
         group.bench_function(name, |b| b.iter_custom(|times| (0..times).map(|_| time(gpu, record)).sum()));
     };
-    bench("clear_buffer", &|encoder| encoder.clear_buffer(&buffer, 0, None));
-    bench("constant", &|encoder| portable.fill(encoder, &weights, &CONSTANT, KEY).unwrap());
-    bench("words", &|encoder| portable.fill_words(encoder, &words, KEY).unwrap());
-    bench("normal", &|encoder| portable.fill(encoder, &weights, &NORMAL, KEY).unwrap());
-    bench("xavier_normal", &|encoder| portable.fill(encoder, &weights, &Init::xavier_normal(), KEY).unwrap());
-    bench("native", &|encoder| native.fill(encoder, &weights, &NORMAL, KEY).unwrap());
+    bench("clear_buffer", ELEMENTS, &|encoder| encoder.clear_buffer(&buffer, 0, None));
+    let words = Tensor::u32(&buffer, SHAPE);
+    bench("words", ELEMENTS, &|encoder| portable.fill_words(encoder, &words, KEY).unwrap());
+    for (name, init, shape, dtype) in cases() {
+        let tensor = Tensor::new(&buffer, dtype, shape);
+        bench(&name, len(shape), &|encoder| portable.fill(encoder, &tensor, &init, KEY).unwrap());
+        if name == "normal" {
+            bench("native", ELEMENTS, &|encoder| native.fill(encoder, &tensor, &init, KEY).unwrap());
+        }
+    }
     gpu.check().unwrap();
 }
 

@@ -1,31 +1,31 @@
 //! Elements -> bindings and workgroups under a device's limits. Pure arithmetic.
 //!
 //! A fill is cut into windows that a storage binding can hold, and each window into at most three
-//! dispatches: the whole blocks in the middle, stored as `vec4` where they lie on 16-byte
-//! boundaries, and the ragged block at either end, stored word by word. Where blocks and boundaries
-//! do not coincide, everything is stored word by word.
+//! dispatches: the whole blocks in the middle, stored at once where they lie on boundaries of their own
+//! size, and the ragged block at either end, stored piece by piece. Where blocks and boundaries
+//! do not coincide, everything is stored piece by piece.
 
 use std::ops::Range;
 
-use crate::Error;
 use crate::shaders::WORKGROUP_SIZE;
+use crate::{DType, Error};
 
 /// Elements of a block: the words that one Philox call makes.
 const BLOCK: u64 = 4;
-const WORD_BYTES: u64 = 4;
-const BLOCK_BYTES: u64 = BLOCK * WORD_BYTES;
+/// Bytes of a block of the largest elements.
+const BLOCK_BYTES: u64 = 16;
 
-/// Windows stay below this, so that word indexes of a binding keep clear of 2^32 (`begin` and `end`
+/// Windows stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
 /// are u32, and elements before the binding wrap to just below 2^32).
 const LARGEST_WINDOW: u64 = 1 << 31;
 
 /// How a kernel writes a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
-    /// `store_vec4.wgsl`
-    Vec4,
-    /// `store_words.wgsl`
-    Words,
+    /// `store_vec4.wgsl`, `store_vec2.wgsl`: whole blocks on boundaries of their size.
+    Whole,
+    /// `store_words.wgsl`, `store_halves.wgsl`: anything.
+    Ragged,
 }
 
 /// The limits that shape a plan.
@@ -60,7 +60,7 @@ impl Limits {
             (
                 "max_storage_buffers_per_shader_stage",
                 u64::from(limits.max_storage_buffers_per_shader_stage),
-                1,
+                2,
             ),
             // A window may begin up to one alignment before its first element.
             ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size, 2 * alignment),
@@ -76,6 +76,23 @@ impl Limits {
         })
     }
 
+    /// Elements of an f32 matrix of which any run lies in one binding.
+    pub(crate) fn elements_of_source(&self) -> u64 {
+        // The run may begin up to one alignment into the binding.
+        (self.binding - self.alignment) / 4
+    }
+
+    /// The bytes of an f32 matrix of `len` elements that a dispatch reads.
+    pub(crate) fn source_range(&self, dispatch: &Dispatch, len: u64) -> Range<u64> {
+        // The first block may begin before the matrix, and the last one end after it.
+        let first = dispatch.first_block.wrapping_mul(BLOCK) as i64;
+        let begin =
+            first + i64::from(dispatch.shift) + i64::from(dispatch.begin.wrapping_sub(dispatch.origin));
+        let end = begin as u64 + u64::from(dispatch.end - dispatch.begin);
+        let start = begin as u64 * 4 / self.alignment * self.alignment;
+        start..end.min(len) * 4
+    }
+
     /// Blocks that one dispatch can cover.
     fn blocks(&self) -> u64 {
         // Word indexes, and so blocks, of a window stay below 2^31 in any case.
@@ -83,21 +100,24 @@ impl Limits {
     }
 }
 
-/// One dispatch of a plan. Word indexes count from the beginning of the binding.
+/// One dispatch of a plan. Positions count elements from the beginning of the binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dispatch {
     pub(crate) store: Store,
     /// The binding, in bytes of the buffer.
     pub(crate) binding: Range<u64>,
-    /// The first block, counted in the logical tensor.
+    /// The first block, counted in the logical tensor. May be one before its beginning, and so wrap.
     pub(crate) first_block: u64,
-    /// Blocks, and so invocations that do work.
+    /// Blocks or groups, and so invocations that do work.
     pub(crate) blocks: u32,
-    /// Where the first block's first element lies, modulo 2^32.
+    /// Where the first block's first element lies, modulo 2^32; of ragged 16-bit stores, where the first
+    /// group of four lies.
     pub(crate) origin: u32,
-    /// First word that is written.
+    /// How many elements of the first block lie before the first group of a ragged 16-bit store.
+    pub(crate) shift: u32,
+    /// The first position that is written.
     pub(crate) begin: u32,
-    /// One past the last word that is written.
+    /// One past the last position that is written.
     pub(crate) end: u32,
     /// Workgroups in x and y.
     pub(crate) workgroups: [u32; 2],
@@ -111,13 +131,22 @@ impl Dispatch {
 }
 
 /// The dispatches that write the elements of a logical tensor from a byte offset of a buffer on.
-pub(crate) fn plan(limits: Limits, elements: Range<u64>, offset: u64) -> Vec<Dispatch> {
+/// `most` bounds the elements of a window from elsewhere than the destination.
+pub(crate) fn plan(
+    limits: Limits,
+    dtype: DType,
+    elements: Range<u64>,
+    offset: u64,
+    most: Option<u64>,
+) -> Vec<Dispatch> {
+    let size = dtype.size();
     let mut dispatches = Vec::new();
     let mut start = elements.start;
     while start < elements.end {
-        let first_byte = offset + (start - elements.start) * WORD_BYTES;
+        let first_byte = offset + (start - elements.start) * size;
         let binding_start = first_byte / limits.alignment * limits.alignment;
-        let window = Window { elements: start..elements.end, first_byte, binding_start }.cut(limits);
+        let window = Window { size, elements: start..elements.end, first_byte, binding_start };
+        let window = window.cut(limits, most);
         start = window.elements.end;
         window.dispatches(&mut dispatches, limits);
     }
@@ -126,6 +155,8 @@ pub(crate) fn plan(limits: Limits, elements: Range<u64>, offset: u64) -> Vec<Dis
 
 /// A run of elements within one binding.
 struct Window {
+    /// Bytes of an element.
+    size: u64,
     elements: Range<u64>,
     /// Byte of the buffer where the first element lies.
     first_byte: u64,
@@ -135,12 +166,13 @@ struct Window {
 impl Window {
     /// Shortens the window to what one binding and one dispatch can cover, to whole blocks where
     /// that leaves any.
-    fn cut(self, limits: Limits) -> Self {
+    fn cut(self, limits: Limits, most: Option<u64>) -> Self {
         let Range { start, end } = self.elements;
-        let capacity = (limits.binding - (self.first_byte - self.binding_start)) / WORD_BYTES;
-        let by_binding = start + capacity;
-        let by_grid = (start / BLOCK + limits.blocks()) * BLOCK;
-        let limit = by_binding.min(by_grid);
+        let capacity = (limits.binding - (self.first_byte - self.binding_start)) / self.size;
+        let by_binding = start + most.map_or(capacity, |most| capacity.min(most));
+        // A group more, where groups and blocks do not coincide.
+        let by_grid = (start / BLOCK + limits.blocks() - 1) * BLOCK;
+        let limit = by_binding.min(by_grid.max(start + 1));
         if limit >= end {
             return Self { elements: start..end, ..self };
         }
@@ -148,42 +180,57 @@ impl Window {
         Self { elements: start..if whole > start { whole } else { limit }, ..self }
     }
 
+    /// Where an element lies.
+    fn position(&self, element: u64) -> u64 {
+        (self.first_byte - self.binding_start) / self.size + (element - self.elements.start)
+    }
+
     fn dispatches(&self, out: &mut Vec<Dispatch>, limits: Limits) {
         let Range { start, end } = self.elements;
-        let first_word = (self.first_byte / WORD_BYTES) % BLOCK;
-        let aligned = first_word == start % BLOCK;
+        let aligned = self.position(start) % BLOCK == start % BLOCK;
         let (body_start, body_end) = (start.next_multiple_of(BLOCK), end / BLOCK * BLOCK);
         if !aligned || body_start >= body_end {
-            out.push(self.dispatch(Store::Words, start..end, limits));
+            out.push(self.dispatch(Store::Ragged, start..end, limits));
             return;
         }
         if start < body_start {
-            out.push(self.dispatch(Store::Words, start..body_start, limits));
+            out.push(self.dispatch(Store::Ragged, start..body_start, limits));
         }
-        out.push(self.dispatch(Store::Vec4, body_start..body_end, limits));
+        out.push(self.dispatch(Store::Whole, body_start..body_end, limits));
         if body_end < end {
-            out.push(self.dispatch(Store::Words, body_end..end, limits));
+            out.push(self.dispatch(Store::Ragged, body_end..end, limits));
         }
     }
 
     fn dispatch(&self, store: Store, part: Range<u64>, limits: Limits) -> Dispatch {
-        // The window starts at most one alignment into the binding and is below 2^31 bytes, so words
+        // The window starts at most one alignment into the binding and is below 2^31 bytes, so positions
         // and blocks fit u32; only the origin may lie before the binding and wrap.
-        let word = |element: u64| {
-            (self.first_byte - self.binding_start) / WORD_BYTES + (element - self.elements.start)
+        let (begin, end) = (self.position(part.start), self.position(part.end));
+        let (origin, shift, first_block, blocks) = if store == Store::Ragged && self.size == 2 {
+            // Groups of four positions, so that each word has one writer, whatever blocks they cut.
+            let group = begin / BLOCK * BLOCK;
+            let element = part.start.wrapping_sub(begin - group);
+            let shift = element % BLOCK;
+            let first_block = ((element.wrapping_sub(shift) as i64) / BLOCK as i64) as u64;
+            (group as u32, shift as u32, first_block, end.div_ceil(BLOCK) - begin / BLOCK)
+        } else {
+            let first_block = part.start / BLOCK;
+            let origin = (begin as u32).wrapping_sub((part.start % BLOCK) as u32);
+            (origin, 0, first_block, part.end.div_ceil(BLOCK) - first_block)
         };
-        let first_block = part.start / BLOCK;
-        let blocks = part.end.div_ceil(BLOCK) - first_block;
         let groups = blocks.div_ceil(u64::from(WORKGROUP_SIZE));
         let rows = groups.div_ceil(limits.workgroups);
+        // Bindings are of whole words.
+        let binding_end = self.binding_start + (end * self.size).next_multiple_of(4);
         Dispatch {
             store,
-            binding: self.binding_start..self.binding_start + (word(part.end) * WORD_BYTES),
+            binding: self.binding_start..binding_end,
             first_block,
             blocks: blocks as u32,
-            origin: (word(part.start) as u32).wrapping_sub((part.start % BLOCK) as u32),
-            begin: word(part.start) as u32,
-            end: word(part.end) as u32,
+            origin,
+            shift,
+            begin: begin as u32,
+            end: end as u32,
             workgroups: [groups.div_ceil(rows) as u32, rows as u32],
         }
     }
@@ -194,12 +241,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Executes a plan as the kernels would: word of the buffer -> element.
-    fn execute(dispatches: &[Dispatch], limits: Limits) -> Vec<(u64, u64)> {
+    /// Executes a plan as the kernels would: position in the buffer -> element.
+    fn execute(dispatches: &[Dispatch], dtype: DType, limits: Limits) -> Vec<(u64, u64)> {
         let mut written = Vec::new();
         for d in dispatches {
             assert!(d.binding.start.is_multiple_of(limits.alignment));
             assert!(d.binding.end - d.binding.start <= limits.binding);
+            assert!((d.binding.end - d.binding.start).is_multiple_of(4));
             assert!(d.workgroups.iter().all(|&w| 1 <= w && u64::from(w) <= limits.workgroups));
             for y in 0..d.workgroups[1] {
                 for x in 0..d.row() {
@@ -209,13 +257,18 @@ mod tests {
                     }
                     for lane in 0..4 {
                         let at = d.origin.wrapping_add(4 * block).wrapping_add(lane);
-                        if d.store == Store::Vec4 {
-                            assert!(d.origin.is_multiple_of(4) && at < d.end);
+                        if d.store == Store::Whole {
+                            assert!(d.origin.is_multiple_of(4) && at < d.end && d.shift == 0);
+                        }
+                        if dtype.size() == 2 {
+                            assert!(d.origin.is_multiple_of(4), "a word with two writers");
                         }
                         if (d.begin..d.end).contains(&at) {
-                            assert!(u64::from(at) * WORD_BYTES < d.binding.end - d.binding.start);
-                            let element = (d.first_block + u64::from(block)) * BLOCK + u64::from(lane);
-                            written.push((d.binding.start / WORD_BYTES + u64::from(at), element));
+                            assert!(u64::from(at) * dtype.size() < d.binding.end - d.binding.start);
+                            let lane = u64::from(lane + d.shift);
+                            let block = d.first_block.wrapping_add(u64::from(block));
+                            let element = block.wrapping_mul(BLOCK).wrapping_add(lane);
+                            written.push((d.binding.start / dtype.size() + u64::from(at), element));
                         }
                     }
                 }
@@ -225,21 +278,23 @@ mod tests {
     }
 
     proptest! {
-        /// Every element is written once, to its own word, and no other word is.
+        /// Every element is written once, to its own position, and nothing else is.
         #[test]
         fn plans_cover_exactly(
             start in prop_oneof![0_u64..40, (1 << 34) - 20..(1_u64 << 34) + 20],
             len in 0_u64..40_000,
-            word in 0_u64..300,
+            position in 0_u64..300,
             alignment in prop_oneof![Just(16_u64), Just(32), Just(256)],
             binding in 512_u64..20_000,
             workgroups in 1_u64..5,
+            dtype in prop_oneof![Just(DType::F32), Just(DType::F16)],
+            most in prop_oneof![Just(None), (4_u64..3000).prop_map(Some)],
         ) {
             let limits = Limits { binding: binding / 16 * 16, alignment, workgroups };
-            let dispatches = plan(limits, start..start + len, word * WORD_BYTES);
-            let mut written = execute(&dispatches, limits);
+            let dispatches = plan(limits, dtype, start..start + len, position * dtype.size(), most);
+            let mut written = execute(&dispatches, dtype, limits);
             written.sort_unstable();
-            let expected: Vec<_> = (0..len).map(|i| (word + i, start + i)).collect();
+            let expected: Vec<_> = (0..len).map(|i| (position + i, start + i)).collect();
             prop_assert_eq!(written, expected);
         }
     }
@@ -247,16 +302,16 @@ mod tests {
     #[test]
     fn an_aligned_tensor_is_one_dispatch() {
         let limits = Limits { binding: 128 << 20, alignment: 256, workgroups: 65_535 };
-        let dispatches = plan(limits, 0..1 << 20, 256);
+        let dispatches = plan(limits, DType::F32, 0..1 << 20, 256, None);
         assert_eq!(dispatches.len(), 1);
-        assert_eq!(dispatches[0].store, Store::Vec4);
+        assert_eq!(dispatches[0].store, Store::Whole);
         assert_eq!(dispatches[0].workgroups, [1024, 1]);
     }
 
     #[test]
     fn a_grid_past_65535_workgroups_gets_rows() {
         let limits = Limits { binding: 1 << 31, alignment: 256, workgroups: 65_535 };
-        let dispatches = plan(limits, 0..1 << 28, 0);
+        let dispatches = plan(limits, DType::F32, 0..1 << 28, 0, None);
         assert_eq!(dispatches.len(), 1);
         assert_eq!(dispatches[0].workgroups, [52_429, 5]);
     }

@@ -1,46 +1,138 @@
 //! What a kernel understands: an initialiser after fans, gains and rounding.
 
+use crate::matrix::Matrix;
 use crate::{DType, Error};
 
-/// The distribution of every element of a fill, validated.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The distribution of the elements of a fill, validated.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Distribution {
-    /// Every element has this bit pattern.
+    /// Every element is this f32, which the element type holds exactly.
     Constant { bits: u32 },
     /// The raw stream.
     Words,
+    /// `low + range · u`, u uniform on [0, 1), and never above `most`.
+    Uniform { low: f32, range: f32, most: f32 },
     /// `mean + std · z`, z standard normal.
     Normal { mean: f32, std: f32 },
+    /// The same, z standard normal cut off at `alpha` and `beta`; never outside `least` and `most`.
+    TruncNormal { alpha: f64, beta: f64, mean: f32, std: f32, least: f32, most: f32 },
+    /// 0 but for a pattern of ones.
+    Identity { matrix: Matrix, identity: Identity },
+    /// Normals of mean 0, and `zeros` zeros in each column.
+    Sparse { matrix: Matrix, zeros: u32, std: f32 },
+    /// A matrix with orthonormal rows or columns, times the gain.
+    Orthogonal { matrix: Matrix, gain: f32 },
 }
+
+/// Where the ones of an identity stand: row `r` has one in column `field · (r mod group) + centre` if
+/// `r mod group` is below `inputs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Rows of a group.
+    pub(crate) group: u64,
+    pub(crate) inputs: u64,
+    /// Columns of an input.
+    pub(crate) field: u64,
+    /// Which of those is the middle one.
+    pub(crate) centre: u64,
+}
+
+impl Identity {
+    pub(crate) fn eye(rows: u64, columns: u64) -> Self {
+        Self { group: rows, inputs: columns, field: 1, centre: 0 }
+    }
+
+    /// How many ones there are in a matrix of whole groups.
+    pub(crate) fn ones(self, matrix: Matrix) -> u64 {
+        (matrix.rows / self.group.max(1)) * self.group.min(self.inputs)
+    }
+}
+
+/// No normal is larger: `sqrt(-2 ln(2^-33))` is 6.7638.
+const LARGEST_NORMAL: f64 = 6.77;
+
+/// A truncated distribution whose nearest bound is `n` standard deviations away is some `40 / n` of them
+/// wide. From here on that is less than the distance of neighbouring f32 there, `n · 2^-24`.
+const FARTHEST_BOUND: f64 = 1e5;
 
 impl Distribution {
     /// Rounds once to the element type, nearest even. Infinities and NaN are values like others;
     /// every NaN becomes the quiet one without payload.
     pub(crate) fn constant(value: f64, dtype: DType) -> Result<Self, Error> {
-        let bits = match dtype {
-            DType::F32 if value.is_nan() => 0x7FC0_0000,
-            DType::F32 => {
-                let rounded = value as f32;
-                if rounded.is_infinite() && value.is_finite() {
-                    return Err(Error::Overflow { parameter: "value", value, dtype });
-                }
-                rounded.to_bits()
-            }
-            DType::U32 => return Err(not_words(dtype)),
-        };
-        Ok(Self::Constant { bits })
+        let rounded = float(dtype)?.round(value);
+        if rounded.is_infinite() && value.is_finite() {
+            return Err(Error::Overflow { parameter: "value", value, dtype });
+        }
+        Ok(Self::Constant { bits: rounded.to_bits() })
+    }
+
+    pub(crate) fn uniform(low: f64, high: f64, dtype: DType) -> Result<Self, Error> {
+        let dtype = float(dtype)?;
+        let from = fitting("a", low, dtype)?;
+        let to = fitting("b", high, dtype)?;
+        if low > high {
+            return Err(Error::UniformBounds { low, high });
+        }
+        let range = to - from;
+        if range.is_infinite() {
+            return Err(Error::UniformRange { low, high });
+        }
+        let most = if range == 0.0 { to } else { dtype.below(to.into()) as f32 };
+        Ok(Self::Uniform { low: from, range, most })
     }
 
     pub(crate) fn normal(mean: f64, std: f64, dtype: DType) -> Result<Self, Error> {
-        if dtype != DType::F32 {
-            return Err(not_words(dtype));
+        let dtype = float(dtype)?;
+        let mean_rounded = fitting("mean", mean, dtype)?;
+        let std_rounded = standard_deviation(std, dtype)?;
+        if mean.abs() + LARGEST_NORMAL * std > dtype.max() {
+            return Err(Error::Overflow { parameter: "std", value: std, dtype });
         }
-        let mean = finite("mean", mean, dtype)?;
-        let rounded = finite("std", std, dtype)?;
-        if std < 0.0 {
-            return Err(Error::NegativeStd { std });
+        Ok(Self::Normal { mean: mean_rounded, std: std_rounded })
+    }
+
+    pub(crate) fn trunc_normal(mean: f64, std: f64, a: f64, b: f64, dtype: DType) -> Result<Self, Error> {
+        let dtype = float(dtype)?;
+        let mean_rounded = fitting("mean", mean, DType::F32)?;
+        let std_rounded = standard_deviation(std, DType::F32)?;
+        // NaN is in no order.
+        if a.partial_cmp(&b) != Some(std::cmp::Ordering::Less) {
+            return Err(Error::TruncBounds { a, b });
         }
-        Ok(Self::Normal { mean, std: rounded })
+        let (least, most) = (dtype.at_least(a), dtype.at_most(b));
+        if least > most {
+            return Err(Error::NoValue { a, b, dtype });
+        }
+        let (alpha, beta) = ((a - mean) / std, (b - mean) / std);
+        let nearest = alpha.max(-beta);
+        if std == 0.0 || nearest > FARTHEST_BOUND {
+            return Self::constant(mean.clamp(least, most), dtype);
+        }
+        let (least, most) = (least as f32, most as f32);
+        Ok(Self::TruncNormal { alpha, beta, mean: mean_rounded, std: std_rounded, least, most })
+    }
+
+    pub(crate) fn identity(matrix: Matrix, identity: Identity, dtype: DType) -> Result<Self, Error> {
+        float(dtype)?;
+        Ok(Self::Identity { matrix: matrix.checked()?, identity })
+    }
+
+    pub(crate) fn sparse(matrix: Matrix, zeros: u64, std: f64, dtype: DType) -> Result<Self, Error> {
+        let Self::Normal { std, .. } = Self::normal(0.0, std, dtype)? else { return Err(not_words(dtype)) };
+        // At most as many as rows.
+        Ok(Self::Sparse { matrix: matrix.checked()?, zeros: zeros as u32, std })
+    }
+
+    pub(crate) fn orthogonal(matrix: Matrix, gain: f64, dtype: DType) -> Result<Self, Error> {
+        Ok(Self::Orthogonal { matrix: matrix.checked()?, gain: fitting("gain", gain, float(dtype)?)? })
+    }
+}
+
+/// The element type, if it is one of floats.
+fn float(dtype: DType) -> Result<DType, Error> {
+    match dtype {
+        DType::F32 | DType::F16 | DType::BF16 => Ok(dtype),
+        DType::U32 => Err(not_words(dtype)),
     }
 }
 
@@ -48,48 +140,119 @@ fn not_words(dtype: DType) -> Error {
     Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 }
 }
 
-/// Rounds once to f32, as PyTorch does with what it computed in f64.
-fn finite(parameter: &'static str, value: f64, dtype: DType) -> Result<f32, Error> {
-    if !value.is_finite() {
-        return Err(Error::NotFinite { parameter, value });
-    }
-    let rounded = value as f32;
-    if rounded.is_infinite() {
+/// The value, if it is finite.
+pub(crate) fn finite(parameter: &'static str, value: f64) -> Result<f64, Error> {
+    if value.is_finite() { Ok(value) } else { Err(Error::NotFinite { parameter, value }) }
+}
+
+/// Rounds once to f32, as PyTorch does with what it computed in f64; what the element type can't hold is
+/// refused.
+fn fitting(parameter: &'static str, value: f64, dtype: DType) -> Result<f32, Error> {
+    let rounded = finite(parameter, value)? as f32;
+    if rounded.is_infinite() || dtype.round(value).is_infinite() {
         return Err(Error::Overflow { parameter, value, dtype });
     }
     Ok(rounded)
+}
+
+fn standard_deviation(std: f64, dtype: DType) -> Result<f32, Error> {
+    let rounded = fitting("std", std, dtype)?;
+    if std < 0.0 { Err(Error::NegativeStd { std }) } else { Ok(rounded) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn error(distribution: Result<Distribution, Error>) -> String {
+        distribution.unwrap_err().to_string()
+    }
+
     #[test]
     fn constants_round_once_to_nearest_even() {
-        let bits = |v| match Distribution::constant(v, DType::F32) {
+        let bits = |v, dtype| match Distribution::constant(v, dtype) {
             Ok(Distribution::Constant { bits }) => bits,
             other => panic!("{other:?}"),
         };
-        assert_eq!(bits(0.01), 0x3C23_D70A);
-        assert_eq!(bits(1.0 + f64::from(f32::EPSILON) / 2.0), 1.0_f32.to_bits());
-        assert_eq!(bits(-0.0), 0x8000_0000);
-        assert_eq!(bits(f64::NEG_INFINITY), 0xFF80_0000);
-        assert_eq!(bits(-f64::NAN), 0x7FC0_0000);
+        assert_eq!(bits(0.01, DType::F32), 0x3C23_D70A);
+        assert_eq!(bits(1.0 + f64::from(f32::EPSILON) / 2.0, DType::F32), 1.0_f32.to_bits());
+        assert_eq!(bits(-0.0, DType::F32), 0x8000_0000);
+        assert_eq!(bits(f64::NEG_INFINITY, DType::F32), 0xFF80_0000);
+        assert_eq!(bits(-f64::NAN, DType::BF16), 0x7FC0_0000);
+        // Once: by way of f32 this would be a tie, and 2048.
+        assert_eq!(f32::from_bits(bits(2049.0 + 1e-9, DType::F16)), 2050.0);
+        assert_eq!(f32::from_bits(bits(0.01, DType::BF16)), 0.010_009_766);
+    }
+
+    #[test]
+    fn a_uniform_stays_below_its_upper_bound() {
+        let most = |low, high, dtype| match Distribution::uniform(low, high, dtype) {
+            Ok(Distribution::Uniform { most, .. }) => most,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(most(0.0, 1.0, DType::F32), 1.0_f32.next_down());
+        assert_eq!(most(0.0, 1.0, DType::F16), 1.0 - 1.0 / 2048.0);
+        assert_eq!(most(-1.0, 0.3, DType::BF16), 0.298_828_13);
+        assert_eq!(most(2.0, 2.0, DType::F32), 2.0);
+    }
+
+    #[test]
+    fn bounds_of_a_truncated_normal_are_values_of_the_type() {
+        let bounds = |a, b, dtype| match Distribution::trunc_normal(0.0, 1.0, a, b, dtype) {
+            Ok(Distribution::TruncNormal { least, most, .. }) => [least, most],
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(bounds(-2.0, 2.0, DType::BF16), [-2.0, 2.0]);
+        assert_eq!(bounds(-0.3, 0.3, DType::BF16), [-0.298_828_13, 0.298_828_13]);
+        assert_eq!(bounds(f64::NEG_INFINITY, 0.1, DType::F16), [-65_504.0, 0.099_975_586]);
+        let constant = |mean, std, a, b| match Distribution::trunc_normal(mean, std, a, b, DType::F32) {
+            Ok(Distribution::Constant { bits }) => f32::from_bits(bits),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(constant(0.5, 0.0, 0.0, 1.0), 0.5);
+        assert_eq!(constant(-7.0, 0.0, 0.0, 1.0), 0.0);
+        assert_eq!(constant(0.0, 1e-20, 1.0, 2.0), 1.0);
+        assert_eq!(constant(0.0, 1e-20, -2.0, -1.0), -1.0);
+        assert!(
+            error(Distribution::trunc_normal(0.0, 1.0, 1.001, 1.002, DType::BF16))
+                .starts_with("no value of bf16 lies between a=1.001e0 and b=1.002e0")
+        );
+        for (a, b) in [(2.0, 2.0), (3.0, 2.0), (f64::NAN, 2.0), (0.0, f64::NAN)] {
+            let error = error(Distribution::trunc_normal(0.0, 1.0, a, b, DType::F32));
+            assert!(error.starts_with("trunc_normal expects a < b"), "{error}");
+        }
     }
 
     #[test]
     fn bad_parameters_are_named() {
-        let error = |d: Result<Distribution, Error>| d.unwrap_err().to_string();
         assert_eq!(
             error(Distribution::normal(0.0, -1.0, DType::F32)),
             "normal expects std >= 0.0, but found std -1; give a standard deviation (or gain) of 0 or more"
         );
-        assert!(error(Distribution::normal(f64::NAN, 1.0, DType::F32)).starts_with("mean is NaN"));
-        assert!(error(Distribution::normal(0.0, f64::INFINITY, DType::F32)).starts_with("std is inf"));
-        assert!(error(Distribution::normal(0.0, 1e39, DType::F32)).starts_with("std = 1e39 overflows f32"));
-        assert!(error(Distribution::constant(-1e39, DType::F32)).starts_with("value = -1e39 overflows f32"));
-        assert!(
-            error(Distribution::normal(0.0, 1.0, DType::U32)).starts_with("an initialiser can't write u32")
+        let starts = |distribution, message: &str| {
+            let error = error(distribution);
+            assert!(error.starts_with(message), "{error}");
+        };
+        starts(Distribution::normal(f64::NAN, 1.0, DType::F32), "mean is NaN");
+        starts(Distribution::normal(0.0, f64::INFINITY, DType::F32), "std is inf");
+        starts(Distribution::normal(0.0, 1e39, DType::F32), "std = 1e39 overflows f32");
+        starts(Distribution::normal(0.0, 1e38, DType::F32), "std = 1e38 overflows f32");
+        starts(Distribution::normal(0.0, 1e4, DType::F16), "std = 1e4 overflows f16");
+        starts(Distribution::normal(7e4, 1.0, DType::F16), "mean = 7e4 overflows f16");
+        starts(Distribution::uniform(0.0, 7e4, DType::F16), "b = 7e4 overflows f16");
+        starts(
+            Distribution::uniform(-3e38, 3e38, DType::F32),
+            "uniform_ expects to-from <= std::numeric_limits",
+        );
+        starts(Distribution::constant(-1e39, DType::F32), "value = -1e39 overflows f32");
+        starts(Distribution::constant(65_520.0, DType::F16), "value = 6.552e4 overflows f16");
+        starts(Distribution::normal(0.0, 1.0, DType::U32), "an initialiser can't write u32");
+        let matrix = Matrix { rows: 3, columns: 3 };
+        starts(Distribution::orthogonal(matrix, 7e4, DType::F16), "gain = 7e4 overflows f16");
+        let matrix = Matrix { rows: 1, columns: 1 << 31 };
+        starts(
+            Distribution::identity(matrix, Identity::eye(1, 1 << 31), DType::F32),
+            "a matrix of 1 rows and 2147483648 columns",
         );
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, each with the offending value and the remedy.
 
-use crate::DType;
+use crate::{DType, FanMode};
 
 /// Why a fill was refused. Nothing has been recorded or written when a function returns one.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
@@ -22,6 +22,122 @@ pub enum Error {
     NegativeStd {
         /// The standard deviation, after the gain and the fans.
         std: f64,
+    },
+    /// Another number of dimensions than the initialiser is for. The first sentence is PyTorch's.
+    #[error("Only tensors with {supported} are supported: the shape is {shape:?}")]
+    Dimensions {
+        /// How many there may be.
+        supported: &'static str,
+        /// The shape.
+        shape: Vec<u64>,
+    },
+    /// Groups of a convolution that do not divide it. The first half is PyTorch's.
+    #[error("dim 0 must be divisible by groups, but it is {dimension} and there are {groups} groups")]
+    Groups {
+        /// The first dimension.
+        dimension: u64,
+        /// The groups.
+        groups: u64,
+    },
+    /// A fan that the initialiser does not know. The sentence is PyTorch's.
+    #[error("Mode {mode} not supported, please use one of [{supported}]")]
+    Mode {
+        /// The mode.
+        mode: FanMode,
+        /// Those that are supported.
+        supported: &'static str,
+    },
+    /// A part that is not between 0 and 1.
+    #[error("sparsity is {sparsity}; it is the part of each column that is zero, from 0 to 1")]
+    Sparsity {
+        /// The part.
+        sparsity: f64,
+    },
+    /// A range that begins above its end. The first half is PyTorch's.
+    #[error(
+        "uniform_ expects to return a [from, to) range, but found from={low} > to={high}; give the lower bound first"
+    )]
+    UniformBounds {
+        /// The lower bound.
+        low: f64,
+        /// The upper bound.
+        high: f64,
+    },
+    /// A range that is wider than the largest f32. The sentence is PyTorch's.
+    #[error(
+        "uniform_ expects to-from <= std::numeric_limits<float>::max(), but found to={high:e} and \
+         from={low:e} which result in to-from to exceed the limit"
+    )]
+    UniformRange {
+        /// The lower bound.
+        low: f64,
+        /// The upper bound.
+        high: f64,
+    },
+    /// Bounds of a truncated distribution that are not in order.
+    #[error("trunc_normal expects a < b, but found a={a} and b={b}")]
+    TruncBounds {
+        /// The lower bound.
+        a: f64,
+        /// The upper bound.
+        b: f64,
+    },
+    /// Bounds between which the element type has no value.
+    #[error("no value of {dtype} lies between a={a:e} and b={b:e}; widen the bounds or choose a finer type")]
+    NoValue {
+        /// The lower bound.
+        a: f64,
+        /// The upper bound.
+        b: f64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// Axes need a matrix or more. The first sentence is JAX's.
+    #[error(
+        "Can't compute input and output sizes of a {rank}-dimensional weights tensor. Must be at least 2D. \
+         The shape is {shape:?}; keras:: takes vectors and scalars too",
+        rank = shape.len()
+    )]
+    TooFewAxes {
+        /// The shape without enough dimensions.
+        shape: Vec<u64>,
+    },
+    /// An axis that the shape does not have.
+    #[error("axis {axis} is out of range for a tensor of {rank} dimensions")]
+    AxisOutOfRange {
+        /// The axis, as it was given.
+        axis: i64,
+        /// How many dimensions there are.
+        rank: usize,
+    },
+    /// A scale of the wrong sign. The words are Keras's.
+    #[error("Argument `scale` must be {needed}. Received: scale={scale}")]
+    Scale {
+        /// The scale.
+        scale: f64,
+        /// What it may be.
+        needed: &'static str,
+    },
+    /// Axes for Keras, which takes the last two.
+    #[error("Keras's initialisers have no axes to choose; use jax:: ones for other axes than the last two")]
+    KerasAxes,
+    /// A matrix that a kernel can't count in 32 bits.
+    #[error("a matrix of {rows} rows and {columns} columns; this initialiser takes up to 2^31 - 1 of each")]
+    MatrixTooLarge {
+        /// Its rows.
+        rows: u64,
+        /// Its columns: all dimensions but the first.
+        columns: u64,
+    },
+    /// An orthogonal matrix of more elements than a device can count.
+    #[error(
+        "an orthogonal matrix of {rows} x {columns} has more elements than 32 bits can count; make it on the host"
+    )]
+    OrthogonalTooLarge {
+        /// Its rows.
+        rows: u64,
+        /// Its columns: all dimensions but the first.
+        columns: u64,
     },
     /// A parameter of an initialiser that is infinite or not a number.
     #[error("{parameter} is {value}; it must be finite")]

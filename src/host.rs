@@ -1,13 +1,19 @@
 //! The same functions in Rust, bit for bit: the oracle of the tests, and an engine for machines
 //! without an adapter.
 //!
-//! [`philox`] and [`box_muller`] mirror `shaders/philox_u32.wgsl` and `shaders/box_muller.wgsl`
-//! function for function, under the same names and in the same order.
+//! Each module mirrors a file of `shaders/`, function for function, under the same names and in the same
+//! order: [`philox`], [`box_muller`], [`narrow`], and privately those of the other initialisers.
 
 pub mod box_muller;
 mod engine;
+pub mod narrow;
+pub(crate) mod orthogonal;
+pub(crate) mod permute;
 pub mod philox;
+pub(crate) mod quantile;
 mod rng;
+pub(crate) mod sparse;
+mod values;
 
-pub use engine::{fill, fill_words};
+pub use engine::{Element, fill, fill_bytes, fill_words};
 pub use rng::PhiloxRng;

@@ -6,8 +6,9 @@
 //! |---|---|
 //! | which stream: seed, offset, derived keys | [`Key`] (`key.rs`) |
 //! | what to write: the initialisers under PyTorch's names, and their textual form | [`Init`] (`init.rs`, `init/text.rs`) |
-//! | shape -> fan_in, fan_out | [`Fans`] (`fan.rs`) |
+//! | shape -> fan_in, fan_out; gains | [`Fans`] (`fan.rs`, `axes.rs`), [`calculate_gain`] (`gain.rs`) |
 //! | what a kernel understands, validated | `distribution.rs` |
+//! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
 //! | which elements of which logical tensor | [`Region`] (`region.rs`) |
 //! | where to: a part of a buffer | [`Tensor`] (`tensor.rs`) |
 //! | pipelines of one device; records into your encoder | [`Initializer`] (`initializer.rs`) |
@@ -19,27 +20,38 @@
 //! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
 //! wrong.
 
+mod axes;
 mod dispatch;
 mod distribution;
+mod dtype;
 mod error;
 mod fan;
+mod gain;
 pub mod gpu;
 pub mod host;
 mod init;
 mod initializer;
 mod key;
+mod matrix;
+mod orthogonal;
 mod params;
+mod quantile;
 mod region;
 mod shaders;
 mod tensor;
 
+pub use axes::Axes;
+pub use dtype::DType;
 pub use error::Error;
-pub use fan::Fans;
-pub use init::Init;
+pub use fan::{FanMode, Fans};
+pub use gain::{Nonlinearity, calculate_gain};
+/// The 16-bit element types of the host engine.
+pub use half;
+pub use init::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
 pub use initializer::{Initializer, Math};
 pub use key::Key;
 pub use region::Region;
-pub use tensor::{DType, Tensor};
+pub use tensor::Tensor;
 pub use wgpu;
 
 /// Version of the numeric contract ([`docs/CONTRACT.md`]): what a key, an initialiser, an element

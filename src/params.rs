@@ -2,9 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::Key;
 use crate::dispatch::Dispatch;
 use crate::distribution::Distribution;
+use crate::host::permute::Rectangle;
+use crate::matrix::Matrix;
+use crate::{Key, host};
 
 /// The uniform block of one dispatch. Fields are documented where they are used, in
 /// `shaders/params.wgsl`.
@@ -13,42 +15,102 @@ use crate::distribution::Distribution;
 pub(crate) struct Params {
     seed: [u32; 2],
     counter: [u32; 2],
+    second_seed: [u32; 2],
+    second_counter: [u32; 2],
     blocks: u32,
-    row: u32,
+    grid_row: u32,
     origin: u32,
+    shift: u32,
     begin: u32,
     end: u32,
     zero: u32,
     value: u32,
     mean: f32,
     std_dev: f32,
-    /// WGSL rounds the struct's size up to its alignment of 8.
-    padding: u32,
+    low: f32,
+    range: f32,
+    least: f32,
+    most: f32,
+    rows: u32,
+    columns: u32,
+    first_row: u32,
+    first_column: u32,
+    group: u32,
+    inputs: u32,
+    field: u32,
+    centre: u32,
+    zeros: u32,
+    width: u32,
+    height: u32,
+    source_origin: u32,
 }
 
 impl Params {
-    pub(crate) fn new(distribution: Distribution, key: Key, dispatch: &Dispatch) -> Self {
-        let halves = |v: u64| [v as u32, (v >> 32) as u32];
-        let (value, mean, std_dev) = match distribution {
-            Distribution::Constant { bits } => (bits, 0.0, 0.0),
-            Distribution::Words => (0, 0.0, 0.0),
-            Distribution::Normal { mean, std } => (0, mean, std),
-        };
-        Self {
+    /// `source_start` is the element at the beginning of the bound part of a source, if there is one.
+    pub(crate) fn new(distribution: &Distribution, key: Key, dispatch: &Dispatch, source_start: u64) -> Self {
+        let first_element = dispatch.first_block.wrapping_mul(4);
+        let common = Self {
             seed: halves(key.seed),
             counter: halves(key.counter(dispatch.first_block)),
             blocks: dispatch.blocks,
-            row: dispatch.row(),
+            grid_row: dispatch.row(),
             origin: dispatch.origin,
+            shift: dispatch.shift,
             begin: dispatch.begin,
             end: dispatch.end,
-            zero: 0,
-            value,
-            mean,
-            std_dev,
-            padding: 0,
+            ..Self::default()
+        };
+        match *distribution {
+            Distribution::Constant { bits } => Self { value: bits, ..common },
+            Distribution::Words => common,
+            Distribution::Uniform { low, range, most } => Self { low, range, most, ..common },
+            Distribution::Normal { mean, std } => Self { mean, std_dev: std, ..common },
+            Distribution::TruncNormal { mean, std, least, most, .. } => {
+                Self { mean, std_dev: std, least, most, ..common }
+            }
+            Distribution::Identity { matrix, identity } => Self {
+                group: identity.group as u32,
+                inputs: identity.inputs as u32,
+                field: identity.field as u32,
+                centre: identity.centre as u32,
+                ..common.on_matrix(matrix, first_element)
+            },
+            Distribution::Sparse { matrix, zeros, std } => {
+                let columns = host::sparse::columns_key(key);
+                let Rectangle { width, height, .. } = Rectangle::of(matrix.rows as u32);
+                Self {
+                    second_seed: halves(columns.seed),
+                    second_counter: halves(columns.offset),
+                    std_dev: std,
+                    zeros,
+                    width,
+                    height,
+                    ..common.on_matrix(matrix, first_element)
+                }
+            }
+            Distribution::Orthogonal { gain, .. } => Self {
+                std_dev: gain,
+                source_origin: first_element.wrapping_sub(source_start) as u32,
+                ..common
+            },
         }
     }
+
+    /// Rows and columns of a matrix that is checked fit 31 bits.
+    fn on_matrix(self, matrix: Matrix, first_element: u64) -> Self {
+        let place = matrix.place(first_element);
+        Self {
+            rows: matrix.rows as u32,
+            columns: matrix.columns as u32,
+            first_row: place.row,
+            first_column: place.column,
+            ..self
+        }
+    }
+}
+
+fn halves(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
 }
 
 #[cfg(test)]
@@ -60,15 +122,19 @@ mod tests {
 
     #[test]
     fn layout_is_the_shaders() {
-        let module = Source::every(Kernel::NORMAL_VEC4)[0].parse();
+        let module = Source::every(Kernel::NORMAL_WHOLE)[0].parse();
         let (_, ty) = module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Params")).unwrap();
         let naga::TypeInner::Struct { members, span } = &ty.inner else { panic!("not a struct") };
         let shader: Vec<_> =
             members.iter().map(|m| (m.name.as_deref().unwrap(), m.offset as usize)).collect();
         macro_rules! offsets {
-            ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
+            ($($field:ident)*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
         }
-        let rust = offsets!(seed, counter, blocks, row, origin, begin, end, zero, value, mean, std_dev);
+        let rust = offsets!(
+            seed counter second_seed second_counter blocks grid_row origin shift begin end zero value mean
+            std_dev low range least most rows columns first_row first_column group inputs field centre zeros
+            width height source_origin
+        );
         assert_eq!(shader, rust);
         assert_eq!(*span as usize, size_of::<Params>());
     }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::Math;
 use crate::dispatch::Store;
 use crate::distribution::Distribution;
+use crate::{DType, Init, Math, ScaledDistribution};
 
 /// Invocations of a workgroup, as `shaders/fill.wgsl` declares it (a test compares them).
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
@@ -15,20 +15,73 @@ macro_rules! wgsl {
     };
 }
 
+pub(crate) mod orthogonal;
+
 /// What a kernel makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Values {
     Constant,
     Words,
+    Uniform,
     Normal,
+    TruncNormal,
+    Identity,
+    Sparse,
+    /// Of a matrix that other kernels have made.
+    Copy,
 }
 
-impl From<Distribution> for Values {
-    fn from(distribution: Distribution) -> Self {
+impl From<&Distribution> for Values {
+    fn from(distribution: &Distribution) -> Self {
         match distribution {
             Distribution::Constant { .. } => Self::Constant,
             Distribution::Words => Self::Words,
+            Distribution::Uniform { .. } => Self::Uniform,
             Distribution::Normal { .. } => Self::Normal,
+            Distribution::TruncNormal { .. } => Self::TruncNormal,
+            Distribution::Identity { .. } => Self::Identity,
+            Distribution::Sparse { .. } => Self::Sparse,
+            Distribution::Orthogonal { .. } => Self::Copy,
+        }
+    }
+}
+
+impl Values {
+    const COUNT: usize = 8;
+
+    /// Of most fills of an initialiser; an unusual shape or scale makes a constant of some.
+    pub(crate) fn of(init: &Init) -> Self {
+        match init {
+            Init::Constant { .. } | Init::Zeros | Init::Ones => Self::Constant,
+            Init::Uniform { .. } | Init::XavierUniform { .. } | Init::KaimingUniform(_) => Self::Uniform,
+            Init::Normal { .. } | Init::XavierNormal { .. } | Init::KaimingNormal(_) => Self::Normal,
+            Init::TruncNormal { .. } => Self::TruncNormal,
+            Init::Eye | Init::Dirac { .. } => Self::Identity,
+            Init::Orthogonal { .. } => Self::Copy,
+            Init::Sparse { .. } => Self::Sparse,
+            Init::VarianceScaling(scaling) => match scaling.distribution {
+                ScaledDistribution::Normal => Self::Normal,
+                ScaledDistribution::TruncatedNormal => Self::TruncNormal,
+                ScaledDistribution::Uniform => Self::Uniform,
+            },
+        }
+    }
+
+    /// Whether the kernel reads a third binding.
+    pub(crate) fn has_source(self) -> bool {
+        matches!(self, Self::TruncNormal | Self::Copy)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Words => "words",
+            Self::Uniform => "uniform",
+            Self::Normal => "normal",
+            Self::TruncNormal => "trunc_normal",
+            Self::Identity => "identity",
+            Self::Sparse => "sparse",
+            Self::Copy => "copy",
         }
     }
 }
@@ -38,25 +91,26 @@ impl From<Distribution> for Values {
 pub(crate) struct Kernel {
     pub(crate) values: Values,
     pub(crate) store: Store,
+    pub(crate) dtype: DType,
 }
 
 impl Kernel {
-    pub(crate) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = Values::COUNT * 2 * 3;
 
     /// Its place in a table of all kernels.
     pub(crate) fn index(self) -> usize {
-        self.values as usize * 2 + self.store as usize
+        let dtype = match self.dtype {
+            DType::F32 | DType::U32 => 0,
+            DType::F16 => 1,
+            DType::BF16 => 2,
+        };
+        (self.values as usize * 2 + self.store as usize) * 3 + dtype
     }
 
-    pub(crate) fn label(self) -> &'static str {
-        match (self.values, self.store) {
-            (Values::Constant, Store::Vec4) => "seedbed::Initializer::constant_vec4",
-            (Values::Constant, Store::Words) => "seedbed::Initializer::constant_words",
-            (Values::Words, Store::Vec4) => "seedbed::Initializer::words_vec4",
-            (Values::Words, Store::Words) => "seedbed::Initializer::words_words",
-            (Values::Normal, Store::Vec4) => "seedbed::Initializer::normal_vec4",
-            (Values::Normal, Store::Words) => "seedbed::Initializer::normal_words",
-        }
+    pub(crate) fn label(self) -> String {
+        let Self { values, store, dtype } = self;
+        let store = if store == Store::Whole { "whole" } else { "ragged" };
+        format!("seedbed::Initializer::{}_{dtype}_{store}", values.name())
     }
 }
 
@@ -71,29 +125,58 @@ pub(crate) struct Source {
 impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
+        let Kernel { values, store, dtype } = self.kernel;
         let mut parts = vec![wgsl!("params")];
-        if self.kernel.values != Values::Constant {
+        if !matches!(values, Values::Constant | Values::Identity | Values::Copy) {
             parts.push(wgsl!("counter"));
-            parts.push(if self.int64 { wgsl!("philox_u64") } else { wgsl!("philox_u32") });
+            parts.push(philox(self.int64));
         }
-        match self.kernel.values {
+        if matches!(values, Values::Uniform | Values::Normal | Values::TruncNormal | Values::Sparse) {
+            parts.push(wgsl!("keep"));
+        }
+        if matches!(values, Values::Normal | Values::Sparse) {
+            parts.push(box_muller(self.math));
+        }
+        if matches!(values, Values::Identity | Values::Sparse) {
+            parts.push(wgsl!("matrix"));
+        }
+        match values {
             Values::Constant => parts.push(wgsl!("fill_constant")),
             Values::Words => parts.push(wgsl!("fill_words")),
-            Values::Normal => {
-                parts.push(wgsl!("keep"));
-                parts.push(match self.math {
-                    Math::Portable => wgsl!("box_muller"),
-                    Math::Native => wgsl!("box_muller_native"),
-                });
-                parts.push(wgsl!("fill_normal"));
+            Values::Uniform => parts.push(wgsl!("fill_uniform")),
+            Values::Normal => parts.push(wgsl!("fill_normal")),
+            Values::TruncNormal => {
+                parts.extend([wgsl!("table_storage"), wgsl!("quantile"), wgsl!("fill_trunc_normal")])
             }
+            Values::Identity => parts.push(wgsl!("fill_identity")),
+            Values::Sparse => parts.extend([wgsl!("permute"), wgsl!("fill_sparse")]),
+            Values::Copy => parts.push(wgsl!("fill_copy")),
         }
-        parts.push(match self.kernel.store {
-            Store::Vec4 => wgsl!("store_vec4"),
-            Store::Words => wgsl!("store_words"),
+        match dtype {
+            DType::F32 | DType::U32 => {}
+            DType::F16 => parts.push(wgsl!("narrow_f16")),
+            DType::BF16 => parts.push(wgsl!("narrow_bf16")),
+        }
+        parts.push(match (store, dtype.size()) {
+            (Store::Whole, 2) => wgsl!("store_vec2"),
+            (Store::Ragged, 2) => wgsl!("store_halves"),
+            (Store::Whole, _) => wgsl!("store_vec4"),
+            (Store::Ragged, _) => wgsl!("store_words"),
         });
         parts.push(wgsl!("fill"));
         parts.join("\n").into()
+    }
+}
+
+/// The same words, by the multiplication that the device has.
+pub(crate) const fn philox(int64: bool) -> &'static str {
+    if int64 { wgsl!("philox_u64") } else { wgsl!("philox_u32") }
+}
+
+pub(crate) const fn box_muller(math: Math) -> &'static str {
+    match math {
+        Math::Portable => wgsl!("box_muller"),
+        Math::Native => wgsl!("box_muller_native"),
     }
 }
 

@@ -1,48 +1,12 @@
 //! Destinations: a part of a buffer, as elements of a type.
 
-use std::fmt;
 use std::ops::Range;
 
-use crate::{Error, Region};
-
-/// Type of the elements of a tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DType {
-    /// IEEE 754 binary32: every initialiser.
-    F32,
-    /// Raw words of the stream: [`Initializer::fill_words`](crate::Initializer::fill_words) only.
-    U32,
-}
-
-impl DType {
-    /// Bytes of one element.
-    pub const fn size(self) -> u64 {
-        match self {
-            Self::F32 | Self::U32 => 4,
-        }
-    }
-
-    /// The largest finite value.
-    pub(crate) const fn max(self) -> f64 {
-        match self {
-            Self::F32 => f32::MAX as f64,
-            Self::U32 => u32::MAX as f64,
-        }
-    }
-}
-
-impl fmt::Display for DType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::U32 => "u32",
-        })
-    }
-}
+use crate::{DType, Error, Region};
 
 /// Where a fill goes: elements of a logical tensor, one after the other from a byte offset of a
-/// buffer on. Bytes outside of that range are never touched.
+/// buffer on. Bytes outside of that range are never changed, not even the other half of a word that a
+/// 16-bit element shares.
 ///
 /// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, zeros become a `clear_buffer`.
 ///
@@ -83,6 +47,16 @@ impl<'a> Tensor<'a> {
         Self::new(buffer, DType::F32, region)
     }
 
+    /// A binary16 tensor at the beginning of `buffer`.
+    pub fn f16(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
+        Self::new(buffer, DType::F16, region)
+    }
+
+    /// A bfloat16 tensor at the beginning of `buffer`.
+    pub fn bf16(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
+        Self::new(buffer, DType::BF16, region)
+    }
+
     /// A tensor of raw words at the beginning of `buffer`.
     pub fn u32(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::U32, region)
@@ -105,8 +79,10 @@ impl<'a> Tensor<'a> {
             .checked_mul(dtype.size())
             .and_then(|bytes| offset.checked_add(bytes))
             .ok_or_else(|| Error::ShapeOverflow { shape: self.region.shape().to_vec() })?;
-        if end > self.buffer.size() {
-            return Err(Error::BufferTooSmall { offset, end, size: self.buffer.size() });
+        // A shader writes whole words, the last one's other half as it was.
+        let (words_end, size) = (end.next_multiple_of(4), self.buffer.size());
+        if words_end > size {
+            return Err(Error::BufferTooSmall { offset, end: words_end, size });
         }
         let (needed, actual) = (wgpu::BufferUsages::STORAGE, self.buffer.usage());
         if !actual.contains(needed) {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use clap::{Parser, Subcommand};
-use seedbed::{CONTRACT_VERSION, Init};
+use seedbed::{CONTRACT_VERSION, DType, Init};
 
 /// Initialises neural-network parameters on the GPU.
 ///
@@ -61,6 +62,9 @@ pub struct InitArgs {
     /// Which initialiser each parameter gets [default: the built-in ones, see `seedbed rules`]
     #[arg(long, value_name = "RULES.toml")]
     pub rules: Option<PathBuf>,
+    /// Element type of all parameters; keep: that of each in the model, which is F32, F16 or BF16
+    #[arg(long, value_enum, default_value = "keep")]
+    pub dtype: ModelType,
     #[command(flatten)]
     pub common: Common,
 }
@@ -71,7 +75,13 @@ pub struct InitArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Initialisers, under the names of torch.nn.init:
-  constant(val)  zeros  ones  normal(mean=0,std=1)  xavier_normal(gain=1)
+  constant(val)  zeros  ones  uniform(a=0,b=1)  normal(mean=0,std=1)  trunc_normal(mean=0,std=1,a=-2,b=2)
+  eye  dirac(groups=1)  xavier_uniform(gain=1)  xavier_normal(gain=1)  orthogonal(gain=1)
+  kaiming_uniform(a=0,mode=fan_in,nonlinearity=leaky_relu)  kaiming_normal(the same)
+  sparse(sparsity,std=0.01)
+of jax.nn.initializers and keras.initializers, after jax:: or keras:::
+  variance_scaling(scale,mode,distribution)  glorot_normal  glorot_uniform  lecun_normal  lecun_uniform
+  he_normal  he_uniform; jax:: ones take in_axis=-2,out_axis=-1,batch_axis=() too
 
 Examples:
   seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
@@ -82,6 +92,9 @@ pub struct FillArgs {
     /// Dimensions, separated by commas; "" is a scalar
     #[arg(long, value_name = "N,N,...")]
     pub shape: Shape,
+    /// Element type
+    #[arg(long, value_enum, default_value = "f32")]
+    pub dtype: TensorType,
     /// Where in the seed's stream to begin, in blocks of four elements
     #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
     pub offset: u64,
@@ -110,6 +123,45 @@ pub struct Common {
     /// Prints nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// The values of `--dtype` for one tensor.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum TensorType {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl From<TensorType> for DType {
+    fn from(dtype: TensorType) -> Self {
+        match dtype {
+            TensorType::F32 => Self::F32,
+            TensorType::F16 => Self::F16,
+            TensorType::Bf16 => Self::BF16,
+        }
+    }
+}
+
+/// The values of `--dtype` for a model.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum ModelType {
+    F32,
+    F16,
+    Bf16,
+    Keep,
+}
+
+impl ModelType {
+    /// `None` to keep what the model says.
+    pub fn chosen(self) -> Option<DType> {
+        match self {
+            Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::Bf16 => Some(DType::BF16),
+            Self::Keep => None,
+        }
+    }
 }
 
 /// The values of `--adapter`.

@@ -1,15 +1,13 @@
 //! One tensor that is to be made, checked before anything is.
 
-use seedbed::{Error, Init, Key, Region, host};
-
-/// Bytes of an f32.
-pub const ELEMENT_BYTES: u64 = 4;
+use seedbed::{DType, Error, Init, Key, Region, host};
 
 /// One tensor that is to be made.
 #[derive(Clone, Debug)]
 pub struct Fill {
     pub name: String,
     pub shape: Vec<u64>,
+    pub dtype: DType,
     pub init: Init,
     pub key: Key,
     /// How many the shape has.
@@ -22,17 +20,22 @@ pub struct Fill {
 impl Fill {
     /// # Errors
     /// All that an engine could say of this shape and initialiser.
-    pub fn new(name: String, shape: Vec<u64>, init: Init, key: Key) -> Result<Self, Error> {
+    pub fn new(name: String, shape: Vec<u64>, dtype: DType, init: Init, key: Key) -> Result<Self, Error> {
         let elements = Region::new(&shape[..]).resolve()?.end;
         // No elements, all the checks.
-        host::fill(&mut [], Region::new(&shape[..]).elements(0..0), &init, key)?;
+        host::fill_bytes(&mut [], dtype, Region::new(&shape[..]).elements(0..0), &init, key)?;
         let (mean, std) = (init.mean(&shape)?, init.std(&shape)?);
-        Ok(Self { name, shape, init, key, elements, mean, std })
+        Ok(Self { name, shape, dtype, init, key, elements, mean, std })
     }
 
     pub fn bytes(&self) -> u64 {
         // At most 2^60 elements: see Region::resolve.
-        self.elements * ELEMENT_BYTES
+        self.elements * self.dtype.size()
+    }
+
+    /// Whether an element takes the computation of all of them, so that a part costs what the whole does.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.init, Init::Orthogonal { .. })
     }
 }
 
@@ -42,7 +45,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_found_before_anything_is_made() {
-        let error = |init, shape: &[u64]| Fill::new("w".into(), shape.into(), init, Key::new(0)).unwrap_err();
+        let error = |init, shape: &[u64]| {
+            Fill::new("w".into(), shape.into(), DType::F32, init, Key::new(0)).unwrap_err()
+        };
         assert!(matches!(error(Init::xavier_normal(), &[3]), Error::TooFewDimensions { .. }));
         assert!(matches!(error(Init::Ones, &[1 << 32, 1 << 32]), Error::ShapeOverflow { .. }));
         assert!(matches!(error(Init::constant(1e39), &[3]), Error::Overflow { .. }));

@@ -1,8 +1,9 @@
 //! What comes before the data in a file.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use npyz::WriterBuilder;
 use safetensors::tensor::{Dtype, TensorInfo};
+use seedbed::DType;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::fill::Fill;
@@ -32,7 +33,12 @@ pub fn safetensors(fills: &[Fill], metadata: &[(&str, String)]) -> Result<Vec<u8
 
 /// The header of a .npy file of this one tensor.
 pub fn npy(fill: &Fill) -> Result<Vec<u8>> {
-    let dtype = npyz::DType::Plain("<f4".parse().context("npy type")?);
+    let name = match fill.dtype {
+        DType::F32 => "<f4",
+        DType::F16 => "<f2",
+        other => bail!(".npy has no type for {other}; write a .safetensors file, or --dtype f32 or f16"),
+    };
+    let dtype = npyz::DType::Plain(name.parse().context("npy type")?);
     let mut header = Vec::new();
     npyz::WriteOptions::new_header_only()
         .dtype(dtype)
@@ -52,7 +58,12 @@ fn infos(fills: &[Fill]) -> Result<Vec<(&str, TensorInfo)>> {
             format!("parameter {:?}: with it, the output would have more than 2^63 bytes", fill.name)
         })?;
         let shape = fill.shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>()?;
-        let info = TensorInfo { dtype: Dtype::F32, shape, data_offsets: (start, end) };
+        let dtype = match fill.dtype {
+            DType::F16 => Dtype::F16,
+            DType::BF16 => Dtype::BF16,
+            _ => Dtype::F32,
+        };
+        let info = TensorInfo { dtype, shape, data_offsets: (start, end) };
         start = end;
         Ok(info)
     };
@@ -92,7 +103,7 @@ mod tests {
     use super::*;
 
     fn fill(name: &str, shape: &[u64]) -> Fill {
-        Fill::new(name.into(), shape.into(), Init::Ones, Key::new(0)).unwrap()
+        Fill::new(name.into(), shape.into(), DType::F32, Init::Ones, Key::new(0)).unwrap()
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use safetensors::tensor::{Dtype, Metadata};
+use seedbed::DType;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -28,8 +29,27 @@ pub struct Parameter {
     pub dtype: Dtype,
 }
 
-/// Reads the model, by its extension. Errors name the file and the place.
-pub fn read(path: &Path) -> Result<Vec<Parameter>> {
+impl Parameter {
+    /// The element type to make, if the parameter can be made at all.
+    pub fn element_type(&self, chosen: Option<DType>) -> Option<DType> {
+        match (chosen, self.dtype) {
+            (None, Dtype::F32) => Some(DType::F32),
+            (None, Dtype::F16) => Some(DType::F16),
+            (None, Dtype::BF16) => Some(DType::BF16),
+            (None, _) => None,
+            (Some(dtype), _) => is_floating(self.dtype).then_some(dtype),
+        }
+    }
+}
+
+fn is_floating(dtype: Dtype) -> bool {
+    let text = dtype.to_string();
+    text.starts_with('F') || text.starts_with("BF")
+}
+
+/// Reads the model, by its extension. Errors name the file and the place, and the first parameter that
+/// can't be made with the `chosen` element type, or its own.
+pub fn read(path: &Path, chosen: Option<DType>) -> Result<Vec<Parameter>> {
     let parameters = match extension(path).as_deref() {
         Some("json") => read_manifest(path),
         Some("safetensors") => read_safetensors(path),
@@ -39,7 +59,7 @@ pub fn read(path: &Path) -> Result<Vec<Parameter>> {
         ),
     };
     let parameters = parameters.with_context(|| path.display().to_string())?;
-    supported(&parameters).with_context(|| path.display().to_string())?;
+    supported(&parameters, chosen).with_context(|| path.display().to_string())?;
     Ok(parameters)
 }
 
@@ -48,19 +68,20 @@ pub fn extension(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
-fn supported(parameters: &[Parameter]) -> Result<()> {
-    let mut others = parameters.iter().filter(|p| p.dtype != Dtype::F32);
+fn supported(parameters: &[Parameter], chosen: Option<DType>) -> Result<()> {
+    let mut others = parameters.iter().filter(|p| p.element_type(chosen).is_none());
     let Some(first) = others.next() else { return Ok(()) };
     let more = match others.count() {
         0 => String::new(),
         1 => " (nor is the type of 1 other parameter)".into(),
-        n => format!(" (nor is the type of {n} other parameters)"),
+        n => format!(" (nor are the types of {n} other parameters)"),
     };
-    bail!(
-        "parameter {:?}: the type {} is not supported yet{more}; only F32 is, so give its parameters that type",
-        first.name,
-        first.dtype,
-    );
+    let remedy = if is_floating(first.dtype) {
+        "F32, F16 and BF16 are: --dtype f32, f16 or bf16 writes all parameters as one of them"
+    } else {
+        "it is no type of weights: leave the parameter out of the model"
+    };
+    bail!("parameter {:?}: the type {} is not supported{more}; {remedy}", first.name, first.dtype);
 }
 
 #[derive(Deserialize)]
@@ -183,18 +204,38 @@ mod tests {
         // The file's order, not the alphabet's.
         assert_eq!(parameters[0].name, "transformer.wte.weight");
         assert_eq!(parameters[0].shape, [50257, 768]);
-        supported(&parameters).unwrap();
+        supported(&parameters, None).unwrap();
     }
 
     #[test]
-    fn other_types_are_counted() {
+    fn element_types() {
         let parameters = parse_manifest(include_bytes!("../../models/llama-3-8b.json")).unwrap();
-        let error = supported(&parameters).unwrap_err().to_string();
+        supported(&parameters, None).unwrap();
+        assert_eq!(parameters[0].element_type(None), Some(DType::BF16));
+        assert_eq!(parameters[0].element_type(Some(DType::F16)), Some(DType::F16));
+
+        let parameter = |name: &str, dtype| Parameter { name: name.into(), shape: vec![2], dtype };
+        let parameters = [
+            parameter("ok", Dtype::F16),
+            parameter("wide", Dtype::F64),
+            parameter("ids", Dtype::I64),
+            parameter("mask", Dtype::BOOL),
+        ];
+        let error = |chosen| supported(&parameters, chosen).unwrap_err().to_string();
         assert!(
-            error.contains("\"model.embed_tokens.weight\": the type BF16 is not supported yet"),
-            "{error}"
+            error(None).starts_with(
+                "parameter \"wide\": the type F64 is not supported (nor are the types of 2 other parameters); F32"
+            ),
+            "{}",
+            error(None)
         );
-        assert!(error.contains("290 other parameters"), "{error}");
+        assert!(
+            error(Some(DType::F32)).starts_with(
+                "parameter \"ids\": the type I64 is not supported (nor is the type of 1 other parameter); it is no"
+            ),
+            "{}",
+            error(Some(DType::F32))
+        );
     }
 
     #[test]

@@ -35,12 +35,14 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
 
 /// One row per tensor, then the totals.
 pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration, output: &Path) -> String {
-    let mut table = table(["parameter", "shape", "initialiser", "mean", "measured", "std", "measured"]);
+    let mut table =
+        table(["parameter", "shape", "type", "initialiser", "mean", "measured", "std", "measured"]);
     for (fill, stats) in fills.iter().zip(stats) {
         table.add_row([
             // A name from a file must not steer the terminal.
             fill.name.escape_debug().to_string(),
             format!("{:?}", fill.shape),
+            fill.dtype.to_string(),
             fill.init.to_string(),
             number(Some(fill.mean)),
             number(stats.mean()),
@@ -48,7 +50,7 @@ pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration,
             number(stats.std()),
         ]);
     }
-    for column in table.column_iter_mut().skip(3) {
+    for column in table.column_iter_mut().skip(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let total = |of: fn(&Fill) -> u64| HumanCount(fills.iter().map(of).sum());

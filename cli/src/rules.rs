@@ -228,8 +228,8 @@ mod tests {
                 "rule 2: line 5 column 9: error parsing glob '[a'",
             ),
             (
-                "[[rule]]\nmatch = '*'\ninit = 'orthogonal'",
-                "rule 1: line 3 column 8: \"orthogonal\" is not an initialiser",
+                "[[rule]]\nmatch = '*'\ninit = 'orthogonl'",
+                "rule 1: line 3 column 8: \"orthogonl\" is not an initialiser",
             ),
             (
                 "[[rule]]\nmatch = '*'\nrank = 1\nmin_rank = 1\ninit = 'zeros'",

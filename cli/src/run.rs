@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use seedbed::{CONTRACT_VERSION, Key};
+use seedbed::{CONTRACT_VERSION, DType, Key};
 
 use crate::args::{Common, FillArgs, InitArgs};
 use crate::failure::Failure;
@@ -22,7 +22,11 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
             bail!("{}: a model goes into a .safetensors file", common.output.display());
         }
         let rules = Rules::load(args.rules.as_deref())?;
-        let parameters = model::read(&args.model)?;
+        let mut parameters = model::read(&args.model, args.dtype.chosen())?;
+        // PyTorch views a tensor's bytes in place, so it has to begin on a multiple of its element's size.
+        parameters.sort_by_key(|parameter| {
+            std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
+        });
         let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
         for (number, glob) in rules.without_effect(&parameters) {
             note(common, &format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
@@ -31,7 +35,11 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
             let key = key.named(&parameter.name);
             let place = format!("{}: parameter {:?}: {init}", args.model.display(), parameter.name);
-            Fill::new(parameter.name, parameter.shape, init, key).context(place)
+            let dtype = parameter.element_type(args.dtype.chosen()).context("an element type")?;
+            if let Some(warning) = init.warning(&parameter.shape) {
+                note(common, &format!("warning: {place}: {warning}"));
+            }
+            Fill::new(parameter.name, parameter.shape, dtype, init, key).context(place)
         });
         let fills = fills.collect::<anyhow::Result<Vec<_>>>()?;
         let mut metadata = provenance(common);
@@ -50,8 +58,12 @@ pub fn fill(args: &FillArgs) -> Result<(), Failure> {
         let format = Format::of(&common.output)?;
         let key = Key { seed: common.seed, offset: args.offset };
         let key = args.fold_in.iter().fold(key, |key, &data| key.fold_in(data));
-        let fill = Fill::new(args.name.clone(), args.shape.0.clone(), args.init, key)
-            .with_context(|| format!("{} of shape {:?}", args.init, args.shape.0))?;
+        let place = format!("{} of shape {:?}", args.init, args.shape.0);
+        if let Some(warning) = args.init.warning(&args.shape.0) {
+            note(common, &format!("warning: {place}: {warning}"));
+        }
+        let (name, shape) = (args.name.clone(), args.shape.0.clone());
+        let fill = Fill::new(name, shape, args.dtype.into(), args.init, key).context(place)?;
         let header = match format {
             Format::Npy => header::npy(&fill)?,
             Format::Safetensors => {
@@ -98,7 +110,7 @@ fn run(job: Job, common: &Common) -> Result<(), Failure> {
         engine.run(&fills, &mut |piece, bytes| {
             interrupt.check()?;
             if !common.quiet {
-                stats[piece.fill].add(bytes);
+                stats[piece.fill].add(fills[piece.fill].dtype, bytes);
             }
             output.write(bytes)?;
             progress.inc(bytes.len() as u64);

@@ -1,5 +1,8 @@
 //! Mean and standard deviation of what was written.
 
+use seedbed::DType;
+use seedbed::half::{bf16, f16};
+
 /// Independent sums, so that the additions of one need not wait for each other.
 const LANES: usize = 8;
 
@@ -14,17 +17,24 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Adds little-endian f32.
-    pub fn add(&mut self, bytes: &[u8]) {
-        let (elements, rest) = bytes.as_chunks::<4>();
+    /// Adds little-endian elements.
+    pub fn add(&mut self, dtype: DType, bytes: &[u8]) {
+        match dtype {
+            DType::F16 => self.add_all(bytes, |element| f16::from_le_bytes(element).to_f64()),
+            DType::BF16 => self.add_all(bytes, |element| bf16::from_le_bytes(element).to_f64()),
+            _ => self.add_all(bytes, |element| f32::from_le_bytes(element).into()),
+        }
+    }
+
+    fn add_all<const SIZE: usize>(&mut self, bytes: &[u8], value: impl Fn([u8; SIZE]) -> f64) {
+        let (elements, rest) = bytes.as_chunks::<SIZE>();
         assert!(rest.is_empty(), "whole elements");
-        let value = |element: [u8; 4]| f64::from(f32::from_le_bytes(element));
         if self.count == 0 {
             let first = elements.first().map(|&first| value(first));
             self.shift = first.filter(|first| first.is_finite()).unwrap_or(0.0);
         }
         let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        let mut add = |lane: usize, element: [u8; 4]| {
+        let mut add = |lane: usize, element: [u8; SIZE]| {
             let deviation = value(element) - self.shift;
             sums[lane] += deviation;
             squares[lane] += deviation * deviation;
@@ -66,8 +76,8 @@ mod tests {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         // In two pieces, as windows come.
         let (a, b) = bytes.split_at(bytes.len() / 8 * 4);
-        stats.add(a);
-        stats.add(b);
+        stats.add(DType::F32, a);
+        stats.add(DType::F32, b);
         (stats.mean(), stats.std())
     }
 
@@ -82,6 +92,17 @@ mod tests {
         let (mean, std) = stats(&ramp);
         assert_eq!(mean, Some(500.0));
         assert!((std.unwrap() - (1_002_000.0_f64 / 12.0).sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn sixteen_bits() {
+        let mut stats = Stats::default();
+        let bytes = |values: [f32; 2]| values.map(|v| f16::from_f32(v).to_le_bytes()).concat();
+        stats.add(DType::F16, &bytes([1.5, 2.5]));
+        assert_eq!((stats.mean(), stats.std()), (Some(2.0), Some(0.5)));
+        let mut stats = Stats::default();
+        stats.add(DType::BF16, &bf16::from_f32(-0.125).to_le_bytes());
+        assert_eq!(stats.mean(), Some(-0.125));
     }
 
     #[test]

@@ -97,14 +97,27 @@ fn init_equals_host(adapter: &str) -> Result<(), Failed> {
 
 fn fill_equals_host(adapter: &str) -> Result<(), Failed> {
     let folder = Folder::new();
-    for (init, shape) in [
-        ("normal(mean=1,std=3)", "1000003"),
-        ("xavier_normal(gain=2)", "11,13,17"),
-        ("constant(0.1)", "100003"),
-        ("constant(nan)", "3"),
-        ("zeros", "5"),
-        ("ones", ""),
-        ("ones", "0"),
+    for (init, shape, dtype) in [
+        ("normal(mean=1,std=3)", "1000003", "f32"),
+        ("xavier_normal(gain=2)", "11,13,17", "f32"),
+        ("constant(0.1)", "100003", "f16"),
+        ("constant(nan)", "3", "f32"),
+        ("zeros", "5", "f16"),
+        ("ones", "", "bf16"),
+        ("ones", "0", "f32"),
+        ("uniform(-0.1,0.3)", "30001", "f32"),
+        ("trunc_normal(std=0.02,a=-0.04,b=inf)", "30001", "bf16"),
+        ("eye", "301,299", "f32"),
+        ("dirac(groups=2)", "6,5,3,3", "f16"),
+        ("xavier_uniform(gain=0.5)", "37,41", "bf16"),
+        ("kaiming_uniform(a=0.2,nonlinearity=relu)", "37,41,3", "f32"),
+        ("kaiming_normal(mode=fan_out)", "37,41,3", "f16"),
+        ("orthogonal(gain=2)", "33,4,9", "bf16"),
+        ("orthogonal", "3000001,4", "f32"),
+        ("sparse(0.3,std=0.5)", "301,99", "f32"),
+        ("jax::variance_scaling(2,fan_geo_avg,normal)", "37,41", "f32"),
+        ("jax::glorot_normal(in_axis=0,out_axis=(1,2))", "37,4,11", "f32"),
+        ("keras::he_uniform", "37", "bf16"),
     ] {
         let on = |adapter: &str, out: &str| {
             let key: [&dyn AsRef<OsStr>; 4] = [&"--offset", &"18446744073709551615", &"--fold-in", &"7"];
@@ -112,10 +125,12 @@ fn fill_equals_host(adapter: &str) -> Result<(), Failed> {
                 &folder,
                 adapter,
                 out,
-                &[&[&"fill" as &dyn AsRef<OsStr>, &init, &"--shape", &shape][..], &key].concat(),
+                &[&[&"fill" as &dyn AsRef<OsStr>, &init, &"--shape", &shape, &"--dtype", &dtype][..], &key]
+                    .concat(),
             )
         };
-        same(on(adapter, "gpu.npy")?, on("host", "host.npy")?)?;
+        let same = same(on(adapter, "gpu.safetensors")?, on("host", "host.safetensors")?);
+        same.map_err(|error| format!("{init} {shape} {dtype}: {}", error.message().unwrap_or_default()))?;
     }
     Ok(())
 }

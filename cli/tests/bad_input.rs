@@ -90,7 +90,7 @@ fn safetensors_headers() {
     );
     assert_says!(
         refused(&safetensors(r#"{"ids":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}"#, 16)),
-        "parameter \"ids\": the type I64 is not supported yet; only F32 is"
+        "parameter \"ids\": the type I64 is not supported; it is no type of weights"
     );
 }
 
@@ -117,13 +117,20 @@ fn manifests() {
 
 #[test]
 fn types() {
-    let folder = Folder::new();
-    let stderr =
-        refusal(&folder, &[&"init", &model("llama-3-8b.json"), &"-o", &folder.path("o.safetensors")]);
+    let wide = manifest(&[("a", &[1]), ("b", &[1])]).replace("F32", "F64");
     assert_says!(
-        &stderr,
-        "llama-3-8b.json: parameter \"model.embed_tokens.weight\": the type BF16 is not supported yet \
-         (nor is the type of 290 other parameters)"
+        refused_model("m.json", wide.as_bytes()),
+        "parameter \"a\": the type F64 is not supported (nor is the type of 1 other parameter); F32, F16 and BF16"
+    );
+    let folder = Folder::new();
+    let fill = |more: &[&dyn AsRef<OsStr>]| {
+        let arguments: [&dyn AsRef<OsStr>; 4] = [&"fill", &"normal(std=1e4)", &"--shape", &"3"];
+        refusal(&folder, &[&arguments, more].concat())
+    };
+    assert_says!(fill(&[&"-o", &folder.path("o.npy"), &"--dtype", &"bf16"]), ".npy has no type for bf16");
+    assert_says!(
+        fill(&[&"-o", &folder.path("o.npy"), &"--dtype", &"f16"]),
+        "std = 1e4 overflows f16; the largest is 6.5504e4"
     );
 }
 

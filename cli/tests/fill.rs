@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 
 use common::{Folder, expected, run, seedbed, succeed, text};
-use safetensors::SafeTensors;
-use seedbed::{Init, Key};
+use safetensors::{Dtype, SafeTensors};
+use seedbed::{DType, Init, Key, host};
 
 fn bytes_of_npy(path: &std::path::Path, shape: &[u64]) -> Vec<u8> {
     let bytes = fs::read(path).unwrap();
@@ -41,6 +41,39 @@ fn npy_and_safetensors_hold_what_the_library_makes() {
     assert!(text(&output.stdout).contains("1 tensor, 91 elements, 364 bytes of data"));
     let bytes = fs::read(&safetensors).unwrap();
     assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("weight").unwrap().data(), expected);
+}
+
+#[test]
+fn sixteen_bits() {
+    let folder = Folder::new();
+    let (npy, safetensors) = (folder.path("w.npy"), folder.path("w.safetensors"));
+    let fill = |out: &std::path::PathBuf, dtype: &str| {
+        succeed(&[
+            &"fill",
+            &"uniform",
+            &"--shape",
+            &"1001",
+            &"--adapter",
+            &"host",
+            &"-o",
+            out,
+            &"--dtype",
+            &dtype,
+        ]);
+        fs::read(out).unwrap()
+    };
+    let expected = |dtype| {
+        let mut bytes = vec![0; 2002];
+        host::fill_bytes(&mut bytes, dtype, [1001], &Init::uniform(0.0, 1.0), Key::new(0)).unwrap();
+        bytes
+    };
+    let bytes = fill(&npy, "f16");
+    let header = npyz::NpyHeader::from_reader(&bytes[..]).unwrap();
+    assert_eq!(header.dtype().descr(), "'<f2'");
+    assert!(bytes.ends_with(&expected(DType::F16)));
+    let bytes = fill(&safetensors, "bf16");
+    let tensor = SafeTensors::deserialize(&bytes).unwrap().tensor("weight").unwrap();
+    assert_eq!((tensor.dtype(), tensor.data()), (Dtype::BF16, &expected(DType::BF16)[..]));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use common::{Folder, expected, manifest, model, run, seedbed, succeed, text};
 use safetensors::{Dtype, SafeTensors};
-use seedbed::{Init, Key, Region, host};
+use seedbed::{DType, Init, Key, Region, host};
 
 const ODD_SHAPES: &[(&str, &[u64])] = &[
     ("z.weight", &[3, 5]),
@@ -71,6 +71,64 @@ fn a_safetensors_file_is_a_model_and_may_be_its_own_output() {
     assert_ne!(bytes, other_seed);
     succeed(&[&"init", &model, &"-o", &second, &"--adapter", &"host", &"--seed", &"1"]);
     assert_eq!(other_seed, fs::read(&second).unwrap());
+}
+
+#[test]
+fn element_types_are_kept_or_chosen() {
+    let folder = Folder::new();
+    let parameters: &[(&str, &[u64])] = &[("a.weight", &[3, 3]), ("b.weight", &[5, 3]), ("c.bias", &[3])];
+    // In the file's order F16, F32, BF16; in the output the larger ones come first, so that all are aligned.
+    let mut types = ["F16", "F32", "BF16"].into_iter();
+    let text = manifest(parameters).split("F32").collect::<Vec<_>>().join("@");
+    let text = text.chars().map(|c| if c == '@' { types.next().unwrap().into() } else { c.to_string() });
+    let (model, out) = (folder.write("m.json", text.collect::<String>()), folder.path("o.safetensors"));
+    for (dtype, expected_types) in [
+        ("keep", [(DType::F32, "b.weight"), (DType::F16, "a.weight"), (DType::BF16, "c.bias")]),
+        ("bf16", ["a.weight", "b.weight", "c.bias"].map(|name| (DType::BF16, name))),
+        ("f32", ["a.weight", "b.weight", "c.bias"].map(|name| (DType::F32, name))),
+    ] {
+        succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"--dtype", &dtype]);
+        let bytes = fs::read(&out).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert_eq!(header.offset_keys(), expected_types.map(|(_, name)| name));
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        for (dtype, name) in expected_types {
+            let tensor = file.tensor(name).unwrap();
+            assert_eq!(tensor.dtype().to_string(), dtype.to_string().to_uppercase());
+            let shape = parameters.iter().find(|(n, _)| *n == name).unwrap().1;
+            let mut expected = vec![0; tensor.data().len()];
+            host::fill_bytes(&mut expected, dtype, shape, &init_of(name), Key::new(0).named(name)).unwrap();
+            assert_eq!(tensor.data(), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_matrix_that_takes_several_windows_is_made_at_once() {
+    let folder = Folder::new();
+    let rules = folder.write("r.toml", "[[rule]]\nmatch = '*'\ninit = 'orthogonal(gain=2)'\n");
+    // 40 MB: more than a window, thin enough to be quick.
+    let parameters: &[(&str, &[u64])] = &[("small", &[3, 5]), ("tall", &[2_000_001, 5]), ("last", &[7, 2])];
+    let (model, out) = (folder.write("m.json", manifest(parameters)), folder.path("o.safetensors"));
+    succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"--rules", &rules]);
+    let bytes = fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for (name, shape) in parameters {
+        let expected = expected(shape, &Init::Orthogonal { gain: 2.0 }, Key::new(0).named(name));
+        assert!(file.tensor(name).unwrap().data() == expected, "{name}");
+    }
+}
+
+#[test]
+fn pytorchs_warning_names_the_parameter() {
+    let folder = Folder::new();
+    let rules = folder.write("r.toml", "[[rule]]\nmatch = '*'\ninit = 'kaiming_normal()'\n");
+    let model = folder.write("m.json", manifest(&[("empty", &[0, 5])]));
+    let out = folder.path("o.safetensors");
+    let output = run(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"--rules", &rules]);
+    assert!(output.status.success());
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("parameter \"empty\"") && stderr.ends_with("zero-element tensors is a no-op\n"));
 }
 
 #[test]

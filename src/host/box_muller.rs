@@ -2,7 +2,7 @@
 //! neither fuses nor reassociates, so nothing here needs the shader's `keep()`.
 
 #[inline(always)]
-fn select<T>(if_false: T, if_true: T, condition: bool) -> T {
+pub(super) fn select<T>(if_false: T, if_true: T, condition: bool) -> T {
     if condition { if_true } else { if_false }
 }
 

@@ -2,47 +2,126 @@
 
 use std::ops::Range;
 
+use bytemuck::Pod;
+
 use super::box_muller::box_muller;
+use super::narrow::{narrow_bf16, narrow_f16};
+use super::permute::Rectangle;
 use super::philox::philox4x32_10;
+use super::{sparse, values};
 use crate::distribution::Distribution;
-use crate::{DType, Error, Init, Key, Region};
+use crate::matrix::{Matrix, Place};
+use crate::{DType, Error, Init, Key, Region, half};
 
 /// Elements of a block: the words that one Philox call makes.
 const BLOCK: u64 = 4;
+
+/// An element type of host memory: f32, [`half::f16`] or [`half::bf16`].
+pub trait Element: Pod + Send + Sync + private::Sealed {
+    /// Its name.
+    const DTYPE: DType;
+
+    /// Rounds once, to nearest even.
+    fn narrow(value: f32) -> Self;
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for crate::half::f16 {}
+    impl Sealed for crate::half::bf16 {}
+}
+
+impl Element for f32 {
+    const DTYPE: DType = DType::F32;
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        value
+    }
+}
+
+impl Element for half::f16 {
+    const DTYPE: DType = DType::F16;
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        Self::from_bits(narrow_f16(value.to_bits()))
+    }
+}
+
+impl Element for half::bf16 {
+    const DTYPE: DType = DType::BF16;
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        Self::from_bits(narrow_bf16(value.to_bits()))
+    }
+}
 
 /// Initialises `destination` with the elements of `region`: the bits that
 /// [`Initializer::fill`](crate::Initializer::fill) writes on any device.
 ///
 /// ```
-/// use seedbed::{Init, Key, host};
+/// use seedbed::{Init, Key, half::bf16, host};
 ///
-/// let mut weight = vec![0.0; 768 * 3072];
+/// let mut weight = vec![0.0_f32; 768 * 3072];
 /// host::fill(&mut weight, [768, 3072], &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
+/// let mut half = vec![bf16::ZERO; 768];
+/// host::fill(&mut half, [768], &Init::uniform(-0.1, 0.1), Key::new(42).named("mlp.bias"))?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 ///
 /// # Errors
 /// Those of the initialiser and the region; [`Error::LengthMismatch`] unless `destination` has just
 /// as many elements as the region.
-pub fn fill<'a>(
-    destination: &mut [f32],
+pub fn fill<'a, E: Element>(
+    destination: &mut [E],
     region: impl Into<Region<'a>>,
     init: &Init,
     key: Key,
 ) -> Result<(), Error> {
     let region = region.into();
-    let distribution = init.distribution(region.shape(), DType::F32)?;
+    let distribution = init.distribution(region.shape(), E::DTYPE)?;
     let elements = checked(&region, destination.len())?;
-    match distribution {
-        Distribution::Constant { bits } => {
-            let value = f32::from_bits(bits);
-            in_parallel(destination, |_, part| part.fill(value));
-        }
-        Distribution::Normal { mean, std } => {
-            blocks(destination, elements.start, |block| normal_block(key, block, mean, std));
-        }
-        Distribution::Words => unreachable!("no initialiser makes raw words"),
+    write(destination, elements, &distribution, key);
+    Ok(())
+}
+
+/// As [`fill`], for an element type that is known at run time only: `destination` gets the elements one
+/// after the other, in this machine's byte order.
+///
+/// # Errors
+/// As [`fill`]; [`Error::DTypeMismatch`] of [`DType::U32`].
+pub fn fill_bytes<'a>(
+    destination: &mut [u8],
+    dtype: DType,
+    region: impl Into<Region<'a>>,
+    init: &Init,
+    key: Key,
+) -> Result<(), Error> {
+    let region = region.into();
+    match dtype {
+        DType::F32 => bytes::<f32>(destination, region, init, key),
+        DType::F16 => bytes::<half::f16>(destination, region, init, key),
+        DType::BF16 => bytes::<half::bf16>(destination, region, init, key),
+        DType::U32 => Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 }),
     }
+}
+
+fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, key: Key) -> Result<(), Error> {
+    if let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(destination) {
+        return fill(elements, region, init, key);
+    }
+    // Bytes that lie between two elements, or a part of one: by way of memory that does not.
+    let whole = destination.len().div_ceil(size_of::<E>());
+    let mut elements = vec![E::narrow(0.0); whole];
+    fill(&mut elements, region, init, key)?;
+    let bytes = bytemuck::cast_slice::<E, u8>(&elements);
+    if bytes.len() != destination.len() {
+        return Err(Error::LengthMismatch { expected: whole as u64, actual: whole as u64 - 1 });
+    }
+    destination.copy_from_slice(bytes);
     Ok(())
 }
 
@@ -52,16 +131,8 @@ pub fn fill<'a>(
 /// Those of the region; [`Error::LengthMismatch`] unless `destination` has just as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
     let elements = checked(&region.into(), destination.len())?;
-    blocks(destination, elements.start, |block| philox4x32_10(key.counter(block), key.seed));
+    blocks(destination, elements.start, |block| words(key, block));
     Ok(())
-}
-
-#[inline(always)]
-fn normal_block(key: Key, block: u64, mean: f32, std: f32) -> [f32; 4] {
-    let w = philox4x32_10(key.counter(block), key.seed);
-    let [z0, z1] = box_muller(w[0], w[1]);
-    let [z2, z3] = box_muller(w[2], w[3]);
-    [z0, z1, z2, z3].map(|z| z * std + mean)
 }
 
 fn checked(region: &Region<'_>, actual: usize) -> Result<Range<u64>, Error> {
@@ -73,12 +144,86 @@ fn checked(region: &Region<'_>, actual: usize) -> Result<Range<u64>, Error> {
     Ok(elements)
 }
 
+#[inline(always)]
+fn words(key: Key, block: u64) -> [u32; 4] {
+    philox4x32_10(key.counter(block), key.seed)
+}
+
+#[inline(always)]
+fn normals(key: Key, block: u64) -> [f32; 4] {
+    let w = words(key, block);
+    let [z0, z1] = box_muller(w[0], w[1]);
+    let [z2, z3] = box_muller(w[2], w[3]);
+    [z0, z1, z2, z3]
+}
+
+fn write<E: Element>(destination: &mut [E], elements: Range<u64>, distribution: &Distribution, key: Key) {
+    if destination.is_empty() {
+        return;
+    }
+    let start = elements.start;
+    match *distribution {
+        Distribution::Constant { bits } => {
+            let value = E::narrow(f32::from_bits(bits));
+            in_parallel(destination, |_, part| part.fill(value));
+        }
+        Distribution::Words => unreachable!("no initialiser makes raw words"),
+        Distribution::Uniform { low, range, most } => blocks(destination, start, |block| {
+            words(key, block).map(|word| E::narrow(values::uniform(word, low, range, most)))
+        }),
+        Distribution::Normal { mean, std } => {
+            blocks(destination, start, |block| normals(key, block).map(|z| E::narrow(z * std + mean)))
+        }
+        Distribution::TruncNormal { alpha, beta, mean, std, least, most } => {
+            let table = crate::quantile::truncated_normal(alpha, beta);
+            blocks(destination, start, |block| {
+                words(key, block).map(|word| {
+                    let z = super::quantile::quantile(word, &table);
+                    E::narrow(values::within(z * std + mean, least, most))
+                })
+            });
+        }
+        Distribution::Identity { matrix, identity } => blocks(destination, start, |block| {
+            places(matrix, block).map(|place| E::narrow(values::identity(identity, place)))
+        }),
+        Distribution::Sparse { matrix, zeros, std } => {
+            let (columns, rectangle) = (sparse::columns_key(key), Rectangle::of(matrix.rows as u32));
+            blocks(destination, start, |block| {
+                let (z, places) = (normals(key, block), places(matrix, block));
+                std::array::from_fn(|lane| {
+                    let is_zero = sparse::is_zero(columns, rectangle, zeros, places[lane]);
+                    E::narrow(if is_zero { 0.0 } else { z[lane] * std + 0.0 })
+                })
+            });
+        }
+        Distribution::Orthogonal { matrix, gain } => {
+            let whole = super::orthogonal::orthogonal(key, matrix.rows, matrix.columns);
+            in_parallel(destination, |at, part| {
+                let from = &whole[start as usize + at..][..part.len()];
+                part.iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * gain));
+            });
+        }
+    }
+}
+
+/// Of the four elements of a block.
+#[inline(always)]
+fn places(matrix: Matrix, block: u64) -> [Place; 4] {
+    let columns = matrix.columns as u32;
+    let a = matrix.place(block * BLOCK);
+    let b = a.next(columns);
+    let c = b.next(columns);
+    [a, b, c, c.next(columns)]
+}
+
 /// Writes the elements from `start` on, where `values` makes four of them at a time.
 fn blocks<T: Copy + Send>(destination: &mut [T], start: u64, values: impl Fn(u64) -> [T; 4] + Sync) {
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = destination.split_at_mut(ragged as usize);
     let lane = (start % BLOCK) as usize;
-    head.copy_from_slice(&values(start / BLOCK)[lane..][..head.len()][..]);
+    if !head.is_empty() {
+        head.copy_from_slice(&values(start / BLOCK)[lane..][..head.len()]);
+    }
 
     let first = start.div_ceil(BLOCK);
     in_parallel(body, |at, part| {
@@ -132,7 +277,24 @@ mod tests {
 
     #[test]
     fn a_destination_of_another_length_is_refused() {
-        let error = fill(&mut [0.0; 5], [2, 3], &Init::Ones, Key::new(0)).unwrap_err();
+        let error = fill(&mut [0.0_f32; 5], [2, 3], &Init::Ones, Key::new(0)).unwrap_err();
         assert_eq!(error, Error::LengthMismatch { expected: 6, actual: 5 });
+        for len in [11, 13] {
+            let error = fill_bytes(&mut vec![0; len], DType::F16, [6], &Init::Ones, Key::new(0)).unwrap_err();
+            assert!(matches!(error, Error::LengthMismatch { .. }), "{len}: {error}");
+        }
+    }
+
+    #[test]
+    fn bytes_between_two_elements_hold_the_same() {
+        let (init, key) = (Init::normal(0.0, 1.0), Key::new(5));
+        let mut aligned = vec![0.0_f32; 9];
+        fill(&mut aligned, [9], &init, key).unwrap();
+        let mut bytes = vec![0; 40];
+        for offset in 0..4 {
+            let bytes = &mut bytes[offset..offset + 36];
+            fill_bytes(bytes, DType::F32, [9], &init, key).unwrap();
+            assert_eq!(bytes, bytemuck::cast_slice::<f32, u8>(&aligned));
+        }
     }
 }

@@ -9,12 +9,25 @@ use naga::{BinaryOperator, Expression, Handle, Module, ScalarKind, TypeInner, Un
 use super::*;
 
 impl Kernel {
-    pub(crate) const NORMAL_VEC4: Self = Self { values: Values::Normal, store: Store::Vec4 };
+    pub(crate) const NORMAL_WHOLE: Self =
+        Self { values: Values::Normal, store: Store::Whole, dtype: DType::F32 };
 
     fn all() -> impl Iterator<Item = Self> {
-        [Values::Constant, Values::Words, Values::Normal]
-            .into_iter()
-            .flat_map(|values| [Store::Vec4, Store::Words].map(|store| Self { values, store }))
+        const VALUES: [Values; 8] = [
+            Values::Constant,
+            Values::Words,
+            Values::Uniform,
+            Values::Normal,
+            Values::TruncNormal,
+            Values::Identity,
+            Values::Sparse,
+            Values::Copy,
+        ];
+        VALUES.into_iter().flat_map(|values| {
+            [Store::Whole, Store::Ragged].into_iter().flat_map(move |store| {
+                [DType::F32, DType::F16, DType::BF16].map(|dtype| Self { values, store, dtype })
+            })
+        })
     }
 }
 
@@ -31,6 +44,52 @@ impl Source {
         let text = self.text();
         naga::front::wgsl::parse_str(&text)
             .unwrap_or_else(|e| panic!("{self:?}: {}", e.emit_to_string(&text)))
+    }
+}
+
+impl orthogonal::Source {
+    /// Every module that some device makes.
+    fn every() -> impl Iterator<Item = Self> {
+        orthogonal::Kernel::ALL
+            .into_iter()
+            .flat_map(|kernel| [true, false].map(|int64| Self { kernel, int64 }))
+    }
+
+    pub(crate) fn parse(self) -> Module {
+        let text = self.text();
+        naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|e| panic!("{self:?}: {}", e.emit_to_string(&text)))
+    }
+}
+
+#[test]
+fn every_orthogonal_module_is_valid_and_declares_what_rust_assumes() {
+    for source in orthogonal::Source::every() {
+        let module = source.parse();
+        let capabilities = if source.int64 { Capabilities::SHADER_INT64 } else { Capabilities::empty() };
+        if let Err(error) = Validator::new(ValidationFlags::all(), capabilities).validate(&module) {
+            panic!("{source:?}: {}", error.emit_to_string(&source.text()));
+        }
+        let [entry] = &module.entry_points[..] else { panic!("{source:?}: one entry point") };
+        let size = source.kernel.workgroup_size();
+        assert_eq!((entry.name.as_str(), entry.workgroup_size), ("orthogonal", [size, 1, 1]));
+        for (name, value) in [
+            ("PANEL", orthogonal::PANEL),
+            ("CHUNK", orthogonal::CHUNK),
+            ("ROWS", orthogonal::UPDATE_ROWS),
+            ("TAU", orthogonal::STATE - orthogonal::PANEL),
+        ] {
+            if let Some((_, constant)) =
+                module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name))
+            {
+                let Expression::Literal(naga::Literal::U32(declared)) =
+                    module.global_expressions[constant.init]
+                else {
+                    panic!("{name} is no u32")
+                };
+                assert_eq!(u64::from(declared), value, "{source:?}: {name}");
+            }
+        }
     }
 }
 
@@ -60,11 +119,15 @@ fn portable_modules_let_no_compiler_change_a_bit() {
         let faults = faults(&source.parse());
         assert!(faults.is_empty(), "{source:?}:\n{}", faults.join("\n"));
     }
+    for source in orthogonal::Source::every() {
+        let faults = faults(&source.parse());
+        assert!(faults.is_empty(), "{source:?}:\n{}", faults.join("\n"));
+    }
 }
 
 #[test]
 fn the_lint_finds_what_it_is_for() {
-    let native = Source { kernel: Kernel::NORMAL_VEC4, int64: false, math: Math::Native };
+    let native = Source { kernel: Kernel::NORMAL_WHOLE, int64: false, math: Math::Native };
     assert!(!faults(&native.parse()).is_empty());
 
     let prelude = [wgsl!("params"), wgsl!("keep")].join("\n");

@@ -208,7 +208,7 @@ fn device_that_can_not_fill(device: &Device) {
                 message,
             );
         });
-        assert_starts(small.initializer.prepare(&NORMAL), message);
+        assert_starts(small.initializer.prepare(&NORMAL, DType::F32), message);
         assert_eq!(small.read(&buffer), [0; 64], "{message}");
     }
 }

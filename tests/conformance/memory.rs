@@ -5,7 +5,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use seedbed::wgpu::BufferUsages;
-use seedbed::{Init, Initializer, Key, Region, Tensor};
+use seedbed::{DType, Init, Initializer, Key, Region, Tensor};
 
 use crate::Check;
 use crate::engines::{Device, Engine, SENTINEL, USAGE};
@@ -212,5 +212,5 @@ fn two_threads(device: &Device) {
             });
         }
     });
-    initializer.prepare(&NORMAL).expect("a device that can fill");
+    initializer.prepare(&NORMAL, DType::F32).expect("a device that can fill");
 }

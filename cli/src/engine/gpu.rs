@@ -1,6 +1,6 @@
 //! A device: windows are submitted, copied to a staging buffer, and written from there.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use seedbed::gpu::{self, Gpu, Readback};
 use seedbed::{Error, Initializer, Region, Tensor, wgpu};
 
@@ -15,6 +15,8 @@ pub struct GpuEngine {
     gpu: Gpu,
     initializer: Initializer,
     window_bytes: u64,
+    /// The tensor that was last made at once.
+    whole: Option<(usize, wgpu::Buffer)>,
 }
 
 /// A window's buffers, on the device and for the host.
@@ -33,6 +35,7 @@ impl GpuEngine {
             initializer: Initializer::new(&gpu.device),
             window_bytes: WINDOW_BYTES.min(gpu.device.limits().max_buffer_size),
             gpu,
+            whole: None,
         })
     }
 
@@ -64,6 +67,36 @@ impl GpuEngine {
         Ok(self.gpu.check()?)
     }
 
+    /// The bytes of a tensor that is made at once, while its pieces are written. All that is copied is in whole
+    /// words, to which the tensor is rounded up.
+    fn whole(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        index: usize,
+        fill: &Fill,
+    ) -> Result<wgpu::Buffer> {
+        if let Some((_, buffer)) = self.whole.as_ref().filter(|(of, _)| *of == index) {
+            return Ok(buffer.clone());
+        }
+        // The last one's memory first.
+        self.whole = None;
+        let size = fill.bytes().next_multiple_of(4);
+        let largest = self.gpu.device.limits().max_buffer_size;
+        ensure!(
+            size <= largest,
+            "parameter {:?}: {} is made as a whole, and its {size} bytes are more than {} takes in a buffer, \
+             {largest}; use --adapter host",
+            fill.name,
+            fill.init,
+            self.name,
+        );
+        let buffer = self.gpu.storage_buffer(size);
+        let tensor = Tensor::new(&buffer, fill.dtype, &fill.shape);
+        self.initializer.fill(encoder, &tensor, &fill.init, fill.key)?;
+        self.whole = Some((index, buffer.clone()));
+        Ok(buffer)
+    }
+
     fn slot(&self, capacity: u64) -> Slot {
         Slot {
             buffer: self.gpu.storage_buffer(capacity),
@@ -73,18 +106,25 @@ impl GpuEngine {
     }
 
     /// Whether there was a window to submit.
-    fn submit(&self, slot: &mut Slot, window: Option<Window>, fills: &[Fill]) -> Result<bool> {
+    fn submit(&mut self, slot: &mut Slot, window: Option<Window>, fills: &[Fill]) -> Result<bool> {
         let Some(window) = window else { return Ok(false) };
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
             label: Some("seedbed-cli::GpuEngine::window"),
         });
         for piece in &window.pieces {
             let fill = &fills[piece.fill];
+            if fill.is_whole() && piece.elements != (0..fill.elements) {
+                let whole = self.whole(&mut encoder, piece.fill, fill)?;
+                let (from, bytes) = (piece.elements.start * piece.size, piece.bytes());
+                let len = (bytes.end - bytes.start).next_multiple_of(4);
+                encoder.copy_buffer_to_buffer(&whole, from, &slot.buffer, piece.at, len);
+                continue;
+            }
             let region = Region::new(&fill.shape[..]).elements(piece.elements.clone());
-            let tensor = Tensor::f32(&slot.buffer, region).at(piece.at);
+            let tensor = Tensor::new(&slot.buffer, fill.dtype, region).at(piece.at);
             self.initializer.fill(&mut encoder, &tensor, &fill.init, fill.key)?;
         }
-        slot.readback.record(&mut encoder, &slot.buffer, 0..window.bytes());
+        slot.readback.record(&mut encoder, &slot.buffer, 0..window.word_bytes());
         self.gpu.queue.submit([encoder.finish()]);
         // Mapping a buffer of a device that has failed would fail less clearly.
         self.gpu.check()?;

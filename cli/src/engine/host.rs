@@ -8,7 +8,7 @@ use anyhow::Result;
 use seedbed::{Error, Region, host};
 
 use super::Sink;
-use crate::fill::{ELEMENT_BYTES, Fill};
+use crate::fill::Fill;
 use crate::window::{WINDOW_BYTES, Window, windows};
 
 /// One being made, one being written.
@@ -30,17 +30,24 @@ pub fn run(fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
     })
 }
 
-/// Until all is made or the writer has gone.
-fn make(fills: &[Fill], empty: &Receiver<Vec<f32>>, made: &Sender<(Window, Vec<f32>)>) -> Result<(), Error> {
+/// Until all is made or the writer has gone. Buffers are of words, on whose boundaries elements of all types
+/// may begin.
+fn make(fills: &[Fill], empty: &Receiver<Vec<u32>>, made: &Sender<(Window, Vec<u32>)>) -> Result<(), Error> {
+    let mut whole = Whole::default();
     for window in windows(fills, WINDOW_BYTES) {
         let Ok(mut buffer) = empty.recv() else { break };
-        buffer.resize((window.bytes() / ELEMENT_BYTES) as usize, 0.0);
+        buffer.resize((window.word_bytes() / 4) as usize, 0);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
         for piece in &window.pieces {
-            let (fill, bytes) = (&fills[piece.fill], piece.bytes());
-            let destination =
-                &mut buffer[(bytes.start / ELEMENT_BYTES) as usize..(bytes.end / ELEMENT_BYTES) as usize];
+            let (fill, at) = (&fills[piece.fill], piece.bytes());
+            let destination = &mut bytes[at.start as usize..at.end as usize];
+            if fill.is_whole() && piece.elements != (0..fill.elements) {
+                let start = (piece.elements.start * piece.size) as usize;
+                destination.copy_from_slice(&whole.of(piece.fill, fill)?[start..][..destination.len()]);
+                continue;
+            }
             let region = Region::new(&fill.shape[..]).elements(piece.elements.clone());
-            host::fill(destination, region, &fill.init, fill.key)?;
+            host::fill_bytes(destination, fill.dtype, region, &fill.init, fill.key)?;
         }
         if made.send((window, buffer)).is_err() {
             break;
@@ -49,8 +56,27 @@ fn make(fills: &[Fill], empty: &Receiver<Vec<f32>>, made: &Sender<(Window, Vec<f
     Ok(())
 }
 
+/// A tensor that is made at once, while its pieces are written.
+#[derive(Default)]
+struct Whole {
+    fill: Option<usize>,
+    words: Vec<u32>,
+}
+
+impl Whole {
+    fn of(&mut self, index: usize, fill: &Fill) -> Result<&[u8], Error> {
+        if self.fill != Some(index) {
+            self.words = vec![0; fill.bytes().div_ceil(4) as usize];
+            let bytes = &mut bytemuck::cast_slice_mut(&mut self.words)[..fill.bytes() as usize];
+            host::fill_bytes(bytes, fill.dtype, &fill.shape, &fill.init, fill.key)?;
+            self.fill = Some(index);
+        }
+        Ok(bytemuck::cast_slice(&self.words))
+    }
+}
+
 /// Takes its ends of the channels, so that the maker stops where this does.
-fn write(made: Receiver<(Window, Vec<f32>)>, written: Sender<Vec<f32>>, sink: &mut Sink<'_>) -> Result<()> {
+fn write(made: Receiver<(Window, Vec<u32>)>, written: Sender<Vec<u32>>, sink: &mut Sink<'_>) -> Result<()> {
     for (window, buffer) in made {
         let bytes: &[u8] = bytemuck::cast_slice(&buffer);
         for piece in &window.pieces {
@@ -65,13 +91,13 @@ fn write(made: Receiver<(Window, Vec<f32>)>, written: Sender<Vec<f32>>, sink: &m
 #[cfg(test)]
 mod tests {
     use anyhow::bail;
-    use seedbed::{Init, Key};
+    use seedbed::{DType, Init, Key};
 
     use super::*;
 
     #[test]
     fn an_error_of_the_sink_stops_the_maker() {
-        let fill = Fill::new("w".into(), vec![1 << 40], Init::Ones, Key::new(0)).unwrap();
+        let fill = Fill::new("w".into(), vec![1 << 40], DType::F32, Init::Ones, Key::new(0)).unwrap();
         let error = run(&[fill], &mut |_, _| bail!("enough")).unwrap_err();
         assert_eq!(error.to_string(), "enough");
     }

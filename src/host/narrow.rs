@@ -1,0 +1,55 @@
+//! f32 -> 16 bits, to nearest even: `shaders/narrow_f16.wgsl` and `shaders/narrow_bf16.wgsl`, whose
+//! comments explain them.
+
+/// The bits of a binary16, of those of an f32.
+#[inline(always)]
+pub fn narrow_f16(bits: u32) -> u16 {
+    let sign = (bits >> 16) & 0x8000;
+    let magnitude = bits & 0x7FFF_FFFF;
+
+    let rebased = magnitude.wrapping_sub(0x3800_0000);
+    let rounded = rebased.wrapping_add(0xFFF).wrapping_add((magnitude >> 13) & 1) >> 13;
+    let normal = rounded.min(0x7C00);
+
+    let shift = 126_u32.wrapping_sub(magnitude >> 23).min(25);
+    let significand = (magnitude & 0x007F_FFFF) | 0x0080_0000;
+    let odd = (significand >> shift) & 1;
+    let half_less_one = 1_u32.wrapping_shl(shift.wrapping_sub(1)).wrapping_sub(1);
+    let subnormal = significand.wrapping_add(half_less_one).wrapping_add(odd) >> shift;
+
+    let finite = if magnitude >= 0x3880_0000 { normal } else { subnormal };
+    let not_a_number = magnitude > 0x7F80_0000;
+    (if not_a_number { 0x7E00 } else { sign | finite }) as u16
+}
+
+/// The bits of a bfloat16, of those of an f32.
+#[inline(always)]
+pub fn narrow_bf16(bits: u32) -> u16 {
+    (bits.wrapping_add(0x7FFF).wrapping_add((bits >> 16) & 1) >> 16) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::*;
+
+    /// Against the crate `half`, for every 16-bit pattern of upper bits with telling lower ones.
+    #[test]
+    fn rounds_to_nearest_even() {
+        for upper in 0..=0xFFFF_u32 {
+            for lower in [0, 1, 0x0FFF, 0x1000, 0x1001, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+                let bits = upper << 16 | lower;
+                let x = f32::from_bits(bits);
+                if x.is_nan() {
+                    assert!(f16::from_bits(narrow_f16(bits)).is_nan(), "{bits:#x}");
+                } else {
+                    assert_eq!(narrow_f16(bits), f16::from_f32_const(x).to_bits(), "{bits:#x}");
+                    assert_eq!(narrow_bf16(bits), bf16::from_f32_const(x).to_bits(), "{bits:#x}");
+                }
+            }
+        }
+        assert_eq!(narrow_bf16(0x7FC0_0000), 0x7FC0);
+        assert_eq!(narrow_f16(0xFFC0_0000), 0x7E00);
+    }
+}

@@ -1,0 +1,50 @@
+//! Portable inverse transform: the sequence of `shaders/quantile.wgsl`, whose comments explain it.
+
+use super::box_muller::select;
+use crate::quantile::QuantileTable;
+
+/// The quantile of `u = (w + 1/2) / 2^32`.
+#[inline(always)]
+pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
+    let v = select(w, !w, w >= 0x8000_0000);
+    let high = f32::from_bits(0x5300_0000 | (v >> 16)) - 549_760_008_192.0; // - 2^39 - 2^22
+    let low = f32::from_bits(0x4A80_0001 | ((v << 1) & 0x1_FFFF)); // 2^22 + low half + 1/2
+    let y = (high + low).to_bits().min(0x4EFF_FFFF);
+
+    let c = table.coefficients[(((y - 0x3F00_0000) >> 20) + ((w >> 31) << 8)) as usize];
+    let t = f32::from_bits(0x3F80_0000 | ((y << 3) & 0x007F_FFF8)) - 1.5; // in [-1/2, 1/2)
+    let mut z = c[3] * t;
+    z += c[2];
+    z *= t;
+    z += c[1];
+    z *= t;
+    z + c[0]
+}
+
+#[cfg(test)]
+mod tests {
+    /// The Rust constants are the shader's, bit for bit: both files' float and hexadecimal literals,
+    /// in order.
+    #[test]
+    fn constants_are_the_shaders() {
+        let literals = |text: &str| -> Vec<u32> {
+            let code: String =
+                text.lines().flat_map(|line| [line.split("//").next().unwrap(), " "]).collect();
+            code.split(|c: char| !(c.is_ascii_alphanumeric() || "._".contains(c)))
+                .filter(|token| token.starts_with(|c: char| c.is_ascii_digit()))
+                .filter_map(|token| {
+                    let token = token.trim_end_matches('u').replace('_', "");
+                    match token.strip_prefix("0x") {
+                        Some(digits) => Some(u32::from_str_radix(digits, 16).unwrap()),
+                        None if token.contains('.') => Some(token.parse::<f32>().unwrap().to_bits()),
+                        None => None,
+                    }
+                })
+                .collect()
+        };
+        let shader = literals(include_str!("../../shaders/quantile.wgsl"));
+        let rust = literals(include_str!("quantile.rs").split("#[cfg(test)]").next().unwrap());
+        assert_eq!(shader, rust);
+        assert_eq!(shader.len(), 10);
+    }
+}

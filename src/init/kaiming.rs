@@ -1,0 +1,71 @@
+//! He et al.'s scale.
+
+use crate::gain::{Nonlinearity, calculate_gain};
+use crate::{Error, FanMode, Fans};
+
+/// Arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
+///
+/// ```
+/// use seedbed::{FanMode, Init, Kaiming, Nonlinearity};
+///
+/// let init = Init::KaimingNormal(Kaiming { nonlinearity: Nonlinearity::Relu, ..Kaiming::default() });
+/// assert_eq!(init.to_string(), "kaiming_normal(a=0,mode=fan_in,nonlinearity=relu)");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kaiming {
+    /// Negative slope of the leaky ReLU after the layer; without meaning for other non-linearities. 0 by
+    /// default.
+    pub a: f64,
+    /// [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
+    pub mode: FanMode,
+    /// [`Nonlinearity::LeakyRelu`] by default.
+    pub nonlinearity: Nonlinearity,
+}
+
+impl Default for Kaiming {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Kaiming {
+    pub(super) const DEFAULT: Self =
+        Self { a: 0.0, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
+
+    /// `gain / sqrt(fan)`; of a shape without a fan, which has no elements either, 0.
+    pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
+        if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
+            return Err(Error::Mode { mode: self.mode, supported: "'fan_in', 'fan_out'" });
+        }
+        let a = crate::distribution::finite("a", self.a)?;
+        let fan = Fans::of(shape)?.of_mode(self.mode);
+        let gain = calculate_gain(self.nonlinearity, Some(a));
+        Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales() {
+        let std = |kaiming: Kaiming| kaiming.std(&[8, 5, 3]).unwrap();
+        assert_eq!(std(Kaiming::default()), 2_f64.sqrt() / 15_f64.sqrt());
+        let out = Kaiming { a: 5_f64.sqrt(), mode: FanMode::FanOut, ..Kaiming::default() };
+        assert_eq!(std(out), (2.0 / (1.0 + 5_f64.sqrt() * 5_f64.sqrt())).sqrt() / 24_f64.sqrt());
+        let tanh = Kaiming { nonlinearity: Nonlinearity::Tanh, a: 9.0, ..Kaiming::default() };
+        assert_eq!(std(tanh), 5.0 / 3.0 / 15_f64.sqrt());
+        assert_eq!(Kaiming::default().std(&[0, 0]), Ok(0.0));
+    }
+
+    #[test]
+    fn mistakes_are_errors() {
+        let error = |kaiming: Kaiming| kaiming.std(&[8, 5]).unwrap_err().to_string();
+        assert_eq!(
+            error(Kaiming { mode: FanMode::FanAvg, ..Kaiming::default() }),
+            "Mode fan_avg not supported, please use one of ['fan_in', 'fan_out']"
+        );
+        assert_eq!(error(Kaiming { a: f64::NAN, ..Kaiming::default() }), "a is NaN; it must be finite");
+    }
+}

@@ -1,0 +1,268 @@
+//! The variance-scaling family of JAX and Keras.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Axes, Error, FanMode, Fans, distribution};
+
+/// The standard deviation of the standard normal distribution cut off at ±2, as both frameworks write it.
+#[expect(clippy::excessive_precision, reason = "as both frameworks write it")]
+pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
+
+/// `jax.nn.initializers.variance_scaling`, `keras.initializers.VarianceScaling`: mean 0 and variance
+/// `scale / fan`.
+///
+/// ```
+/// use seedbed::{Axes, Init, VarianceScaling};
+///
+/// // An attention kernel of shape [embedding, heads, head].
+/// let scaling = VarianceScaling { in_axis: Axes::from(0), out_axis: Axes::from([1, 2]), ..VarianceScaling::jax_glorot_normal() };
+/// let init = Init::VarianceScaling(scaling);
+/// assert_eq!(init.to_string(), "jax::glorot_normal(in_axis=0,out_axis=(1,2))");
+/// assert_eq!(init.to_string().parse(), Ok(init));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VarianceScaling {
+    /// 1 by default. Finite, 0 or more; above 0 for Keras.
+    pub scale: f64,
+    /// Which fan. Keras has no [`FanMode::FanGeoAvg`].
+    pub mode: FanMode,
+    /// The shape of the distribution.
+    pub distribution: ScaledDistribution,
+    /// Whose rules.
+    pub framework: Framework,
+    /// Axes of the inputs, -2 by default. All axes without another meaning are the receptive field.
+    pub in_axis: Axes,
+    /// Axes of the outputs, -1 by default.
+    pub out_axis: Axes,
+    /// Axes that are neither: none by default.
+    pub batch_axis: Axes,
+}
+
+/// A distribution of [`VarianceScaling`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScaledDistribution {
+    /// Normal. Keras calls it `untruncated_normal`.
+    Normal,
+    /// Normal, cut off at two of its standard deviations, and wider by 1/0.8796… so that the variance is
+    /// that of the others.
+    TruncatedNormal,
+    /// Uniform on ±√(3·variance).
+    Uniform,
+}
+
+/// Whose rules count where the frameworks differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Framework {
+    /// Two dimensions or more, any axes, `fan_geo_avg`.
+    Jax,
+    /// Vectors and scalars too, the last two axes, `scale / max(1, fan)`.
+    Keras,
+}
+
+impl Framework {
+    /// As it stands before `::` in the textual form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jax => "jax",
+            Self::Keras => "keras",
+        }
+    }
+}
+
+/// The named initialisers: name, scale, mode, distribution. They are the same in both frameworks.
+pub(super) const NAMED: [(&str, f64, FanMode, ScaledDistribution); 6] = {
+    use FanMode::{FanAvg, FanIn};
+    use ScaledDistribution::{TruncatedNormal, Uniform};
+    [
+        ("glorot_normal", 1.0, FanAvg, TruncatedNormal),
+        ("glorot_uniform", 1.0, FanAvg, Uniform),
+        ("lecun_normal", 1.0, FanIn, TruncatedNormal),
+        ("lecun_uniform", 1.0, FanIn, Uniform),
+        ("he_normal", 2.0, FanIn, TruncatedNormal),
+        ("he_uniform", 2.0, FanIn, Uniform),
+    ]
+};
+
+macro_rules! named {
+    ($($jax:ident $keras:ident $index:literal;)*) => {$(
+        #[doc = concat!("`", stringify!($jax), "`, as its framework defines it.")]
+        pub const fn $jax() -> Self {
+            Self::named(Framework::Jax, $index)
+        }
+
+        #[doc = concat!("`", stringify!($keras), "`, as its framework defines it.")]
+        pub const fn $keras() -> Self {
+            Self::named(Framework::Keras, $index)
+        }
+    )*};
+}
+
+impl VarianceScaling {
+    /// `variance_scaling(scale, mode, distribution)` of the framework, on its default axes.
+    pub const fn new(
+        framework: Framework,
+        scale: f64,
+        mode: FanMode,
+        distribution: ScaledDistribution,
+    ) -> Self {
+        Self {
+            scale,
+            mode,
+            distribution,
+            framework,
+            in_axis: IN_AXIS,
+            out_axis: OUT_AXIS,
+            batch_axis: Axes::NONE,
+        }
+    }
+
+    const fn named(framework: Framework, index: usize) -> Self {
+        let (_, scale, mode, distribution) = NAMED[index];
+        Self::new(framework, scale, mode, distribution)
+    }
+
+    named! {
+        jax_glorot_normal keras_glorot_normal 0;
+        jax_glorot_uniform keras_glorot_uniform 1;
+        jax_lecun_normal keras_lecun_normal 2;
+        jax_lecun_uniform keras_lecun_uniform 3;
+        jax_he_normal keras_he_normal 4;
+        jax_he_uniform keras_he_uniform 5;
+    }
+
+    /// The square root of `scale / fan`.
+    pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
+        let scale = distribution::finite("scale", self.scale)?;
+        let (fans, least) = match self.framework {
+            Framework::Jax if scale < 0.0 => return Err(Error::Scale { scale, needed: "0 or more" }),
+            Framework::Jax => {
+                (Fans::with_axes(shape, self.in_axis, self.out_axis, self.batch_axis)?, f64::MIN_POSITIVE)
+            }
+            Framework::Keras if scale <= 0.0 => {
+                return Err(Error::Scale { scale, needed: "a positive float" });
+            }
+            Framework::Keras if self.mode == FanMode::FanGeoAvg => {
+                return Err(Error::Mode { mode: self.mode, supported: "'fan_in', 'fan_out', 'fan_avg'" });
+            }
+            Framework::Keras if self.axes() != (IN_AXIS, OUT_AXIS, Axes::NONE) => {
+                return Err(Error::KerasAxes);
+            }
+            Framework::Keras => (Fans::keras(shape)?, 1.0),
+        };
+        // A fan of 0 is that of a shape without elements.
+        Ok((scale / fans.of_mode(self.mode).max(least)).sqrt())
+    }
+
+    pub(super) fn axes(&self) -> (Axes, Axes, Axes) {
+        (self.in_axis, self.out_axis, self.batch_axis)
+    }
+}
+
+pub(super) const IN_AXIS: Axes = Axes::one(-2);
+pub(super) const OUT_AXIS: Axes = Axes::one(-1);
+
+impl ScaledDistribution {
+    /// As the framework writes it.
+    pub const fn name(self, framework: Framework) -> &'static str {
+        match (self, framework) {
+            (Self::Normal, Framework::Jax) => "normal",
+            (Self::Normal, Framework::Keras) => "untruncated_normal",
+            (Self::TruncatedNormal, _) => "truncated_normal",
+            (Self::Uniform, _) => "uniform",
+        }
+    }
+
+    /// Keras reads `normal` as `truncated_normal`.
+    pub(super) fn parse(text: &str, framework: Framework) -> Result<Self, String> {
+        if framework == Framework::Keras && text == "normal" {
+            return Ok(Self::TruncatedNormal);
+        }
+        let all = [Self::TruncatedNormal, Self::Normal, Self::Uniform];
+        all.into_iter().find(|d| d.name(framework) == text).ok_or_else(|| {
+            let names = all.map(|d| d.name(framework)).join(", ");
+            format!("invalid distribution for variance scaling initializer: {text}; there are {names}")
+        })
+    }
+}
+
+impl FromStr for Framework {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Jax, Self::Keras]
+            .into_iter()
+            .find(|f| f.name() == text)
+            .ok_or_else(|| format!("the framework {text:?} is unknown; there are torch, jax and keras"))
+    }
+}
+
+impl fmt::Display for Framework {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales() {
+        let std = |scaling: VarianceScaling, shape: &[u64]| scaling.std(shape).unwrap();
+        let variance = |scaling, shape: &[u64]| {
+            let std = std(scaling, shape);
+            std * std
+        };
+        let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-14, "{a} {b}");
+        near(variance(VarianceScaling::jax_glorot_normal(), &[30, 70]), 1.0 / 50.0);
+        near(variance(VarianceScaling::jax_lecun_uniform(), &[3, 3, 30, 70]), 1.0 / 270.0);
+        near(variance(VarianceScaling::keras_he_normal(), &[30, 70]), 2.0 / 30.0);
+        // A bias, and less than one input.
+        near(variance(VarianceScaling::keras_he_normal(), &[70]), 2.0 / 70.0);
+        near(variance(VarianceScaling::keras_glorot_uniform(), &[0, 1]), 1.0);
+        let geo = VarianceScaling { mode: FanMode::FanGeoAvg, ..VarianceScaling::jax_he_normal() };
+        near(variance(geo, &[4, 9]), 2.0 / 6.0);
+    }
+
+    #[test]
+    fn mistakes_are_errors() {
+        let error = |scaling: VarianceScaling, shape: &[u64]| scaling.std(shape).unwrap_err().to_string();
+        let jax = VarianceScaling::jax_glorot_normal();
+        let keras = VarianceScaling::keras_glorot_normal();
+        for (scaling, shape, message) in [
+            (
+                jax,
+                &[3][..],
+                "Can't compute input and output sizes of a 1-dimensional weights tensor. Must be at least 2D.",
+            ),
+            (
+                VarianceScaling { in_axis: Axes::from(2), ..jax },
+                &[3, 3],
+                "axis 2 is out of range for a tensor of 2 dimensions",
+            ),
+            (
+                VarianceScaling { scale: -1.0, ..jax },
+                &[3, 3],
+                "Argument `scale` must be 0 or more. Received: scale=-1",
+            ),
+            (
+                VarianceScaling { scale: 0.0, ..keras },
+                &[3, 3],
+                "Argument `scale` must be a positive float. Received: scale=0",
+            ),
+            (
+                VarianceScaling { mode: FanMode::FanGeoAvg, ..keras },
+                &[3, 3],
+                "Mode fan_geo_avg not supported",
+            ),
+            (VarianceScaling { in_axis: Axes::from(0), ..keras }, &[3, 3], "Keras"),
+            (VarianceScaling { scale: f64::NAN, ..jax }, &[3, 3], "scale is NaN"),
+        ] {
+            let error = error(scaling, shape);
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

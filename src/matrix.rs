@@ -1,0 +1,92 @@
+//! Tensors as matrices: which row and column an element has.
+
+use crate::fan::product;
+use crate::{Error, Region};
+
+/// A row-major matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Matrix {
+    pub(crate) rows: u64,
+    pub(crate) columns: u64,
+}
+
+/// Row and column, both from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) row: u32,
+    pub(crate) column: u32,
+}
+
+impl Matrix {
+    /// All dimensions but the first make the columns, as in `torch.nn.init.orthogonal_`.
+    ///
+    /// # Errors
+    /// [`Error::Dimensions`] below two dimensions.
+    pub(crate) fn flattened(shape: &[u64]) -> Result<Self, Error> {
+        let [rows, ref rest @ ..] = *shape else {
+            return Err(Error::Dimensions { supported: "2 or more dimensions", shape: Vec::new() });
+        };
+        if rest.is_empty() {
+            return Err(Error::Dimensions { supported: "2 or more dimensions", shape: shape.to_vec() });
+        }
+        let columns = product(rest).ok_or_else(|| Error::ShapeOverflow { shape: shape.to_vec() })?;
+        Ok(Self { rows, columns })
+    }
+
+    /// Kernels count rows and columns in 32 bits, and step by up to a window within a row.
+    ///
+    /// # Errors
+    /// [`Error::MatrixTooLarge`] from 2^31 rows or columns on; [`Error::ShapeOverflow`].
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        let Self { rows, columns } = self;
+        Region::from([rows, columns]).resolve()?;
+        if rows.max(columns) >= 1 << 31 {
+            return Err(Error::MatrixTooLarge { rows, columns });
+        }
+        Ok(self)
+    }
+
+    /// Where an element stands. One before the first (there are up to four) has a row below 0, which
+    /// wraps. Of a matrix that is [`checked`](Self::checked) and not empty.
+    pub(crate) fn place(self, element: u64) -> Place {
+        let (element, columns) = (i128::from(element as i64), i128::from(self.columns.max(1)));
+        Place { row: element.div_euclid(columns) as u32, column: element.rem_euclid(columns) as u32 }
+    }
+}
+
+impl Place {
+    /// Of the element after this one.
+    pub(crate) fn next(self, columns: u32) -> Self {
+        if self.column + 1 == columns {
+            Self { row: self.row.wrapping_add(1), column: 0 }
+        } else {
+            Self { column: self.column + 1, ..self }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_each_other() {
+        for columns in [1, 2, 3, 7] {
+            let matrix = Matrix { rows: 5, columns };
+            let mut place = matrix.place(4_u64.wrapping_neg());
+            for element in -4..20_i64 {
+                assert_eq!(matrix.place(element as u64), place);
+                place = place.next(columns as u32);
+            }
+        }
+        assert_eq!(Matrix { rows: 3, columns: 5 }.place(13), Place { row: 2, column: 3 });
+    }
+
+    #[test]
+    fn flattens_as_pytorch_does() {
+        assert_eq!(Matrix::flattened(&[4, 3, 5]), Ok(Matrix { rows: 4, columns: 15 }));
+        assert!(Matrix::flattened(&[4]).is_err());
+        assert!(Matrix::flattened(&[]).is_err());
+        assert!(Matrix { rows: 1 << 31, columns: 1 }.checked().is_err());
+    }
+}

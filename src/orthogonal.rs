@@ -1,0 +1,221 @@
+//! Orthogonal matrices on one device: pipelines, buffers, and the recording of dispatches.
+//!
+//! [`host::orthogonal`](crate::host::orthogonal) is the same in Rust, and says where the algorithm comes from.
+
+mod params;
+mod plan;
+
+use std::sync::{Arc, OnceLock};
+
+use wgpu::util::DeviceExt;
+
+use self::params::Params;
+use self::plan::{Limits, Memory, Plan, Step};
+use crate::shaders::orthogonal::{Kernel, Source};
+use crate::{Error, Key};
+
+/// Dispatches whose parameters share a uniform buffer: about a mebibyte of slots.
+const SLOTS: usize = 4096;
+
+/// Makes orthogonal matrices on one device. Cheap to clone, and all clones share their pipelines.
+#[derive(Clone, Debug)]
+pub(crate) struct Orthogonal {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    device: wgpu::Device,
+    /// Of a device that can't run the kernels, why.
+    limits: Result<Limits, Error>,
+    int64: bool,
+    pipelines: [OnceLock<wgpu::ComputePipeline>; Kernel::ALL.len()],
+}
+
+impl Orthogonal {
+    /// For this device. Nothing is compiled yet.
+    pub(crate) fn new(device: &wgpu::Device) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                limits: Limits::of(&device.limits()),
+                int64: device.features().contains(wgpu::Features::SHADER_INT64),
+                device: device.clone(),
+                pipelines: Default::default(),
+            }),
+        }
+    }
+
+    /// Compiles the pipelines, so that the first matrix does not have to.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] where the device can't run them.
+    pub(crate) fn prepare(&self) -> Result<(), Error> {
+        self.shared.limits.clone()?;
+        for kernel in Kernel::ALL {
+            self.shared.pipeline(kernel);
+        }
+        Ok(())
+    }
+
+    /// Records the making of a row-major `rows` x `cols` matrix of f32 with orthonormal columns (or rows,
+    /// where those are fewer), one compute pass, and returns the buffer that will hold it. A matrix without
+    /// elements gets an empty buffer.
+    ///
+    /// Beside the result, the device needs memory for the Householder vectors of 32 columns and for a quarter
+    /// of the matrix; and for one more copy of it unless `rows >= cols` and `cols` is a multiple of four.
+    ///
+    /// # Errors
+    /// [`Error::OrthogonalTooLarge`] and [`Error::DeviceLimit`], before anything is recorded.
+    pub(crate) fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        key: Key,
+        rows: u64,
+        cols: u64,
+    ) -> Result<wgpu::Buffer, Error> {
+        let plan = Plan::new(self.shared.limits.clone()?, rows, cols)?;
+        let buffers = Buffers::new(&self.shared.device, &plan);
+        let steps = plan.steps(key);
+        if !steps.is_empty() {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some("seedbed::Orthogonal::record"),
+                timestamp_writes: None,
+            });
+            for steps in steps.chunks(SLOTS) {
+                self.shared.record(&mut pass, &buffers, steps);
+            }
+        }
+        Ok(buffers.result)
+    }
+}
+
+/// The buffers of one matrix.
+struct Buffers {
+    result: wgpu::Buffer,
+    windows: Vec<Window>,
+    sums: wgpu::Buffer,
+    totals: wgpu::Buffer,
+    state: wgpu::Buffer,
+}
+
+struct Window {
+    panel: wgpu::Buffer,
+    /// The matrix, and where in the buffer the window lies: offset and size in bytes.
+    matrix: (wgpu::Buffer, u64, u64),
+}
+
+impl Buffers {
+    /// WebGPU zeroes a fresh buffer, and the matrix begins as zeros.
+    fn new(device: &wgpu::Device, plan: &Plan) -> Self {
+        let buffer = |label, size, usage| {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size,
+                usage: wgpu::BufferUsages::STORAGE | usage,
+                mapped_at_creation: false,
+            })
+        };
+        let scratch = |label, size| buffer(label, size, wgpu::BufferUsages::empty());
+        let result = buffer("seedbed::Orthogonal::result", plan.result_bytes(), wgpu::BufferUsages::COPY_SRC);
+        let mut offset = 0;
+        let windows = plan
+            .windows()
+            .map(|rows| {
+                let size = plan.matrix_bytes(&rows);
+                let matrix = if plan.is_in_place() {
+                    (result.clone(), offset, size)
+                } else {
+                    (scratch("seedbed::Orthogonal::matrix", size), 0, size)
+                };
+                offset += size;
+                Window { panel: scratch("seedbed::Orthogonal::panel", plan.panel_bytes(&rows)), matrix }
+            })
+            .collect();
+        Self {
+            result,
+            windows,
+            sums: scratch("seedbed::Orthogonal::sums", plan.sums_bytes()),
+            totals: scratch("seedbed::Orthogonal::totals", plan.totals_bytes()),
+            state: scratch("seedbed::Orthogonal::state", plan.state_bytes()),
+        }
+    }
+
+    fn binding(&self, memory: Memory) -> wgpu::BindingResource<'_> {
+        let (buffer, offset, size) = match memory {
+            Memory::Panel(w) => return self.windows[w].panel.as_entire_binding(),
+            Memory::Matrix(w) => {
+                let (buffer, offset, size) = &self.windows[w].matrix;
+                (buffer, *offset, *size)
+            }
+            Memory::Sums => return self.sums.as_entire_binding(),
+            Memory::Totals => return self.totals.as_entire_binding(),
+            Memory::State => return self.state.as_entire_binding(),
+            Memory::Result(offset, size) => (&self.result, offset, size),
+        };
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer,
+            offset,
+            size: wgpu::BufferSize::new(size),
+        })
+    }
+}
+
+impl Shared {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>, buffers: &Buffers, steps: &[Step]) {
+        // Made with its contents: a buffer that the queue writes would give every matrix of an encoder the
+        // parameters of the last.
+        let stride = size_of::<Params>()
+            .next_multiple_of(self.device.limits().min_uniform_buffer_offset_alignment as usize);
+        let mut contents = vec![0; stride * steps.len()];
+        for (slot, step) in contents.chunks_exact_mut(stride).zip(steps) {
+            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&step.params));
+        }
+        let params = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some("seedbed::Orthogonal::params"),
+            contents: &contents,
+            usage: wgpu::BufferUsages::UNIFORM,
+        });
+        for (slot, step) in steps.iter().enumerate() {
+            let pipeline = self.pipeline(step.kernel);
+            let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: &params,
+                offset: (slot * stride) as u64,
+                size: wgpu::BufferSize::new(size_of::<Params>() as u64),
+            });
+            let resources =
+                std::iter::once(uniform).chain(step.bindings.iter().map(|&memory| buffers.binding(memory)));
+            let entries: Vec<_> = (0..)
+                .zip(resources)
+                .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+                .collect();
+            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("seedbed::Orthogonal::group"),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            let [x, y] = step.workgroups;
+            pass.dispatch_workgroups(x, y, 1);
+        }
+    }
+
+    fn pipeline(&self, kernel: Kernel) -> &wgpu::ComputePipeline {
+        self.pipelines[kernel as usize].get_or_init(|| {
+            let source = Source { kernel, int64: self.int64 };
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(kernel.label()),
+                source: wgpu::ShaderSource::Wgsl(source.text()),
+            });
+            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.label()),
+                // Kernels bind different buffers, and each binds what it declares.
+                layout: None,
+                module: &module,
+                entry_point: Some("orthogonal"),
+                compilation_options: Default::default(),
+                cache: None,
+            })
+        })
+    }
+}
