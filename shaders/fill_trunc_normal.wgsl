@@ -1,4 +1,5 @@
-// trunc_normal_: mean + std * z, z from the table of the quantile function, one word each.
+// trunc_normal_: mode + std * z, z from the table of the quantile function, one word each. The mode is the
+// likeliest value, and z counts from there, so that nothing cancels where the bounds are far from the mean.
 fn block_values(block: u32) -> vec4<u32> {
     let w = philox4x32_10(block_counter(block), params.seed);
     let z = vec4<f32>(quantile(w.x), quantile(w.y), quantile(w.z), quantile(w.w));

@@ -27,6 +27,7 @@ struct Params {
 
     // The bit pattern of a constant.
     value: u32,
+    // Of a truncated distribution the mode.
     mean: f32,
     // Of normals the standard deviation, of a copy the gain.
     std_dev: f32,

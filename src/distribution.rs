@@ -14,8 +14,9 @@ pub(crate) enum Distribution {
     Uniform { low: f32, range: f32, most: f32 },
     /// `mean + std · z`, z standard normal.
     Normal { mean: f32, std: f32 },
-    /// The same, z standard normal cut off at `alpha` and `beta`; never outside `least` and `most`.
-    TruncNormal { alpha: f64, beta: f64, mean: f32, std: f32, least: f32, most: f32 },
+    /// `mode + std · (z - mode of z)`, z standard normal cut off at `alpha` and `beta`; never outside `least`
+    /// and `most`.
+    TruncNormal { alpha: f64, beta: f64, mode: f32, std: f32, least: f32, most: f32 },
     /// 0 but for a pattern of ones.
     Identity { matrix: Matrix, identity: Identity },
     /// Normals of mean 0, and `zeros` zeros in each column.
@@ -52,8 +53,8 @@ impl Identity {
 const LARGEST_NORMAL: f64 = 6.77;
 
 /// A truncated distribution whose nearest bound is `n` standard deviations away is some `40 / n` of them
-/// wide. From here on that is less than the distance of neighbouring f32 there, `n · 2^-24`.
-const FARTHEST_BOUND: f64 = 1e5;
+/// wide. From here on that is nothing.
+const FARTHEST_BOUND: f64 = 1e30;
 
 impl Distribution {
     /// Rounds once to the element type, nearest even. Infinities and NaN are values like others;
@@ -93,7 +94,7 @@ impl Distribution {
 
     pub(crate) fn trunc_normal(mean: f64, std: f64, a: f64, b: f64, dtype: DType) -> Result<Self, Error> {
         let dtype = float(dtype)?;
-        let mean_rounded = fitting("mean", mean, DType::F32)?;
+        fitting("mean", mean, DType::F32)?;
         let std_rounded = standard_deviation(std, DType::F32)?;
         // NaN is in no order.
         if a.partial_cmp(&b) != Some(std::cmp::Ordering::Less) {
@@ -108,8 +109,10 @@ impl Distribution {
         if std == 0.0 || nearest > FARTHEST_BOUND {
             return Self::constant(mean.clamp(least, most), dtype);
         }
+        // The likeliest value, of which the others are measured.
+        let mode = mean.clamp(a, b) as f32;
         let (least, most) = (least as f32, most as f32);
-        Ok(Self::TruncNormal { alpha, beta, mean: mean_rounded, std: std_rounded, least, most })
+        Ok(Self::TruncNormal { alpha, beta, mode, std: std_rounded, least, most })
     }
 
     pub(crate) fn identity(matrix: Matrix, identity: Identity, dtype: DType) -> Result<Self, Error> {
@@ -211,8 +214,8 @@ mod tests {
         };
         assert_eq!(constant(0.5, 0.0, 0.0, 1.0), 0.5);
         assert_eq!(constant(-7.0, 0.0, 0.0, 1.0), 0.0);
-        assert_eq!(constant(0.0, 1e-20, 1.0, 2.0), 1.0);
-        assert_eq!(constant(0.0, 1e-20, -2.0, -1.0), -1.0);
+        assert_eq!(constant(0.0, 1e-40, 1.0, 2.0), 1.0);
+        assert_eq!(constant(0.0, 1e-40, -2.0, -1.0), -1.0);
         assert!(
             error(Distribution::trunc_normal(0.0, 1.0, 1.001, 1.002, DType::BF16))
                 .starts_with("no value of bf16 lies between a=1.001e0 and b=1.002e0")

@@ -10,7 +10,7 @@ use crate::orthogonal::Orthogonal;
 use crate::params::Params;
 use crate::shaders::{Kernel, Source, Values};
 use crate::tensor::Placed;
-use crate::{DType, Error, Init, Key, Tensor, quantile};
+use crate::{DType, Error, Init, Key, Tensor, gpu, quantile};
 
 /// Which arithmetic turns words into normals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -65,8 +65,10 @@ struct Bindings {
     limits: Limits,
     /// The parameter block and the destination.
     plain: Layout,
-    /// And a source.
-    with_source: Layout,
+    /// And a matrix.
+    with_matrix: Layout,
+    /// And a table.
+    with_table: Layout,
 }
 
 #[derive(Debug)]
@@ -215,13 +217,14 @@ impl Bindings {
             ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size },
             count: None,
         };
-        let entries = [
+        let read_only = wgpu::BufferBindingType::Storage { read_only: true };
+        let table = if has_uniform_table(device) { wgpu::BufferBindingType::Uniform } else { read_only };
+        let [params, destination] = [
             entry(0, wgpu::BufferBindingType::Uniform, wgpu::BufferSize::new(size_of::<Params>() as u64)),
             // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
             entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None),
-            entry(2, wgpu::BufferBindingType::Storage { read_only: true }, None),
         ];
-        let layout = |entries| {
+        let layout = |entries: &[_]| {
             let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some("seedbed::Initializer::layout"),
                 entries,
@@ -233,12 +236,26 @@ impl Bindings {
             });
             Layout { group, pipeline }
         };
-        Ok(Self { limits, plain: layout(&entries[..2]), with_source: layout(&entries) })
+        Ok(Self {
+            limits,
+            plain: layout(&[params, destination]),
+            with_matrix: layout(&[params, destination, entry(2, read_only, None)]),
+            with_table: layout(&[params, destination, entry(2, table, None)]),
+        })
     }
 
     fn layout(&self, values: Values) -> &Layout {
-        if values.has_source() { &self.with_source } else { &self.plain }
+        match values {
+            Values::Copy => &self.with_matrix,
+            Values::TruncNormal => &self.with_table,
+            _ => &self.plain,
+        }
     }
+}
+
+/// Where the kernels find a table of quantiles; `shaders/table_uniform.wgsl` says why.
+fn has_uniform_table(device: &wgpu::Device) -> bool {
+    gpu::is_software(&device.adapter_info())
 }
 
 /// Tables that are kept: more than there are scales in most models.
@@ -278,7 +295,7 @@ impl Shared {
                     contents: bytemuck::cast_slice(
                         quantile::truncated_normal(alpha, beta).coefficients.as_slice(),
                     ),
-                    usage: wgpu::BufferUsages::STORAGE,
+                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM,
                 });
                 (bounds, table)
             }
@@ -338,7 +355,12 @@ impl Shared {
 
     fn pipeline(&self, bindings: &Bindings, kernel: Kernel) -> &wgpu::ComputePipeline {
         self.pipelines[kernel.index()].get_or_init(|| {
-            let source = Source { kernel, int64: self.int64, math: self.math };
+            let source = Source {
+                kernel,
+                int64: self.int64,
+                math: self.math,
+                uniform_table: has_uniform_table(&self.device),
+            };
             let label = kernel.label();
             let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(&label),

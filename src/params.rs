@@ -65,8 +65,8 @@ impl Params {
             Distribution::Words => common,
             Distribution::Uniform { low, range, most } => Self { low, range, most, ..common },
             Distribution::Normal { mean, std } => Self { mean, std_dev: std, ..common },
-            Distribution::TruncNormal { mean, std, least, most, .. } => {
-                Self { mean, std_dev: std, least, most, ..common }
+            Distribution::TruncNormal { mode, std, least, most, .. } => {
+                Self { mean: mode, std_dev: std, least, most, ..common }
             }
             Distribution::Identity { matrix, identity } => Self {
                 group: identity.group as u32,

@@ -27,17 +27,17 @@ pub(crate) struct QuantileTable {
     pub(crate) coefficients: Box<[[f32; 4]; 2 * SEGMENTS]>,
 }
 
-/// The table of the standard normal truncated to `[alpha, beta]`, where `alpha < beta`; either may be
-/// infinite.
+/// The table of `z - mode`, z being the standard normal truncated to `[alpha, beta]`, where `alpha < beta`;
+/// either may be infinite. [`mode`] is the point of the interval that is nearest to 0.
+///
+/// Better than that of z where much of it cancels: a mean of -30, a standard deviation of 1 and a bound of 0 make
+/// `alpha = 30`, which would leave z in f32 only a few digits of what exceeds 30.
 pub(crate) fn truncated_normal(alpha: f64, beta: f64) -> QuantileTable {
-    truncated_normal_scaled(alpha, beta, 0.0, 1.0)
+    scaled(alpha, beta, -mode(alpha, beta), 1.0)
 }
 
-/// The table of `mean + std z`, z being the standard normal truncated to `[alpha, beta]`.
-///
-/// Better than scaling z where much of it cancels: `mean = -30, std = 1` and `alpha = 30` leave z in
-/// f32 only a few digits of what exceeds 30.
-pub(crate) fn truncated_normal_scaled(alpha: f64, beta: f64, mean: f64, std: f64) -> QuantileTable {
+/// The table of `mean + std z`.
+fn scaled(alpha: f64, beta: f64, mean: f64, std: f64) -> QuantileTable {
     let density = Density::new(alpha, beta);
     let (origin, unit) = (mean + std * density.mode, std * density.unit);
     let mut coefficients = Box::new([[0.0; 4]; 2 * SEGMENTS]);
@@ -70,7 +70,7 @@ pub(crate) fn moments(alpha: f64, beta: f64) -> (f64, f64) {
 }
 
 /// The density's highest point in the interval.
-fn mode(alpha: f64, beta: f64) -> f64 {
+pub(crate) fn mode(alpha: f64, beta: f64) -> f64 {
     if alpha > 0.0 {
         alpha
     } else if beta < 0.0 {
@@ -309,6 +309,11 @@ mod tests {
     use crate::host::philox::philox4x32_10;
     use crate::host::quantile::quantile;
 
+    /// The table of z itself.
+    fn standard(alpha: f64, beta: f64) -> QuantileTable {
+        scaled(alpha, beta, 0.0, 1.0)
+    }
+
     const INF: f64 = f64::INFINITY;
 
     fn bits(table: &QuantileTable) -> Vec<u32> {
@@ -341,7 +346,7 @@ mod tests {
         let mut cases = 0;
         for columns in known("z") {
             let [alpha, beta, w, exact, slope] = columns[..] else { panic!("{columns:?}") };
-            let z = quantile(word(w), &truncated_normal(number(alpha), number(beta)));
+            let z = quantile(word(w), &standard(number(alpha), number(beta)));
             let error = (f64::from(z) - number(exact)).abs();
             assert!(error <= bound(number(exact), number(slope)), "{columns:?}: {z}");
             cases += 1;
@@ -354,7 +359,7 @@ mod tests {
     fn known_quantiles_scaled() {
         for columns in known("z").filter(|c| c[0] == "30.0") {
             let [alpha, beta, w, exact, slope] = columns[..] else { panic!("{columns:?}") };
-            let table = truncated_normal_scaled(number(alpha), number(beta), -30.0, 1.0);
+            let table = scaled(number(alpha), number(beta), -30.0, 1.0);
             let excess = f64::from(quantile(word(w), &table));
             let (exact, slope) = (number(exact) - 30.0, number(slope));
             // The reference has 17 digits of 30.
@@ -385,7 +390,7 @@ mod tests {
             (-INF, INF, "4d7fa46c9bace2c5"),
         ] {
             let mut hash = Sha256::new();
-            for word in bits(&truncated_normal(alpha, beta)) {
+            for word in bits(&standard(alpha, beta)) {
                 hash.update(word.to_le_bytes());
             }
             let actual: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -398,7 +403,7 @@ mod tests {
         for (alpha, beta) in
             [(-2.0, 2.0), (0.0, 0.1), (-1e-3, 1e-3), (4.0, 4.0 + 1e-6), (-9.4, 0.3), (37.9, 38.0)]
         {
-            let table = truncated_normal(alpha, beta);
+            let table = standard(alpha, beta);
             for v in (0..1 << 12).chain((1 << 12..1 << 31).step_by((1 << 15) + 1)) {
                 for w in [v, !v] {
                     let z = f64::from(quantile(w, &table));
@@ -414,7 +419,7 @@ mod tests {
     #[test]
     fn monotone_up_to_rounding() {
         for (alpha, beta) in [(-2.0, 2.0), (0.0, 0.1), (4.0, 5.0), (-INF, INF), (-5.0, 0.5), (100.0, INF)] {
-            let table = truncated_normal(alpha, beta);
+            let table = standard(alpha, beta);
             let borders = (0..31).flat_map(|octave| (8..16).map(move |i| (i << octave) >> 3));
             let near = borders.flat_map(|border: u32| {
                 (0..400).map(move |i| border.saturating_add(i * i) - 200.min(border))
@@ -445,11 +450,7 @@ mod tests {
             let (a, b) = canonical(alpha, beta);
             assert_eq!([a, b].map(f64::to_bits), [canonically.0, canonically.1].map(f64::to_bits));
             assert_eq!(canonical(a, b), (a, b));
-            assert_eq!(
-                bits(&truncated_normal(alpha, beta)),
-                bits(&truncated_normal(a, b)),
-                "[{alpha}, {beta}]"
-            );
+            assert_eq!(bits(&standard(alpha, beta)), bits(&standard(a, b)), "[{alpha}, {beta}]");
         }
     }
 
@@ -457,7 +458,7 @@ mod tests {
     #[test]
     fn symmetric() {
         for (alpha, beta) in [(-2.0, 2.0), (0.0, 0.1), (-5.0, 0.5), (30.0, INF)] {
-            let (table, mirror) = (truncated_normal(alpha, beta), truncated_normal(-beta, -alpha));
+            let (table, mirror) = (standard(alpha, beta), standard(-beta, -alpha));
             for w in (0..u32::MAX).step_by(1_234_567) {
                 assert_eq!(quantile(w, &table), -quantile(!w, &mirror), "[{alpha}, {beta}], {w:#x}");
             }
@@ -476,7 +477,7 @@ mod tests {
             (1e8, 1e8 + 1.0),
             (9e7, INF),
         ] {
-            let table = truncated_normal(alpha, beta);
+            let table = standard(alpha, beta);
             assert!(
                 table.coefficients.iter().flatten().all(|c| c.is_normal() || *c == 0.0),
                 "[{alpha}, {beta}]"
@@ -504,7 +505,7 @@ mod tests {
         // sqrt(-ln(alpha / 2) / 2) / sqrt(n)
         let critical = (-(1e-4_f64 / 2.0).ln() / 2.0).sqrt() / (N as f64).sqrt();
         for (alpha, beta) in [(-2.0, 2.0), (0.0, 0.1), (4.0, 5.0), (-1e-3, 1e-3), (1.0, INF), (-INF, INF)] {
-            let table = truncated_normal(alpha, beta);
+            let table = standard(alpha, beta);
             let mut values: Vec<f64> = (0..N as u64 / 4)
                 .flat_map(|block| philox4x32_10(block, 20_26))
                 .map(|w| f64::from(quantile(w, &table)))

@@ -67,11 +67,6 @@ impl Values {
         }
     }
 
-    /// Whether the kernel reads a third binding.
-    pub(crate) fn has_source(self) -> bool {
-        matches!(self, Self::TruncNormal | Self::Copy)
-    }
-
     const fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
@@ -120,6 +115,8 @@ pub(crate) struct Source {
     pub(crate) kernel: Kernel,
     pub(crate) int64: bool,
     pub(crate) math: Math,
+    /// Whether the quantile table is in a uniform buffer.
+    pub(crate) uniform_table: bool,
 }
 
 impl Source {
@@ -146,7 +143,8 @@ impl Source {
             Values::Uniform => parts.push(wgsl!("fill_uniform")),
             Values::Normal => parts.push(wgsl!("fill_normal")),
             Values::TruncNormal => {
-                parts.extend([wgsl!("table_storage"), wgsl!("quantile"), wgsl!("fill_trunc_normal")])
+                parts.push(if self.uniform_table { wgsl!("table_uniform") } else { wgsl!("table_storage") });
+                parts.extend([wgsl!("quantile"), wgsl!("fill_trunc_normal")]);
             }
             Values::Identity => parts.push(wgsl!("fill_identity")),
             Values::Sparse => parts.extend([wgsl!("permute"), wgsl!("fill_sparse")]),

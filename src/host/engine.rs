@@ -174,12 +174,12 @@ fn write<E: Element>(destination: &mut [E], elements: Range<u64>, distribution: 
         Distribution::Normal { mean, std } => {
             blocks(destination, start, |block| normals(key, block).map(|z| E::narrow(z * std + mean)))
         }
-        Distribution::TruncNormal { alpha, beta, mean, std, least, most } => {
+        Distribution::TruncNormal { alpha, beta, mode, std, least, most } => {
             let table = crate::quantile::truncated_normal(alpha, beta);
             blocks(destination, start, |block| {
                 words(key, block).map(|word| {
                     let z = super::quantile::quantile(word, &table);
-                    E::narrow(values::within(z * std + mean, least, most))
+                    E::narrow(values::within(z * std + mode, least, most))
                 })
             });
         }

@@ -36,7 +36,8 @@ impl Source {
     pub(crate) fn every(kernel: Kernel) -> Vec<Self> {
         [Math::Portable, Math::Native]
             .into_iter()
-            .flat_map(|math| [true, false].map(|int64| Self { kernel, int64, math }))
+            .flat_map(|math| [(true, false), (false, true)].map(|x| (math, x)))
+            .map(|(math, (int64, uniform_table))| Self { kernel, int64, math, uniform_table })
             .collect()
     }
 
@@ -127,7 +128,7 @@ fn portable_modules_let_no_compiler_change_a_bit() {
 
 #[test]
 fn the_lint_finds_what_it_is_for() {
-    let native = Source { kernel: Kernel::NORMAL_WHOLE, int64: false, math: Math::Native };
+    let native = Source { math: Math::Native, ..Source::every(Kernel::NORMAL_WHOLE)[1] };
     assert!(!faults(&native.parse()).is_empty());
 
     let prelude = [wgsl!("params"), wgsl!("keep")].join("\n");
