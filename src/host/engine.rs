@@ -290,7 +290,7 @@ mod tests {
         let (init, key) = (Init::normal(0.0, 1.0), Key::new(5));
         let mut aligned = vec![0.0_f32; 9];
         fill(&mut aligned, [9], &init, key).unwrap();
-        let mut bytes = vec![0; 40];
+        let mut bytes = [0; 40];
         for offset in 0..4 {
             let bytes = &mut bytes[offset..offset + 36];
             fill_bytes(bytes, DType::F32, [9], &init, key).unwrap();

@@ -150,6 +150,10 @@ fn the_lint_finds_what_it_is_for() {
         ),
         ("return a / b;", "Divide"),
         ("return sqrt(a);", "Sqrt"),
+        ("return f32(bitcast<u32>(a));", "may round"),
+        ("return f32(bitcast<i32>(a));", "may round"),
+        ("return f32(bitcast<i32>(a) >> 7u);", "may round"),
+        ("return f32(i32(a));", "may round"),
         ("return fma(a, b, c);", "Fma"),
     ] {
         let text = format!(
@@ -161,9 +165,14 @@ fn the_lint_finds_what_it_is_for() {
         let faults = faults(&naga::front::wgsl::parse_str(&text).unwrap());
         assert!(faults.iter().any(|f| f.contains(fault)), "{body}: {faults:?}");
     }
-    let kept =
-        format!("{prelude} fn f(a: f32, b: f32, c: f32) -> f32 {{ return keep(keep(a * b) + c) - a; }}");
-    assert_eq!(faults(&naga::front::wgsl::parse_str(&kept).unwrap()), Vec::<String>::new());
+    for body in [
+        "return keep(keep(a * b) + c) - a;",
+        "return f32(bitcast<u32>(a) & 0xFFFFFFu);",
+        "return f32(select(32 - (bitcast<i32>(a) >> 23u), 0, a < b));",
+    ] {
+        let right = format!("{prelude} fn f(a: f32, b: f32, c: f32) -> f32 {{ {body} }}");
+        assert_eq!(faults(&naga::front::wgsl::parse_str(&right).unwrap()), Vec::<String>::new(), "{body}");
+    }
 }
 
 /// What a compiler could turn into other bits, in the whole module.
@@ -215,9 +224,10 @@ impl Lint<'_> {
             }
             Expression::Derivative { .. } => faults.push(format!("{name}: a derivative")),
             // An inexact conversion rounds as the device likes. From integers the shaders convert only
-            // the exponent, which is small; to integers, nothing.
+            // what is small enough to be exact; to integers, nothing.
             Expression::As { expr, kind, convert: Some(_) }
-                if self.is_float(expr) || (kind == ScalarKind::Float && !self.is_small_signed(expr)) =>
+                if self.is_float(expr)
+                    || (kind == ScalarKind::Float && self.magnitude(expr).is_none_or(|m| m > 1 << 24)) =>
             {
                 faults.push(format!("{name}: a conversion {expression:?} may round"));
             }
@@ -341,8 +351,35 @@ impl Lint<'_> {
         self.scalar(value) == Some(ScalarKind::Float)
     }
 
-    fn is_small_signed(&self, value: Handle<Expression>) -> bool {
-        self.scalar(value) == Some(ScalarKind::Sint)
+    /// The most that an integer can be away from 0, where its expression bounds it.
+    fn magnitude(&self, value: Handle<Expression>) -> Option<u64> {
+        use BinaryOperator::{Add, And, ShiftRight, Subtract};
+        match self.function.expressions[value] {
+            Expression::Literal(naga::Literal::U32(x)) => Some(x.into()),
+            Expression::Literal(naga::Literal::I32(x)) => Some(x.unsigned_abs().into()),
+            Expression::Splat { value, .. } => self.magnitude(value),
+            Expression::Compose { ref components, .. } => {
+                components.iter().map(|&c| self.magnitude(c)).try_fold(0, |most, m| Some(most.max(m?)))
+            }
+            // Between 32-bit integers the bits stay.
+            Expression::As { expr, convert: None | Some(4), .. } if !self.is_float(expr) => {
+                self.magnitude(expr)
+            }
+            Expression::Select { accept, reject, .. } => {
+                Some(self.magnitude(accept)?.max(self.magnitude(reject)?))
+            }
+            // A mask bounds what it leaves.
+            Expression::Binary { op: And, left, right } => {
+                [left, right].into_iter().filter_map(|v| self.magnitude(v)).min()
+            }
+            Expression::Binary { op: Add | Subtract, left, right } => {
+                Some(self.magnitude(left)? + self.magnitude(right)?)
+            }
+            Expression::Binary { op: ShiftRight, right, .. } => {
+                Some((1 << 32) >> self.magnitude(right)?.min(32))
+            }
+            _ => None,
+        }
     }
 
     fn scalar(&self, value: Handle<Expression>) -> Option<ScalarKind> {
