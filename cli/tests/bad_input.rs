@@ -4,7 +4,7 @@ mod common;
 
 use std::ffi::OsStr;
 
-use common::{Folder, manifest, model, run, succeed, text};
+use common::{Folder, manifest, run, succeed, text};
 
 /// What the program says of bad input.
 fn refusal(folder: &Folder, arguments: &[&dyn AsRef<OsStr>]) -> String {

@@ -23,7 +23,7 @@ const LANES: usize = 8;
 const TILE: usize = 32;
 
 /// The row-major `rows` x `cols` matrix of orthonormal columns, or rows where those are fewer.
-pub fn orthogonal(key: Key, rows: u64, cols: u64) -> Vec<f32> {
+pub(crate) fn orthogonal(key: Key, rows: u64, cols: u64) -> Vec<f32> {
     let (n, p) = (rows.max(cols) as usize, rows.min(cols) as usize);
     let q = tall(key, n, p);
     if rows >= cols { q } else { transposed(&q, n, p) }
@@ -144,7 +144,7 @@ impl Panel {
     fn reflect(&mut self, q: &mut [f32]) {
         let below = self.squares();
         self.tau = [0.0; PANEL];
-        for j in 0..PANEL.min(self.p - self.start) {
+        for (j, below) in below.into_iter().enumerate().take(self.p - self.start) {
             let k = self.start + j;
             let diagonal = &mut self.v[k * self.width + j];
             let x = *diagonal;
@@ -154,11 +154,11 @@ impl Panel {
                 q[k * self.p + k] = f32::from_bits(sign | 0x3F80_0000);
                 continue;
             }
-            let square = below[j] + x * x;
+            let square = below + x * x;
             let norm = square * reciprocal_root(square);
             let v = x + f32::from_bits(norm.to_bits() | sign);
             *diagonal = v;
-            self.tau[j] = double_reciprocal(below[j] + v * v);
+            self.tau[j] = double_reciprocal(below + v * v);
             q[k * self.p + k] = f32::from_bits((sign ^ 0x8000_0000) | 0x3F80_0000);
         }
     }
@@ -251,10 +251,9 @@ fn normal_block(key: Key, block: u64) -> [f32; 4] {
 fn tree(mut lanes: [[f32; PANEL]; LANES]) -> [f32; PANEL] {
     let mut half = LANES / 2;
     while half > 0 {
-        for lane in 0..half {
-            for j in 0..PANEL {
-                lanes[lane][j] += lanes[lane + half][j];
-            }
+        let (first, second) = lanes.split_at_mut(half);
+        for (sum, x) in first.as_flattened_mut().iter_mut().zip(second.as_flattened()) {
+            *sum += x;
         }
         half /= 2;
     }
@@ -353,5 +352,99 @@ fn each_part<T: Send>(slice: &mut [T], part: usize, write: impl Fn(usize, &mut [
 fn each_part<T>(slice: &mut [T], part: usize, write: impl Fn(usize, &mut [T])) {
     for (i, part) in slice.chunks_mut(part).enumerate() {
         write(i, part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The largest entry of `|QᵀQ - I|`, or of `|QQᵀ - I|` of a wide matrix.
+    fn error(q: &[f32], rows: usize, cols: usize) -> f64 {
+        let (n, p) = (rows.max(cols), rows.min(cols));
+        let q = |row: usize, column: usize| {
+            f64::from(if rows >= cols { q[row * cols + column] } else { q[column * cols + row] })
+        };
+        let mut worst = 0.0_f64;
+        for i in 0..p {
+            for j in i..p {
+                let dot: f64 = (0..n).map(|row| q(row, i) * q(row, j)).sum();
+                worst = worst.max((dot - f64::from(u8::from(i == j))).abs());
+            }
+        }
+        worst
+    }
+
+    #[test]
+    fn orthonormal() {
+        for (rows, cols) in
+            [(1, 1), (1, 7), (7, 1), (2, 2), (5, 3), (33, 31), (64, 64), (100, 257), (300, 300)]
+        {
+            let q = orthogonal(Key::new(3), rows, cols);
+            let error = error(&q, rows as usize, cols as usize);
+            assert!(error < 1e-6, "{rows}x{cols}: {error}");
+        }
+        assert_eq!(orthogonal(Key::new(3), 0, 5), []);
+        assert!(orthogonal(Key::new(3), 1, 1)[0].abs() == 1.0);
+    }
+
+    /// Stewart's algorithm, column by column and in f64: `H_1 ... H_p D`.
+    #[test]
+    fn is_the_product_of_reflections() {
+        for (n, p) in [(7, 1), (6, 6), (70, 45), (200, 130)] {
+            let key = Key { seed: 5, offset: u64::MAX - 3 };
+            let mut expected = vec![vec![0.0_f64; n]; p];
+            for k in (0..p).rev() {
+                let column_blocks = n.div_ceil(4) as u64;
+                let normal = |i: usize| normal_block(key, k as u64 * column_blocks + i as u64 / 4)[i % 4];
+                let mut v: Vec<f64> = (0..n).map(|i| if i < k { 0.0 } else { normal(i).into() }).collect();
+                let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+                let sign = v[k].signum();
+                expected[k][k] = -sign;
+                v[k] += sign * norm;
+                let square: f64 = v.iter().map(|x| x * x).sum();
+                for column in &mut expected[k..] {
+                    let dot: f64 = column.iter().zip(&v).map(|(q, v)| q * v).sum();
+                    for (q, v) in column.iter_mut().zip(&v) {
+                        *q -= 2.0 * dot / square * v;
+                    }
+                }
+            }
+            for (at, q) in orthogonal(key, n as u64, p as u64).iter().enumerate() {
+                let expected = expected[at % p][at / p];
+                assert!((f64::from(*q) - expected).abs() < 2e-6, "{n}x{p} {at}: {q} != {expected}");
+            }
+        }
+    }
+
+    /// Of a uniform orthogonal matrix, the trace has mean 0 and variance 1, and the trace of its square mean 1
+    /// and variance 2 (Diaconis and Shahshahani, 1994). Without the signs the trace's mean would be far
+    /// from 0. Passing means no more than that; the key is fixed, and the bounds are four standard errors.
+    #[test]
+    fn traces_are_those_of_uniform_matrices() {
+        const N: usize = 8;
+        const COUNT: u32 = 4000;
+        let (mut sums, mut squares) = ([0.0_f64; 2], [0.0_f64; 2]);
+        for key in Key::new(11).split(COUNT.into()) {
+            let q = orthogonal(key, N as u64, N as u64);
+            let trace: f64 = (0..N).map(|i| f64::from(q[i * N + i])).sum();
+            let of_square: f64 =
+                (0..N * N).map(|at| f64::from(q[at]) * f64::from(q[at % N * N + at / N])).sum();
+            for (i, t) in [trace, of_square].into_iter().enumerate() {
+                sums[i] += t;
+                squares[i] += t * t;
+            }
+        }
+        let count = f64::from(COUNT);
+        let means = sums.map(|s| s / count);
+        let variances = [0, 1].map(|i| squares[i] / count - means[i] * means[i]);
+        for (actual, expected, error) in [
+            (means[0], 0.0, 1.0),
+            (means[1], 1.0, std::f64::consts::SQRT_2),
+            (variances[0], 1.0, std::f64::consts::SQRT_2),
+            (variances[1], 2.0, 8.0_f64.sqrt()),
+        ] {
+            assert!((actual - expected).abs() < 4.0 * error / count.sqrt(), "{means:?} {variances:?}");
+        }
     }
 }

@@ -148,6 +148,7 @@ fn the_lint_finds_what_it_is_for() {
             "return bitcast<f32>(bitcast<u32>(a * b) ^ 0u) + c;",
             "operand of Add is the unkept result of Multiply",
         ),
+        ("shared_sum = a * b; return shared_sum + c;", "workgroup memory gets the unkept result of Multiply"),
         ("return a / b;", "Divide"),
         ("return sqrt(a);", "Sqrt"),
         ("return f32(bitcast<u32>(a));", "may round"),
@@ -158,6 +159,7 @@ fn the_lint_finds_what_it_is_for() {
     ] {
         let text = format!(
             "{prelude}
+            var<workgroup> shared_sum: f32;
             fn product(a: f32, b: f32) -> f32 {{ return a * b; }}
             fn plus(a: f32, b: f32) -> f32 {{ return a + b; }}
             fn f(a: f32, b: f32, c: f32) -> f32 {{ {body} }}"
@@ -183,6 +185,16 @@ fn faults(module: &Module) -> Vec<String> {
         for (_, expression) in function.expressions.iter() {
             lint.check(expression, &mut faults);
         }
+        // What another invocation, or a later statement, loads again counts as kept.
+        visit(&function.body, &mut |statement| {
+            if let naga::Statement::Store { pointer, value } = *statement
+                && lint.is_workgroup(pointer)
+                && let Some(source) = lint.unkept(value, &mut Seen::new())
+            {
+                let name = function.name.as_deref().unwrap_or("?");
+                faults.push(format!("{name}: workgroup memory gets the unkept result of {source:?}"));
+            }
+        });
     }
     faults
 }
@@ -275,6 +287,19 @@ impl Lint<'_> {
                 self.passed(index).into_iter().find_map(|(caller, v)| caller.unkept(v, seen))
             }
             _ => None,
+        }
+    }
+
+    /// Whether a pointer leads to workgroup memory.
+    fn is_workgroup(&self, mut pointer: Handle<Expression>) -> bool {
+        loop {
+            match self.function.expressions[pointer] {
+                Expression::GlobalVariable(variable) => {
+                    break self.module.global_variables[variable].space == naga::AddressSpace::WorkGroup;
+                }
+                Expression::AccessIndex { base, .. } | Expression::Access { base, .. } => pointer = base,
+                _ => break false,
+            }
         }
     }
 

@@ -7,7 +7,7 @@ pub(crate) const PANEL: u64 = 32;
 /// Rows whose products are added one after the other, as `shaders/orthogonal_params.wgsl` declares it.
 pub(crate) const CHUNK: u64 = 128;
 /// Rows that an invocation updates, as `shaders/orthogonal_update.wgsl` declares it.
-pub(crate) const UPDATE_ROWS: u64 = 8;
+pub(crate) const UPDATE_ROWS: u64 = 16;
 /// Words of the state: a sum and an error for every lane of a column, and a scale for every column.
 pub(crate) const STATE: u64 = 2 * 256 + PANEL;
 
