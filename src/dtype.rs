@@ -81,7 +81,8 @@ impl DType {
 
     /// The greatest value of this type that is `value` or less; the greatest finite one for ∞.
     pub(crate) fn at_most(self, value: f64) -> f64 {
-        -self.at_least(-value)
+        // Not a negation, which would make -0 of 0.
+        0.0 - self.at_least(-value)
     }
 
     /// The greatest value of this type below `value`.
@@ -163,6 +164,7 @@ mod tests {
         assert_eq!(DType::F16.round(-1e-9).to_bits(), 0x8000_0000);
         assert!(DType::F16.round(f64::NAN).is_nan());
         assert_eq!(DType::F16.at_most(f64::INFINITY), 65_504.0);
+        assert_eq!(DType::F16.below(5e-8).to_bits(), 0);
         assert_eq!(DType::F32.at_least(f64::NEG_INFINITY), f64::from(f32::MIN));
     }
 

@@ -186,7 +186,7 @@ impl Init {
     /// initialiser has a pattern (`eye`, `dirac`), their mean.
     ///
     /// # Errors
-    /// As a fill of that shape would give.
+    /// As an f32 fill of that shape would give.
     pub fn mean(&self, shape: &[u64]) -> Result<f64, Error> {
         self.moments(shape).map(|(mean, _)| mean)
     }
@@ -195,7 +195,7 @@ impl Init {
     /// type.
     ///
     /// # Errors
-    /// As a fill of that shape would give: [`Error::TooFewDimensions`] where fans are needed, …
+    /// As an f32 fill of that shape would give: [`Error::TooFewDimensions`] where fans are needed, …
     pub fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         self.moments(shape).map(|(_, std)| std)
     }
@@ -209,6 +209,8 @@ impl Init {
     }
 
     fn moments(&self, shape: &[u64]) -> Result<(f64, f64), Error> {
+        // All that can be wrong with it, before anything is computed of it.
+        self.distribution(shape, DType::F32)?;
         // Of a mixture of 0 (of weight 1 - p) and something of mean 0.
         let spiked = |p: f64, std: f64| (0.0, std * p.sqrt());
         Ok(match self.law(shape)? {
@@ -285,6 +287,7 @@ impl Init {
                 match scaling.distribution {
                     ScaledDistribution::Normal => centred(std),
                     ScaledDistribution::Uniform => symmetric(std),
+                    ScaledDistribution::TruncatedNormal if std == 0.0 => Law::Constant(0.0),
                     ScaledDistribution::TruncatedNormal => {
                         let std = std / variance_scaling::TRUNCATED_STD;
                         Law::TruncNormal { mean: 0.0, std, a: -2.0 * std, b: 2.0 * std }

@@ -11,10 +11,14 @@
 //! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
 //! | which elements of which logical tensor | [`Region`] (`region.rs`) |
 //! | where to: a part of a buffer | [`Tensor`] (`tensor.rs`) |
-//! | pipelines of one device; records into your encoder | [`Initializer`] (`initializer.rs`) |
+//! | what you call: records into your encoder | [`Initializer`] (`initializer.rs`) |
+//! | pipelines of one device, bindings, passes | `recorder.rs` |
 //! | elements -> bindings and workgroups under the device's limits | `dispatch.rs` |
 //! | the parameter block that the GPU reads | `params.rs` |
 //! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill.wgsl` and on |
+//!
+//! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
+//! matrix by kernels of its own (`orthogonal.rs`), which the fill then copies.
 //!
 //! Beside it: [`host`] is the same arithmetic in Rust (the oracle of the tests, and a CPU engine),
 //! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
@@ -36,6 +40,7 @@ mod matrix;
 mod orthogonal;
 mod params;
 mod quantile;
+mod recorder;
 mod region;
 mod shaders;
 mod tensor;

@@ -161,7 +161,7 @@ fn native_math(device: &Device) {
 
 /// What a directed word determines.
 #[derive(Clone, Copy)]
-enum Role {
+pub enum Role {
     Radius,
     Angle,
 }
@@ -170,7 +170,7 @@ use Role::{Angle, Radius};
 /// Where the words at the edges of the contract's formula occur among the first 2^34 of
 /// `Key::new(0)`: what the word determines, the word, and the first element of its pair. The edges
 /// are the ends of `u1`, powers of two and of their roots, and the octants of `u2`.
-const DIRECTED: [(Role, u32, u64); 50] = [
+pub const DIRECTED: [(Role, u32, u64); 50] = [
     (Radius, 0x0000_0000, 12_922_966_362),
     (Radius, 0x0000_0002, 3_304_761_632),
     (Radius, 0x0000_0003, 10_936_647_656),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
 use seedbed::wgpu::{self, Backend, Features, util::DeviceExt};
-use seedbed::{Error, Init, Initializer, Key, Region, Tensor, host};
+use seedbed::{DType, Error, Init, Initializer, Key, Region, Tensor, host};
 
 /// The environment variable that lists the adapters that must be there.
 pub const REQUIRE: &str = "SEEDBED_REQUIRE_ADAPTERS";
@@ -23,14 +23,36 @@ pub enum Engine {
 impl Engine {
     /// Fills the region, and returns it.
     pub fn fill<'a>(&self, region: impl Into<Region<'a>>, init: &Init, key: Key) -> Vec<f32> {
+        bytemuck::pod_collect_to_vec(&self.fill_bytes(DType::F32, region, init, key))
+    }
+
+    /// Fills the region with f16 or bf16 elements, and returns their bits.
+    pub fn fill_halves<'a>(
+        &self,
+        dtype: DType,
+        region: impl Into<Region<'a>>,
+        init: &Init,
+        key: Key,
+    ) -> Vec<u16> {
+        bytemuck::pod_collect_to_vec(&self.fill_bytes(dtype, region, init, key))
+    }
+
+    /// Fills the region with elements of this type, and returns their bytes.
+    pub fn fill_bytes<'a>(
+        &self,
+        dtype: DType,
+        region: impl Into<Region<'a>>,
+        init: &Init,
+        key: Key,
+    ) -> Vec<u8> {
         let region = region.into();
         match self {
             Self::Host => {
-                let mut values = vec![0.0; elements_of(&region)];
-                host::fill(&mut values, region, init, key).expect("a fill that is right");
-                values
+                let mut bytes = vec![0; elements_of(&region) * dtype.size() as usize];
+                host::fill_bytes(&mut bytes, dtype, region, init, key).expect("a fill that is right");
+                bytes
             }
-            Self::Device(device) => device.fill(region, init, key),
+            Self::Device(device) => device.fill_bytes(dtype, region, init, key),
         }
     }
 
@@ -115,31 +137,45 @@ impl Device {
 
     /// As [`Engine::fill`].
     pub fn fill<'a>(&self, region: impl Into<Region<'a>>, init: &Init, key: Key) -> Vec<f32> {
+        bytemuck::pod_collect_to_vec(&self.fill_bytes(DType::F32, region, init, key))
+    }
+
+    /// As [`Engine::fill_bytes`].
+    pub fn fill_bytes<'a>(
+        &self,
+        dtype: DType,
+        region: impl Into<Region<'a>>,
+        init: &Init,
+        key: Key,
+    ) -> Vec<u8> {
         let region = region.into();
-        let bytes = self.fill_and_read(&region, |encoder, buffer| {
-            self.initializer.fill(encoder, &Tensor::f32(buffer, region.clone()), init, key)
-        });
-        bytemuck::pod_collect_to_vec(&bytes)
+        self.fill_and_read(&region, dtype, |encoder, buffer| {
+            self.initializer.fill(encoder, &Tensor::new(buffer, dtype, region.clone()), init, key)
+        })
     }
 
     /// As [`Engine::words`].
     pub fn words<'a>(&self, region: impl Into<Region<'a>>, key: Key) -> Vec<u32> {
         let region = region.into();
-        let bytes = self.fill_and_read(&region, |encoder, buffer| {
+        let bytes = self.fill_and_read(&region, DType::U32, |encoder, buffer| {
             self.initializer.fill_words(encoder, &Tensor::u32(buffer, region.clone()), key)
         });
         bytemuck::pod_collect_to_vec(&bytes)
     }
 
-    /// Fills a buffer of just the region's size.
+    /// Fills a buffer of just the region's size, in whole words.
     fn fill_and_read(
         &self,
         region: &Region<'_>,
+        dtype: DType,
         record: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error>,
     ) -> Vec<u8> {
-        let buffer = self.gpu.storage_buffer(4 * elements_of(region) as u64);
+        let size = dtype.size() * elements_of(region) as u64;
+        let buffer = self.gpu.storage_buffer(size.next_multiple_of(4));
         self.submit(|encoder| record(encoder, &buffer)).expect("a fill that is right");
-        self.read(&buffer)
+        let mut bytes = self.read(&buffer);
+        bytes.truncate(size as usize);
+        bytes
     }
 }
 

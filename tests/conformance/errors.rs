@@ -71,7 +71,7 @@ fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
     ]
 }
 
-fn assert_starts(result: Result<(), Error>, message: &str) {
+pub fn assert_starts(result: Result<(), Error>, message: &str) {
     let error = match result {
         Ok(()) => panic!("no error, where {message:?} was expected"),
         Err(error) => error.to_string(),
@@ -181,7 +181,7 @@ fn device_that_can_not_fill(device: &Device) {
     for (limits, message) in [
         (
             Limits { max_storage_buffers_per_shader_stage: 0, ..all.clone() },
-            "the device's max_storage_buffers_per_shader_stage is 0; a fill needs at least 1",
+            "the device's max_storage_buffers_per_shader_stage is 0; a fill needs at least 2",
         ),
         (
             Limits { max_compute_invocations_per_workgroup: 1, ..all.clone() },

@@ -25,10 +25,21 @@ mod engines;
 mod errors;
 mod exact;
 mod golden;
+mod halves;
+mod halves_memory;
+mod identities;
+mod initialiser_errors;
+mod initialiser_statistics;
+mod initialisers;
 mod memory;
+mod orthogonal;
 mod reference;
+mod scales;
+mod sparse;
 mod statistical;
 mod torch;
+mod truncated;
+mod uniform;
 mod windows;
 
 use std::process::ExitCode;
@@ -149,12 +160,23 @@ fn main() -> ExitCode {
     let checks: Vec<&Check> = [
         bounded::CHECKS,
         exact::CHECKS,
+        uniform::CHECKS,
+        scales::CHECKS,
+        identities::CHECKS,
+        sparse::CHECKS,
+        truncated::CHECKS,
+        orthogonal::CHECKS,
+        halves::CHECKS,
+        initialisers::CHECKS,
         torch::CHECKS,
         golden::CHECKS,
         memory::CHECKS,
+        halves_memory::CHECKS,
         windows::CHECKS,
         statistical::CHECKS,
+        initialiser_statistics::CHECKS,
         errors::CHECKS,
+        initialiser_errors::CHECKS,
         reference::CHECKS,
     ]
     .into_iter()

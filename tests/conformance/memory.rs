@@ -9,7 +9,7 @@ use seedbed::{DType, Init, Initializer, Key, Region, Tensor};
 
 use crate::Check;
 use crate::engines::{Device, Engine, SENTINEL, USAGE};
-use crate::reference::{assert_same_bits, assert_same_words};
+use crate::reference::{assert_same_bits, assert_same_halves, assert_same_words};
 
 pub const CHECKS: &[Check] = &[
     Check::device("memory::every_start_at_every_offset", every_start_at_every_offset),
@@ -67,6 +67,17 @@ pub fn assert_only(bytes: &[u8], written: &[(u64, &[f32])], what: impl std::fmt:
     // As words: a message about elements says more than one about bytes.
     let words = |bytes: &[u8]| -> Vec<u32> { bytemuck::pod_collect_to_vec(bytes) };
     assert_same_words(&words(bytes), &words(&expected), what);
+}
+
+/// The same of 16-bit elements.
+pub fn assert_only_halves(bytes: &[u8], written: &[(u64, &[u16])], what: impl std::fmt::Debug) {
+    let mut expected = vec![SENTINEL; bytes.len()];
+    for (offset, values) in written {
+        let values: &[u8] = bytemuck::cast_slice(values);
+        expected[*offset as usize..][..values.len()].copy_from_slice(values);
+    }
+    let halves = |bytes: &[u8]| -> Vec<u16> { bytemuck::pod_collect_to_vec(bytes) };
+    assert_same_halves(&halves(bytes), &halves(&expected), what);
 }
 
 /// No alignment of the elements to blocks, nor of the bytes to anything above 4, is special.

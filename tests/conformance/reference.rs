@@ -1,8 +1,14 @@
 //! The contract in its plainest form: Philox as the paper defines it, Box-Muller in f64. Slow,
 //! short, and independent of the library.
 
+pub mod half;
+pub mod identity;
+pub mod scale;
+pub mod sparse;
+pub mod truncated;
+
 use std::f64::consts::PI;
-use std::fmt::Debug;
+use std::fmt::{Debug, LowerHex};
 
 use seedbed::Key;
 
@@ -12,6 +18,9 @@ pub const CHECKS: &[Check] = &[
     Check::host("reference::philox_meets_the_published_answers", philox_meets_the_published_answers),
     Check::host("reference::box_muller_meets_known_values", box_muller_meets_known_values),
     Check::host("reference::ulps_are_relative", ulps_are_relative),
+    Check::host("reference::halves_meet_known_values", half::meets_known_values),
+    Check::host("reference::truncated_normals_meet_known_values", truncated::meets_known_values),
+    Check::host("reference::permutations_are_permutations", sparse::is_a_permutation),
 ];
 
 /// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11,
@@ -97,6 +106,18 @@ pub fn normal(key: Key, element: u64) -> f64 {
     radius(words[pair]) * cos_sin(words[pair + 1])[(element % 2) as usize]
 }
 
+/// The uniform of a word in f32 (contract, section 4).
+pub fn uniform(word: u32, low: f64, high: f64) -> f32 {
+    let (low, high) = (low as f32, high as f32);
+    let u = (word & 0x00FF_FFFF) as f32 / 16_777_216.0;
+    let x = u * (high - low) + low;
+    match low == high {
+        true => high,
+        false if x >= high => high.next_down(),
+        false => x,
+    }
+}
+
 /// The distance of two values in units of the last f32 place of the exact one.
 pub fn ulps(actual: f32, exact: f64) -> f64 {
     // 2^-23 of the power of two at or below the exact value.
@@ -118,6 +139,15 @@ pub fn assert_same_bits(actual: &[f32], expected: &[f32], what: impl Debug) {
 
 /// The same of words.
 pub fn assert_same_words(actual: &[u32], expected: &[u32], what: impl Debug) {
+    assert_same(actual, expected, what);
+}
+
+/// The same of 16-bit elements, by their bits.
+pub fn assert_same_halves(actual: &[u16], expected: &[u16], what: impl Debug) {
+    assert_same(actual, expected, what);
+}
+
+fn assert_same<T: PartialEq + LowerHex>(actual: &[T], expected: &[T], what: impl Debug) {
     assert_eq!(actual.len(), expected.len(), "{what:?}: elements");
     let differing = || actual.iter().zip(expected).enumerate().filter(|(_, (a, e))| a != e);
     if let Some((i, (a, e))) = differing().next() {

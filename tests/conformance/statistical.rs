@@ -36,12 +36,12 @@ fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let n = values.len() as f64;
     values.sum::<f64>() / n
 }
 
-fn assert_likely(what: &str, z: f64) {
+pub fn assert_likely(what: &str, z: f64) {
     assert!(z.abs() < Z, "{what}: {z:.2} standard errors from what it should be");
 }
 
@@ -58,14 +58,14 @@ fn check_moments(values: &[f32], expected_mean: f64, expected_std: f64) {
 }
 
 /// Kolmogorov and Smirnov's.
-fn check_distribution(mut values: Vec<f32>) {
+pub fn check_distribution(mut values: Vec<f32>, cdf: impl Fn(f64) -> f64) {
     values.sort_unstable_by(f32::total_cmp);
     let n = values.len() as f64;
     let distance = values
         .iter()
         .enumerate()
         .map(|(i, &x)| {
-            let p = normal_cdf(x.into());
+            let p = cdf(x.into());
             (p - i as f64 / n).max((i + 1) as f64 / n - p)
         })
         .fold(0.0, f64::max);
@@ -76,13 +76,13 @@ fn check_distribution(mut values: Vec<f32>) {
 fn one_mebi_normals(engine: &Engine) {
     let normals = engine.fill([1 << 20], &Init::normal(0.0, 1.0), KEY);
     check_moments(&normals, 0.0, 1.0);
-    check_distribution(normals);
+    check_distribution(normals, normal_cdf);
 }
 
 fn sixteen_mebi_normals() {
     let normals = Engine::Host.fill([16 << 20], &Init::normal(0.0, 1.0), KEY);
     check_moments(&normals, 0.0, 1.0);
-    check_distribution(normals);
+    check_distribution(normals, normal_cdf);
 }
 
 /// `gain * sqrt(2 / (fan_in + fan_out))`, Glorot and Bengio's equation 16.

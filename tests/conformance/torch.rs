@@ -68,6 +68,8 @@ fn keys() {
 fn uniforms(engine: &Engine) {
     for case in cases() {
         let expected = values(&case, "uniform_bits");
+        let filled = engine.fill([expected.len() as u64], &Init::uniform(0.0, 1.0), case.key);
+        assert_same_words(bytemuck::cast_slice(&filled), &expected, case.key);
         let words = engine.words([expected.len() as u64], case.key);
         let uniforms: Vec<f32> = words.iter().map(|w| (w & 0x00FF_FFFF) as f32 / 16_777_216.0).collect();
         assert_same_words(bytemuck::cast_slice(&uniforms), &expected, case.key);
@@ -75,6 +77,9 @@ fn uniforms(engine: &Engine) {
         let bounds = &case.json["uniform_low_high"];
         let [low, high] = [0, 1].map(|i| bounds[i].as_f64().expect("a number") as f32);
         let expected = values(&case, "uniform_low_high_bits");
+        let init = Init::uniform(low.into(), high.into());
+        let filled = engine.fill([expected.len() as u64], &init, case.key);
+        assert_same_words(bytemuck::cast_slice(&filled), &expected, case.key);
         let scaled: Vec<u32> =
             uniforms.iter().take(expected.len()).map(|u| (u * (high - low) + low).to_bits()).collect();
         assert_same_words(&scaled, &expected, case.key);

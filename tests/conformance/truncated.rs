@@ -1,0 +1,165 @@
+//! Truncated normals: within their bounds, and close to the exact quantiles (contract, section 9).
+
+use std::sync::OnceLock;
+
+use seedbed::{DType, Init, Key, Region, VarianceScaling};
+
+use crate::Check;
+use crate::bounded::DIRECTED;
+use crate::engines::Engine;
+use crate::reference::half::{self, ALL, HALVES};
+use crate::reference::truncated::Truncated;
+use crate::reference::{self, assert_same_bits, assert_same_halves};
+use crate::statistical::check_distribution;
+
+pub const CHECKS: &[Check] = &[
+    Check::engine("exact::truncated_within_bounds", within_bounds),
+    Check::engine("exact::truncated_without_deviation", without_deviation),
+    Check::engine("exact::truncated_halves", halves),
+    Check::engine("bounded::truncated_normals", near_the_quantiles),
+    Check::engine("bounded::directed_truncated_normals", directed),
+    Check::engine("statistical::truncated_normals", distribution),
+    Check::host("reference::jax_constant", jax_constant),
+];
+
+const KEY: Key = Key { seed: 0x7245_4C1E, offset: 1 << 33 };
+
+/// Symmetric, narrow, in tails, open, far from the mean, and PyTorch's usual bounds, which cut nothing.
+const INTERVALS: [Truncated; 12] = [
+    Truncated::new(0.0, 1.0, -2.0, 2.0),
+    Truncated::new(0.0, 1.0, 0.0, 0.1),
+    Truncated::new(0.0, 1.0, 4.0, 5.0),
+    Truncated::new(0.0, 1.0, -1e-3, 1e-3),
+    Truncated::new(0.0, 1.0, 1.0, f64::INFINITY),
+    Truncated::new(0.0, 1.0, f64::NEG_INFINITY, -3.0),
+    Truncated::new(0.0, 0.02, -2.0, 2.0),
+    Truncated::new(0.0, 1.0, f64::NEG_INFINITY, f64::INFINITY),
+    Truncated::new(-1.0, 0.5, -1.2, 3.0),
+    Truncated::new(10.0, 2.0, -1.0, 1.5),
+    Truncated::new(-30.0, 1.0, 0.0, f64::INFINITY),
+    Truncated::new(0.0, 1e-3, 0.05, 0.0501),
+];
+
+fn init(t: &Truncated) -> Init {
+    Init::trunc_normal(t.mean, t.std, t.a, t.b)
+}
+
+/// Passing means: no element of any type, compared as the real number that it is, lies outside.
+fn within_bounds(engine: &Engine) {
+    // Bounds that no type holds exactly, too.
+    let inexact = [Truncated::new(0.0, 1.0, -0.1, 0.3), Truncated::new(0.0, 3.0, 1.0 / 3.0, 0.7)];
+    for t in INTERVALS.iter().chain(&inexact) {
+        for dtype in ALL {
+            if t.b - t.a < 0.01 && dtype != DType::F32 {
+                // Too narrow for a type of a few digits, or nearly.
+                continue;
+            }
+            let bytes = engine.fill_bytes(dtype, [100_003], &init(t), KEY);
+            let check = |x: f64| assert!(t.a <= x && x <= t.b, "{dtype}: {x:e} is not in {t:?}");
+            if dtype == DType::F32 {
+                bytemuck::pod_collect_to_vec::<u8, f32>(&bytes).into_iter().for_each(|x| check(x.into()));
+            } else {
+                bytemuck::pod_collect_to_vec::<u8, u16>(&bytes)
+                    .into_iter()
+                    .for_each(|bits| check(half::value(dtype, bits)));
+            }
+        }
+    }
+}
+
+/// Of a deviation of 0 all that is left is the mean, or the bound next to it.
+fn without_deviation(engine: &Engine) {
+    for (mean, expected) in [(0.5, 0.5), (-7.0, -2.0), (3.0, 2.0)] {
+        let filled = engine.fill([1003], &Init::trunc_normal(mean, 0.0, -2.0, 2.0), KEY);
+        assert_same_bits(&filled, &[expected; 1003], mean);
+    }
+}
+
+/// The f32 value rounded once, then put back between the bounds if that lifted it out.
+fn halves(engine: &Engine) {
+    let narrow = Truncated::new(0.0, 1.0, -0.51, 0.497);
+    let tiny = Truncated::new(0.0, 1e-6, -2e-6, 2e-6);
+    for t in INTERVALS.iter().filter(|t| t.b - t.a > 0.01).chain([&narrow, &tiny]) {
+        for dtype in HALVES {
+            let expected: Vec<u16> = engine
+                .fill([50_001], &init(t), KEY)
+                .into_iter()
+                .map(|x| half::clamp(dtype, half::round(dtype, x), [t.a, t.b]))
+                .collect();
+            let actual = engine.fill_halves(dtype, [50_001], &init(t), KEY);
+            assert_same_halves(&actual, &expected, (dtype, t));
+        }
+    }
+}
+
+/// What the contract allows, in units of the largest of the value, the standard deviation, and, where the
+/// mean lies outside of the bounds, the mean, from which the value is reached by an addition.
+const BOUND: f64 = 1.0 / 1_048_576.0;
+
+fn error(t: &Truncated, actual: f32, exact: f64) -> f64 {
+    let outside = if t.a <= t.mean && t.mean <= t.b { 0.0 } else { t.mean.abs() };
+    (f64::from(actual) - exact).abs() / exact.abs().max(t.std).max(outside)
+}
+
+fn assert_near(t: &Truncated, actual: f32, exact: f64, word: u32) {
+    let error = error(t, actual, exact);
+    assert!(
+        error <= BOUND,
+        "{t:?}, word {word:#010x}: {actual:e} is {:.3} * 2^-20 from {exact:e}",
+        error / BOUND
+    );
+}
+
+const FIRST: u64 = (1 << 40) + 1;
+const WORDS: u64 = 4096;
+
+/// Element `e` is the quantile of word `e` of the stream.
+fn near_the_quantiles(engine: &Engine) {
+    static EXACT: OnceLock<Vec<Vec<f64>>> = OnceLock::new();
+    let exact = EXACT.get_or_init(|| {
+        let quantiles =
+            |t: &Truncated| (FIRST..FIRST + WORDS).map(|e| t.quantile(reference::word(KEY, e))).collect();
+        INTERVALS.iter().map(quantiles).collect()
+    });
+    for (t, exact) in INTERVALS.iter().zip(exact) {
+        let region = Region::from([1 << 50]).elements(FIRST..FIRST + WORDS);
+        let actual = engine.fill(region, &init(t), KEY);
+        let worst = actual.iter().zip(exact).map(|(x, exact)| error(t, *x, *exact)).fold(0.0, f64::max);
+        println!("{t:?}: {:.4} * 2^-20 at the most", worst / BOUND);
+        for ((element, x), exact) in (FIRST..).zip(actual).zip(exact) {
+            assert_near(t, x, *exact, reference::word(KEY, element));
+        }
+    }
+}
+
+/// The words at the ends and around powers of two, of which a stream has few.
+fn directed(engine: &Engine) {
+    let key = Key::new(0);
+    for (role, word, pair) in DIRECTED {
+        let element = pair + role as u64;
+        assert_eq!(reference::word(key, element), word, "a wrong entry of the table");
+        let region = Region::from([1 << 40]).elements(element..element + 1);
+        for t in &INTERVALS {
+            let actual = engine.fill(region.clone(), &init(t), key);
+            assert_near(t, actual[0], t.quantile(word), word);
+        }
+    }
+}
+
+/// Kolmogorov and Smirnov's, against the exact distribution.
+fn distribution(engine: &Engine) {
+    for t in &INTERVALS[..7] {
+        println!("{t:?}");
+        check_distribution(engine.fill([1 << 20], &init(t), KEY), |x| t.cdf(x));
+    }
+}
+
+/// 0.8796… is the deviation of the standard normal cut at ±2, and so a `glorot_normal` of JAX has the
+/// variance that its name promises.
+fn jax_constant() {
+    let [mean, std] = Truncated::new(0.0, 1.0, -2.0, 2.0).moments();
+    assert!(mean.abs() < 1e-15 && (std - 0.879_625_661_034_239_8).abs() < 1e-15, "{mean}, {std}");
+    let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
+    let std = init.std(&[300, 500]).expect("a matrix");
+    assert!((std / (1.0 / 400.0_f64).sqrt() - 1.0).abs() < 1e-12, "{std}");
+}

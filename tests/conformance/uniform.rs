@@ -1,0 +1,101 @@
+//! Uniform fills, bit for bit (contract, section 4).
+
+use seedbed::{Init, Key, Region};
+
+use crate::Check;
+use crate::engines::Engine;
+use crate::reference::{self, assert_same_bits, half};
+
+pub const CHECKS: &[Check] = &[
+    Check::engine("exact::uniforms", uniforms),
+    Check::engine("exact::far_uniforms", far_uniforms),
+    Check::engine("exact::uniform_halves_below_high", uniform_halves_below_high),
+];
+
+const KEY: Key = Key { seed: 0x0DDB_A115, offset: 3 << 62 };
+
+/// From low to high. None has results below 2^-126, which are outside of the contract.
+const RANGES: [(f64, f64); 20] = [
+    (0.0, 1.0),
+    (-0.5, 1.5),
+    (-1.0, 0.0),
+    (0.1, 0.3),
+    (-3.7, -3.6),
+    (1e6, 1e6 + 10.0),
+    // As wide as can be, and nearly.
+    (-1.7e38, 1.7e38),
+    (0.0, f32::MAX as f64),
+    (f32::MIN as f64, 0.0),
+    (-1e-30, 1e-30),
+    (0.0, 1e-25),
+    // One, two and three f32 between them: most results round to a neighbour, many to `high`.
+    (1.0, 1.0 + 1.0 / 8_388_608.0),
+    (1.0, 1.0 + 2.0 / 8_388_608.0),
+    (-2.0, -2.0 + 3.0 / 8_388_608.0),
+    (16_777_214.0, 16_777_220.0),
+    (-1.0 - 1.0 / 8_388_608.0, -1.0),
+    // Nothing between them.
+    (0.0, 0.0),
+    (2.5, 2.5),
+    (-1e30, -1e30),
+    // Equal in f32.
+    (1.0, 1.0 + 1e-12),
+];
+
+/// Passing means: the bits of the formula, and never `high`, unless it equals `low`.
+fn uniforms(engine: &Engine) {
+    for (low, high) in RANGES {
+        for (start, len) in [(0, 20_003), (5, 1)] {
+            let region = Region::from([1 << 50]).elements(start..start + len);
+            let expected: Vec<f32> = (start..start + len)
+                .map(|e| reference::uniform(reference::word(KEY, e), low, high))
+                .collect();
+            let actual = engine.fill(region, &Init::uniform(low, high), KEY);
+            assert_same_bits(&actual, &expected, (low, high, start));
+            let [low, high] = [low as f32, high as f32];
+            assert!(actual.iter().all(|&x| low <= x && (x < high || low == high)), "[{low:e}, {high:e})");
+        }
+    }
+}
+
+/// Elements whose index takes more than 32 bits, and counters that pass 2^64.
+fn far_uniforms(engine: &Engine) {
+    for start in [(1 << 34) - 1001, (1 << 45) + 3, (1 << 60) - 2002] {
+        let region = Region::from([1 << 60]).elements(start..start + 2002);
+        let expected: Vec<f32> =
+            (start..start + 2002).map(|e| reference::uniform(reference::word(KEY, e), -0.25, 2.0)).collect();
+        assert_same_bits(&engine.fill(region, &Init::uniform(-0.25, 2.0), KEY), &expected, start);
+    }
+}
+
+/// Rounded once, and what that lifts to `high` becomes the greatest value of the type below it.
+fn uniform_halves_below_high(engine: &Engine) {
+    for dtype in half::HALVES {
+        for (low, high) in [
+            (0.0, 1.0),
+            (-1.0, 1.0),
+            (0.9, 1.0),
+            (0.999, 1.0),
+            (-1.0, -0.998),
+            (-0.3, 0.3),
+            (100.0, 101.0),
+            (0.0, 65_504.0),
+            (-1e-6, 1e-6),
+            (0.0, 5e-8),
+            (2.5, 2.5),
+        ] {
+            let f32_high = f64::from(high as f32);
+            let expected: Vec<u16> = (0..30_001)
+                .map(|e| {
+                    let bits = half::round(dtype, reference::uniform(reference::word(KEY, e), low, high));
+                    match low < high && half::value(dtype, bits) >= f32_high {
+                        true => half::greatest_below(dtype, f32_high),
+                        false => bits,
+                    }
+                })
+                .collect();
+            let actual = engine.fill_halves(dtype, [30_001], &Init::uniform(low, high), KEY);
+            reference::assert_same_halves(&actual, &expected, (dtype, low, high));
+        }
+    }
+}
