@@ -86,8 +86,9 @@ impl Distribution {
         let dtype = float(dtype)?;
         let mean_rounded = fitting("mean", mean, dtype)?;
         let std_rounded = standard_deviation(std, dtype)?;
-        if mean.abs() + LARGEST_NORMAL * std > dtype.max() {
-            return Err(Error::Overflow { parameter: "std", value: std, dtype });
+        let value = mean.abs() + LARGEST_NORMAL * std;
+        if value > dtype.max() {
+            return Err(Error::Overflow { parameter: "the largest normal, |mean| + 6.77 std", value, dtype });
         }
         Ok(Self::Normal { mean: mean_rounded, std: std_rounded })
     }
@@ -239,8 +240,11 @@ mod tests {
         starts(Distribution::normal(f64::NAN, 1.0, DType::F32), "mean is NaN");
         starts(Distribution::normal(0.0, f64::INFINITY, DType::F32), "std is inf");
         starts(Distribution::normal(0.0, 1e39, DType::F32), "std = 1e39 overflows f32");
-        starts(Distribution::normal(0.0, 1e38, DType::F32), "std = 1e38 overflows f32");
-        starts(Distribution::normal(0.0, 1e4, DType::F16), "std = 1e4 overflows f16");
+        starts(Distribution::normal(0.0, 1e38, DType::F32), "the largest normal, |mean| + 6.77 std = 6.7");
+        starts(
+            Distribution::normal(0.0, 1e4, DType::F16),
+            "the largest normal, |mean| + 6.77 std = 6.77e4 overflows f16; the largest is 6.5504e4",
+        );
         starts(Distribution::normal(7e4, 1.0, DType::F16), "mean = 7e4 overflows f16");
         starts(Distribution::uniform(0.0, 7e4, DType::F16), "b = 7e4 overflows f16");
         starts(

@@ -147,10 +147,10 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
-    /// A finite value that the element type can only hold as infinity.
+    /// A finite value that the element type can only hold as infinity: a parameter, or what it makes.
     #[error("{parameter} = {value:e} overflows {dtype}; the largest is {max:e}", max = dtype.max())]
     Overflow {
-        /// The parameter's name.
+        /// The parameter's name, or what is too large.
         parameter: &'static str,
         /// Its value.
         value: f64,

@@ -128,7 +128,9 @@ impl Source {
             parts.push(wgsl!("counter"));
             parts.push(philox(self.int64));
         }
-        if matches!(values, Values::Uniform | Values::Normal | Values::TruncNormal | Values::Sparse) {
+        let has_arithmetic =
+            matches!(values, Values::Uniform | Values::Normal | Values::TruncNormal | Values::Sparse);
+        if has_arithmetic || dtype == DType::F16 {
             parts.push(wgsl!("keep"));
         }
         if matches!(values, Values::Normal | Values::Sparse) {

@@ -4,22 +4,18 @@
 /// The bits of a binary16, of those of an f32.
 #[inline(always)]
 pub fn narrow_f16(bits: u32) -> u16 {
-    let sign = (bits >> 16) & 0x8000;
     let magnitude = bits & 0x7FFF_FFFF;
 
-    let rebased = magnitude.wrapping_sub(0x3800_0000);
-    let rounded = rebased.wrapping_add(0xFFF).wrapping_add((magnitude >> 13) & 1) >> 13;
+    let odd = (magnitude >> 13) & 1;
+    let rounded = magnitude.wrapping_add(odd).wrapping_sub(0x37FF_F001) >> 13; // - 0x38000000 + 0xFFF
     let normal = rounded.min(0x7C00);
 
-    let shift = 126_u32.wrapping_sub(magnitude >> 23).min(25);
-    let significand = (magnitude & 0x007F_FFFF) | 0x0080_0000;
-    let odd = (significand >> shift) & 1;
-    let half_less_one = 1_u32.wrapping_shl(shift.wrapping_sub(1)).wrapping_sub(1);
-    let subnormal = significand.wrapping_add(half_less_one).wrapping_add(odd) >> shift;
+    let sum = f32::from_bits(magnitude) + 0.5;
+    let subnormal = sum.to_bits().wrapping_sub(0x3F00_0000);
 
     let finite = if magnitude >= 0x3880_0000 { normal } else { subnormal };
-    let not_a_number = magnitude > 0x7F80_0000;
-    (if not_a_number { 0x7E00 } else { sign | finite }) as u16
+    let sign = (bits >> 16) & 0x8000;
+    (if magnitude > 0x7F80_0000 { 0x7E00 } else { sign | finite }) as u16
 }
 
 /// The bits of a bfloat16, of those of an f32.

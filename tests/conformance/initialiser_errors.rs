@@ -196,8 +196,8 @@ fn moments_of_mistakes() {
         }
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || sender.send([init.mean(shape), init.std(shape)]));
-        let Ok(moments) = receiver.recv_timeout(Duration::from_secs(5)) else {
-            wrong.push(format!("{init} of {shape:?} takes more than five seconds"));
+        let Ok(moments) = receiver.recv_timeout(Duration::from_secs(2)) else {
+            wrong.push(format!("{init} of {shape:?} takes more than two seconds"));
             continue;
         };
         for moment in moments {

@@ -14,7 +14,7 @@ pub const CHECKS: &[Check] = &[
     Check::host("exact::typed_slices", typed_slices),
 ];
 
-const KEY: Key = Key { seed: 0xA11_0F_7E3, offset: (1 << 32) - 40_000 };
+const KEY: Key = Key { seed: 0xA110_F7E3, offset: (1 << 32) - 40_000 };
 
 /// An initialiser and a shape for it, and what may happen to its values when they are rounded to 16 bits.
 pub struct Case {

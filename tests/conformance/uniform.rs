@@ -10,6 +10,7 @@ pub const CHECKS: &[Check] = &[
     Check::engine("exact::uniforms", uniforms),
     Check::engine("exact::far_uniforms", far_uniforms),
     Check::engine("exact::uniform_halves_below_high", uniform_halves_below_high),
+    Check::engine("exact::uniform_halves_below_the_least", uniform_halves_below_the_least),
 ];
 
 const KEY: Key = Key { seed: 0x0DDB_A115, offset: 3 << 62 };
@@ -70,32 +71,41 @@ fn far_uniforms(engine: &Engine) {
 
 /// Rounded once, and what that lifts to `high` becomes the greatest value of the type below it.
 fn uniform_halves_below_high(engine: &Engine) {
+    for (low, high) in [
+        (0.0, 1.0),
+        (-1.0, 1.0),
+        (0.9, 1.0),
+        (0.999, 1.0),
+        (-1.0, -0.998),
+        (-0.3, 0.3),
+        (100.0, 101.0),
+        (0.0, 65_504.0),
+        (-1e-6, 1e-6),
+        (2.5, 2.5),
+    ] {
+        check_halves(engine, low, high);
+    }
+}
+
+/// `high` is less than f16's least value above 0, so all that is left is 0; and not -0, since nothing in
+/// the formula is negative.
+fn uniform_halves_below_the_least(engine: &Engine) {
+    check_halves(engine, 0.0, 5e-8);
+}
+
+fn check_halves(engine: &Engine, low: f64, high: f64) {
+    let f32_high = f64::from(high as f32);
     for dtype in half::HALVES {
-        for (low, high) in [
-            (0.0, 1.0),
-            (-1.0, 1.0),
-            (0.9, 1.0),
-            (0.999, 1.0),
-            (-1.0, -0.998),
-            (-0.3, 0.3),
-            (100.0, 101.0),
-            (0.0, 65_504.0),
-            (-1e-6, 1e-6),
-            (0.0, 5e-8),
-            (2.5, 2.5),
-        ] {
-            let f32_high = f64::from(high as f32);
-            let expected: Vec<u16> = (0..30_001)
-                .map(|e| {
-                    let bits = half::round(dtype, reference::uniform(reference::word(KEY, e), low, high));
-                    match low < high && half::value(dtype, bits) >= f32_high {
-                        true => half::greatest_below(dtype, f32_high),
-                        false => bits,
-                    }
-                })
-                .collect();
-            let actual = engine.fill_halves(dtype, [30_001], &Init::uniform(low, high), KEY);
-            reference::assert_same_halves(&actual, &expected, (dtype, low, high));
-        }
+        let expected: Vec<u16> = (0..30_001)
+            .map(|e| {
+                let bits = half::round(dtype, reference::uniform(reference::word(KEY, e), low, high));
+                match low < high && half::value(dtype, bits) >= f32_high {
+                    true => half::greatest_below(dtype, f32_high),
+                    false => bits,
+                }
+            })
+            .collect();
+        let actual = engine.fill_halves(dtype, [30_001], &Init::uniform(low, high), KEY);
+        reference::assert_same_halves(&actual, &expected, (dtype, low, high));
     }
 }
