@@ -1,9 +1,9 @@
 //! Elements -> bindings and workgroups under a device's limits. Pure arithmetic.
 //!
 //! A fill is cut into windows that a storage binding can hold, and each window into at most three
-//! dispatches: the whole blocks in the middle, stored at once where they lie on boundaries of their own
-//! size, and the ragged block at either end, stored piece by piece. Where blocks and boundaries
-//! do not coincide, everything is stored piece by piece.
+//! dispatches: the whole vectors of 16 bytes in the middle (one block of 32-bit elements, two blocks of 16-bit
+//! ones), where they lie on 16-byte boundaries, and the ragged ends, stored piece by piece. Where blocks and
+//! boundaries do not coincide, everything is stored piece by piece.
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ use crate::{DType, Error};
 
 /// Elements of a block: the words that one Philox call makes.
 const BLOCK: u64 = 4;
-/// Bytes of a block of the largest elements.
-const BLOCK_BYTES: u64 = 16;
+/// Bytes that an invocation stores at once.
+const VECTOR_BYTES: u64 = 16;
 
 /// Windows stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
 /// are u32, and elements before the binding wrap to just below 2^32).
@@ -22,7 +22,7 @@ const LARGEST_WINDOW: u64 = 1 << 31;
 /// How a kernel writes a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
-    /// `store_vec4.wgsl`, `store_vec2.wgsl`: whole blocks on boundaries of their size.
+    /// `store_vec4.wgsl`, `store_vec4_halves.wgsl`: whole vectors on their boundaries.
     Whole,
     /// `store_words.wgsl`, `store_halves.wgsl`: anything.
     Ragged,
@@ -43,7 +43,7 @@ impl Limits {
     /// # Errors
     /// [`Error::DeviceLimit`] where no kernel of this library could run.
     pub(crate) fn of(limits: &wgpu::Limits) -> Result<Self, Error> {
-        let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(BLOCK_BYTES);
+        let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(VECTOR_BYTES);
         let workgroup = u64::from(WORKGROUP_SIZE);
         for (limit, actual, needed) in [
             ("max_compute_workgroup_size_x", u64::from(limits.max_compute_workgroup_size_x), workgroup),
@@ -70,7 +70,7 @@ impl Limits {
             }
         }
         Ok(Self {
-            binding: limits.max_storage_buffer_binding_size.min(LARGEST_WINDOW) / BLOCK_BYTES * BLOCK_BYTES,
+            binding: limits.max_storage_buffer_binding_size.min(LARGEST_WINDOW) / VECTOR_BYTES * VECTOR_BYTES,
             alignment,
             workgroups: u64::from(limits.max_compute_workgroups_per_dimension),
         })
@@ -108,7 +108,7 @@ pub(crate) struct Dispatch {
     pub(crate) binding: Range<u64>,
     /// The first block, counted in the logical tensor. May be one before its beginning, and so wrap.
     pub(crate) first_block: u64,
-    /// Blocks or groups, and so invocations that do work.
+    /// Vectors, blocks or groups: invocations that do work.
     pub(crate) blocks: u32,
     /// Where the first block's first element lies, modulo 2^32; of ragged 16-bit stores, where the first
     /// group of four lies.
@@ -176,8 +176,13 @@ impl Window {
         if limit >= end {
             return Self { elements: start..end, ..self };
         }
-        let whole = limit / BLOCK * BLOCK;
+        let whole = limit / self.vector() * self.vector();
         Self { elements: start..if whole > start { whole } else { limit }, ..self }
+    }
+
+    /// Elements of a vector.
+    fn vector(&self) -> u64 {
+        VECTOR_BYTES / self.size
     }
 
     /// Where an element lies.
@@ -187,8 +192,9 @@ impl Window {
 
     fn dispatches(&self, out: &mut Vec<Dispatch>, limits: Limits) {
         let Range { start, end } = self.elements;
-        let aligned = self.position(start) % BLOCK == start % BLOCK;
-        let (body_start, body_end) = (start.next_multiple_of(BLOCK), end / BLOCK * BLOCK);
+        let vector = self.vector();
+        let aligned = self.position(start) % vector == start % vector;
+        let (body_start, body_end) = (start.next_multiple_of(vector), end / vector * vector);
         if !aligned || body_start >= body_end {
             out.push(self.dispatch(Store::Ragged, start..end, limits));
             return;
@@ -216,7 +222,8 @@ impl Window {
         } else {
             let first_block = part.start / BLOCK;
             let origin = (begin as u32).wrapping_sub((part.start % BLOCK) as u32);
-            (origin, 0, first_block, part.end.div_ceil(BLOCK) - first_block)
+            let elements = if store == Store::Whole { self.vector() } else { BLOCK };
+            (origin, 0, first_block, part.end.div_ceil(elements) - part.start / elements)
         };
         let groups = blocks.div_ceil(u64::from(WORKGROUP_SIZE));
         let rows = groups.div_ceil(limits.workgroups);
@@ -255,19 +262,19 @@ mod tests {
                     if block >= d.blocks {
                         continue;
                     }
-                    for lane in 0..4 {
-                        let at = d.origin.wrapping_add(4 * block).wrapping_add(lane);
+                    let elements = if d.store == Store::Whole { (16 / dtype.size()) as u32 } else { 4 };
+                    for lane in 0..elements {
+                        let at = d.origin.wrapping_add(elements * block).wrapping_add(lane);
                         if d.store == Store::Whole {
-                            assert!(d.origin.is_multiple_of(4) && at < d.end && d.shift == 0);
+                            assert!(d.origin.is_multiple_of(elements) && at < d.end && d.shift == 0);
                         }
                         if dtype.size() == 2 {
                             assert!(d.origin.is_multiple_of(4), "a word with two writers");
                         }
                         if (d.begin..d.end).contains(&at) {
                             assert!(u64::from(at) * dtype.size() < d.binding.end - d.binding.start);
-                            let lane = u64::from(lane + d.shift);
-                            let block = d.first_block.wrapping_add(u64::from(block));
-                            let element = block.wrapping_mul(BLOCK).wrapping_add(lane);
+                            let lane = u64::from(elements * block + lane + d.shift);
+                            let element = d.first_block.wrapping_mul(BLOCK).wrapping_add(lane);
                             written.push((d.binding.start / dtype.size() + u64::from(at), element));
                         }
                     }

@@ -6,7 +6,7 @@ use crate::{DType, Error};
 /// The distribution of the elements of a fill, validated.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Distribution {
-    /// Every element is this f32, which the element type holds exactly.
+    /// Every element is what this f32 narrows to: a value that the element type holds exactly.
     Constant { bits: u32 },
     /// The raw stream.
     Words,
@@ -64,7 +64,13 @@ impl Distribution {
         if rounded.is_infinite() && value.is_finite() {
             return Err(Error::Overflow { parameter: "value", value, dtype });
         }
-        Ok(Self::Constant { bits: rounded.to_bits() })
+        let bits = match dtype {
+            // See `shaders/narrow_f16.wgsl`.
+            DType::F16 if rounded.is_nan() => 98_304_f32.to_bits(),
+            DType::F16 if rounded.is_infinite() => 65_536_f32.copysign(rounded).to_bits(),
+            _ => rounded.to_bits(),
+        };
+        Ok(Self::Constant { bits })
     }
 
     pub(crate) fn uniform(low: f64, high: f64, dtype: DType) -> Result<Self, Error> {

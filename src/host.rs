@@ -2,11 +2,11 @@
 //! without an adapter.
 //!
 //! Each module mirrors a file of `shaders/`, function for function, under the same names and in the same
-//! order: [`philox`], [`box_muller`], [`narrow`], and privately those of the other initialisers.
+//! order: [`philox`], [`box_muller`], and privately those of the other initialisers.
 
 pub mod box_muller;
 mod engine;
-pub mod narrow;
+pub(crate) mod narrow;
 pub(crate) mod orthogonal;
 pub(crate) mod permute;
 pub mod philox;

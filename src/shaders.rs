@@ -158,7 +158,7 @@ impl Source {
             DType::BF16 => parts.push(wgsl!("narrow_bf16")),
         }
         parts.push(match (store, dtype.size()) {
-            (Store::Whole, 2) => wgsl!("store_vec2"),
+            (Store::Whole, 2) => wgsl!("store_vec4_halves"),
             (Store::Ragged, 2) => wgsl!("store_halves"),
             (Store::Whole, _) => wgsl!("store_vec4"),
             (Store::Ragged, _) => wgsl!("store_words"),

@@ -141,16 +141,16 @@ fn reflections(engine: &Engine) {
             let mut v = x.clone();
             v[0] += sign * x.iter().map(|x| x * x).sum::<f64>().sqrt();
             let tau = 2.0 / v.iter().map(|v| v * v).sum::<f64>();
-            for j in k..p {
+            (k..p).for_each(|j| {
                 let w: f64 = (k..n).map(|i| v[i - k] * q[i][j]).sum();
                 (k..n).for_each(|i| q[i][j] -= tau * w * v[i - k]);
-            }
+            });
         }
         let actual = engine.fill(shape, &INIT, KEY);
-        for i in 0..n {
-            for j in 0..p {
+        for (i, row) in q.iter().enumerate() {
+            for (j, exact) in row.iter().enumerate() {
                 let at = if shape[0] >= shape[1] { i * p + j } else { j * n + i };
-                let distance = (f64::from(actual[at]) - q[i][j]).abs();
+                let distance = (f64::from(actual[at]) - exact).abs();
                 assert!(distance < 2e-6, "{shape:?} [{i}, {j}]: {} is {distance:e} away", actual[at]);
             }
         }
@@ -161,7 +161,7 @@ fn reflections(engine: &Engine) {
 /// kinds is as likely. Kolmogorov-Smirnov for each of the nine, and a normal limit, at an alpha of 1e-4 each.
 fn haar() {
     const COUNT: usize = 20_000;
-    let mut elements = vec![Vec::with_capacity(COUNT); 9];
+    let mut elements = vec![Vec::new(); 9];
     let mut rotations = 0.0;
     for i in 0..COUNT {
         let q = Engine::Host.fill([3, 3], &INIT, Key::new(19).fold_in(i as u64));
