@@ -19,6 +19,9 @@ const VECTOR_BYTES: u64 = 16;
 /// are u32, and elements before the binding wrap to just below 2^32).
 const LARGEST_WINDOW: u64 = 1 << 31;
 
+/// WebGPU's default. Some devices allow 2^32 - 1, which no window needs and whose square no integer holds.
+pub(crate) const MOST_WORKGROUPS: u32 = 65_535;
+
 /// How a kernel writes a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -72,7 +75,7 @@ impl Limits {
         Ok(Self {
             binding: limits.max_storage_buffer_binding_size.min(LARGEST_WINDOW) / VECTOR_BYTES * VECTOR_BYTES,
             alignment,
-            workgroups: u64::from(limits.max_compute_workgroups_per_dimension),
+            workgroups: u64::from(limits.max_compute_workgroups_per_dimension.min(MOST_WORKGROUPS)),
         })
     }
 
@@ -96,7 +99,7 @@ impl Limits {
     /// Blocks that one dispatch can cover.
     fn blocks(&self) -> u64 {
         // Word indexes, and so blocks, of a window stay below 2^31 in any case.
-        (self.workgroups * self.workgroups).saturating_mul(u64::from(WORKGROUP_SIZE))
+        self.workgroups * self.workgroups * u64::from(WORKGROUP_SIZE)
     }
 }
 
@@ -171,7 +174,7 @@ impl Window {
         let capacity = (limits.binding - (self.first_byte - self.binding_start)) / self.size;
         let by_binding = start + most.map_or(capacity, |most| capacity.min(most));
         // A group more, where groups and blocks do not coincide.
-        let by_grid = (start / BLOCK + limits.blocks() - 1) * BLOCK;
+        let by_grid = (start / BLOCK).saturating_add(limits.blocks() - 1).saturating_mul(BLOCK);
         let limit = by_binding.min(by_grid.max(start + 1));
         if limit >= end {
             return Self { elements: start..end, ..self };
@@ -330,5 +333,9 @@ mod tests {
         assert!(error.contains("max_compute_invocations_per_workgroup is 64"), "{error}");
         assert!(Limits::of(&wgpu::Limits::downlevel_webgl2_defaults()).is_err());
         assert!(Limits::of(&wgpu::Limits::default()).is_ok());
+        let endless =
+            wgpu::Limits { max_compute_workgroups_per_dimension: u32::MAX, ..wgpu::Limits::default() };
+        let dispatches = plan(Limits::of(&endless).unwrap(), DType::F32, 9..1 << 27, 0, None);
+        assert!(dispatches.len() < 20, "{}", dispatches.len());
     }
 }

@@ -1,6 +1,7 @@
 //! What a kernel understands: an initialiser after fans, gains and rounding.
 
 use crate::matrix::Matrix;
+use crate::quantile::Truncation;
 use crate::{DType, Error};
 
 /// The distribution of the elements of a fill, validated.
@@ -14,9 +15,8 @@ pub(crate) enum Distribution {
     Uniform { low: f32, range: f32, most: f32 },
     /// `mean + std · z`, z standard normal.
     Normal { mean: f32, std: f32 },
-    /// `mode + std · (z - mode of z)`, z standard normal cut off at `alpha` and `beta`; never outside `least`
-    /// and `most`.
-    TruncNormal { alpha: f64, beta: f64, mode: f32, std: f32, least: f32, most: f32 },
+    /// `mode + std · (z - mode of z)`, z standard normal and cut off; never outside `least` and `most`.
+    TruncNormal { truncation: Truncation, mode: f32, std: f32, least: f32, most: f32 },
     /// 0 but for a pattern of ones.
     Identity { matrix: Matrix, identity: Identity },
     /// Normals of mean 0, and `zeros` zeros in each column.
@@ -52,9 +52,9 @@ impl Identity {
 /// No normal is larger: `sqrt(-2 ln(2^-33))` is 6.7638.
 const LARGEST_NORMAL: f64 = 6.77;
 
-/// A truncated distribution whose nearest bound is `n` standard deviations away is some `40 / n` of them
-/// wide. From here on that is nothing.
-const FARTHEST_BOUND: f64 = 1e30;
+/// A truncated distribution whose nearest bound is `n` standard deviations from the mean is some `40 / n` of
+/// them wide. From here on that is nothing.
+const FARTHEST_MODE: f64 = 1e30;
 
 impl Distribution {
     /// Rounds once to the element type, nearest even. Infinities and NaN are values like others;
@@ -111,15 +111,25 @@ impl Distribution {
         if least > most {
             return Err(Error::NoValue { a, b, dtype });
         }
-        let (alpha, beta) = ((a - mean) / std, (b - mean) / std);
-        let nearest = alpha.max(-beta);
-        if std == 0.0 || nearest > FARTHEST_BOUND {
+        if std == 0.0 {
             return Self::constant(mean.clamp(least, most), dtype);
         }
-        // The likeliest value, of which the others are measured.
-        let mode = mean.clamp(a, b) as f32;
-        let (least, most) = (least as f32, most as f32);
-        Ok(Self::TruncNormal { alpha, beta, mode, std: std_rounded, least, most })
+        let truncation = Truncation::new(mean, std, a, b);
+        if truncation.mode().abs() > FARTHEST_MODE || truncation.is_empty() {
+            return Self::constant(mean.clamp(least, most), dtype);
+        }
+        // The likeliest value, from which the others are measured.
+        let mode = mean.clamp(a, b);
+        let value = (mode - a).max(b - mode).min(LARGEST_NORMAL * std);
+        if value > DType::F32.max() {
+            return Err(Error::Overflow {
+                parameter: "the largest deviation, 6.77 std",
+                value,
+                dtype: DType::F32,
+            });
+        }
+        let (mode, least, most) = (mode as f32, least as f32, most as f32);
+        Ok(Self::TruncNormal { truncation, mode, std: std_rounded, least, most })
     }
 
     pub(crate) fn identity(matrix: Matrix, identity: Identity, dtype: DType) -> Result<Self, Error> {
@@ -223,6 +233,11 @@ mod tests {
         assert_eq!(constant(-7.0, 0.0, 0.0, 1.0), 0.0);
         assert_eq!(constant(0.0, 1e-40, 1.0, 2.0), 1.0);
         assert_eq!(constant(0.0, 1e-40, -2.0, -1.0), -1.0);
+        assert!(
+            error(Distribution::trunc_normal(0.0, 1e38, f64::NEG_INFINITY, f64::INFINITY, DType::F32))
+                .starts_with("the largest deviation, 6.77 std")
+        );
+        assert!(Distribution::trunc_normal(0.0, 1e38, -1.0, 1.0, DType::F32).is_ok());
         assert!(
             error(Distribution::trunc_normal(0.0, 1.0, 1.001, 1.002, DType::BF16))
                 .starts_with("no value of bf16 lies between a=1.001e0 and b=1.002e0")

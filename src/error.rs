@@ -1,6 +1,6 @@
 //! What can go wrong, each with the offending value and the remedy.
 
-use crate::{DType, FanMode};
+use crate::{DType, Nonlinearity};
 
 /// Why a fill was refused. Nothing has been recorded or written when a function returns one.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
@@ -43,9 +43,25 @@ pub enum Error {
     #[error("Mode {mode} not supported, please use one of [{supported}]")]
     Mode {
         /// The mode.
-        mode: FanMode,
+        mode: String,
         /// Those that are supported.
         supported: &'static str,
+    },
+    /// A non-linearity without a gain. The first sentence is PyTorch's.
+    #[error("Unsupported nonlinearity {name}; there are {known}", known = Nonlinearity::ALL.map(Nonlinearity::name).join(", "))]
+    Nonlinearity {
+        /// Its name.
+        name: String,
+    },
+    /// A matrix that the host has no memory for.
+    #[error("no memory for a matrix of {rows} x {columns}, which takes {bytes} bytes")]
+    OutOfMemory {
+        /// Its rows.
+        rows: u64,
+        /// Its columns: all dimensions but the first.
+        columns: u64,
+        /// What it takes, of f32.
+        bytes: u64,
     },
     /// A part that is not between 0 and 1.
     #[error("sparsity is {sparsity}; it is the part of each column that is zero, from 0 to 1")]
@@ -224,7 +240,7 @@ pub enum Error {
         /// The element type that fits.
         expected: DType,
     },
-    /// A device that lacks something that every fill needs.
+    /// A device that lacks something that every fill needs, or this one.
     #[error(
         "the device's {limit} is {actual}; a fill needs at least {needed}: request it when you open the device"
     )]

@@ -9,12 +9,13 @@ use crate::{Axes, Error};
 /// (`torch.nn.init._calculate_fan_in_and_fan_out`).
 ///
 /// For a weight of shape `[out, in, k…]`: `fan_in = in · ∏k`, `fan_out = out · ∏k`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// JAX's may be fractions.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fans {
     /// Inputs of one unit.
-    pub fan_in: u64,
+    pub fan_in: f64,
     /// Units that one input feeds.
-    pub fan_out: u64,
+    pub fan_out: f64,
 }
 
 impl Fans {
@@ -28,49 +29,44 @@ impl Fans {
         };
         let overflow = || Error::ShapeOverflow { shape: shape.to_vec() };
         let field = product(kernel).ok_or_else(overflow)?;
-        Ok(Self {
-            fan_in: input.checked_mul(field).ok_or_else(overflow)?,
-            fan_out: out.checked_mul(field).ok_or_else(overflow)?,
-        })
+        let fan = |channels: u64| channels.checked_mul(field).map(|fan| fan as f64).ok_or_else(overflow);
+        Ok(Self { fan_in: fan(*input)?, fan_out: fan(*out)? })
     }
 
-    /// The fans of a weight whose axes have these meanings (`jax.nn.initializers`): all others are the
-    /// receptive field.
+    /// The fans of a weight whose axes have these meanings (`jax.nn.initializers`): the receptive field is what
+    /// the other axes leave, `∏shape / in / out / batch`, and a fraction where an axis has two meanings.
     ///
     /// # Errors
-    /// [`Error::TooFewAxes`] below two dimensions, [`Error::AxisOutOfRange`],
-    /// [`Error::ShapeOverflow`] past 64 bits.
+    /// [`Error::TooFewAxes`] below two dimensions, [`Error::AxisOutOfRange`].
     pub fn with_axes(shape: &[u64], in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> Result<Self, Error> {
         if shape.len() < 2 {
             return Err(Error::TooFewAxes { shape: shape.to_vec() });
         }
-        let overflow = || Error::ShapeOverflow { shape: shape.to_vec() };
-        let (inputs, outputs) = (in_axis.resolve(shape)?, out_axis.resolve(shape)?);
-        let batch = batch_axis.resolve(shape)?;
-        let size = |axes: &[usize]| product(&axes.iter().map(|&a| shape[a]).collect::<Vec<_>>());
-        let field: Vec<_> =
-            (0..shape.len()).filter(|a| ![&inputs, &outputs, &batch].iter().any(|x| x.contains(a))).collect();
-        let field = size(&field).ok_or_else(overflow)?;
-        let fan = |axes| size(axes).and_then(|n| n.checked_mul(field)).ok_or_else(overflow);
-        Ok(Self { fan_in: fan(&inputs)?, fan_out: fan(&outputs)? })
+        let size = |axes: Axes| -> Result<f64, Error> {
+            Ok(axes.resolve(shape)?.into_iter().map(|axis| shape[axis] as f64).product())
+        };
+        let (inputs, outputs, batch) = (size(in_axis)?, size(out_axis)?, size(batch_axis)?);
+        let whole: f64 = shape.iter().map(|&d| d as f64).product();
+        let field = whole / inputs / outputs / batch;
+        Ok(Self { fan_in: inputs * field, fan_out: outputs * field })
     }
 
     /// The fans of a weight of shape `[k…, in, out]`, and of vectors and scalars
     /// (`keras.initializers`).
     ///
     /// # Errors
-    /// [`Error::ShapeOverflow`] past 64 bits.
+    /// None of a shape that a tensor can have.
     pub fn keras(shape: &[u64]) -> Result<Self, Error> {
         match *shape {
-            [] => Ok(Self { fan_in: 1, fan_out: 1 }),
-            [n] => Ok(Self { fan_in: n, fan_out: n }),
+            [] => Ok(Self { fan_in: 1.0, fan_out: 1.0 }),
+            [n] => Ok(Self { fan_in: n as f64, fan_out: n as f64 }),
             _ => Self::with_axes(shape, Axes::from(-2), Axes::from(-1), Axes::NONE),
         }
     }
 
     /// The one, the other, or a mean of both.
     pub fn of_mode(self, mode: FanMode) -> f64 {
-        let (fan_in, fan_out) = (self.fan_in as f64, self.fan_out as f64);
+        let Self { fan_in, fan_out } = self;
         match mode {
             FanMode::FanIn => fan_in,
             FanMode::FanOut => fan_out,
@@ -82,7 +78,7 @@ impl Fans {
     /// Glorot and Bengio's standard deviation, `gain · sqrt(2 / (fan_in + fan_out))` (2010,
     /// equation 16 with the gain of `torch.nn.init.xavier_normal_`).
     pub fn xavier_std(self, gain: f64) -> f64 {
-        gain * (2.0 / (self.fan_in as f64 + self.fan_out as f64)).sqrt()
+        gain * (2.0 / (self.fan_in + self.fan_out)).sqrt()
     }
 }
 
@@ -122,14 +118,14 @@ impl fmt::Display for FanMode {
 }
 
 impl FromStr for FanMode {
-    type Err = String;
+    type Err = Error;
 
     /// In any case of letters, as in PyTorch.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let lower = text.to_lowercase();
-        Self::ALL.into_iter().find(|mode| mode.name() == lower).ok_or_else(|| {
-            format!("Mode {text} not supported, please use one of {}", Self::ALL.map(Self::name).join(", "))
-        })
+        let mode = Self::ALL.into_iter().find(|mode| mode.name() == lower);
+        let supported = "'fan_in', 'fan_out', 'fan_avg', 'fan_geo_avg'";
+        mode.ok_or_else(|| Error::Mode { mode: text.to_owned(), supported })
     }
 }
 
@@ -149,11 +145,11 @@ mod tests {
     fn fans_match_pytorch() {
         // torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
         for (shape, fan_in, fan_out) in [
-            (&[3, 5][..], 5, 3),
-            (&[64, 3, 7, 7], 147, 3136),
-            (&[8, 4, 3], 12, 24),
-            (&[0, 5], 5, 0),
-            (&[2, 3, 0], 0, 0),
+            (&[3, 5][..], 5.0, 3.0),
+            (&[64, 3, 7, 7], 147.0, 3136.0),
+            (&[8, 4, 3], 12.0, 24.0),
+            (&[0, 5], 5.0, 0.0),
+            (&[2, 3, 0], 0.0, 0.0),
         ] {
             assert_eq!(Fans::of(shape).unwrap(), Fans { fan_in, fan_out }, "{shape:?}");
         }
@@ -177,10 +173,13 @@ mod tests {
         // jax._src.nn.initializers._compute_fans(shape, in_axis, out_axis, batch_axis)
         let fans = |shape: &[u64], i, o, b| Fans::with_axes(shape, i, o, b).map(|f| (f.fan_in, f.fan_out));
         let (second, last) = (Axes::from(-2), Axes::from(-1));
-        assert_eq!(fans(&[3, 5], second, last, Axes::NONE), Ok((3, 5)));
-        assert_eq!(fans(&[7, 7, 3, 64], second, last, Axes::NONE), Ok((147, 3136)));
-        assert_eq!(fans(&[8, 2, 3, 5], Axes::from([1, 2]), last, Axes::from(0)), Ok((6, 5)));
-        assert_eq!(fans(&[4, 3, 5], Axes::from(0), Axes::from([1, -1]), Axes::NONE), Ok((4, 15)));
+        assert_eq!(fans(&[3, 5], second, last, Axes::NONE), Ok((3.0, 5.0)));
+        assert_eq!(fans(&[7, 7, 3, 64], second, last, Axes::NONE), Ok((147.0, 3136.0)));
+        assert_eq!(fans(&[8, 2, 3, 5], Axes::from([1, 2]), last, Axes::from(0)), Ok((6.0, 5.0)));
+        assert_eq!(fans(&[4, 3, 5], Axes::from(0), Axes::from([1, -1]), Axes::NONE), Ok((4.0, 15.0)));
+        // Flax's embeddings, whose output axis is their input axis too; Python's floats make the same of it.
+        let fan = 350.0 / 50.0 / 50.0 * 50.0;
+        assert_eq!(fans(&[50, 7], second, Axes::from(0), Axes::NONE), Ok((fan, fan)));
         assert!(matches!(fans(&[5], second, last, Axes::NONE), Err(Error::TooFewAxes { .. })));
         assert!(matches!(
             fans(&[5, 5], Axes::from(-3), last, Axes::NONE),
@@ -188,11 +187,11 @@ mod tests {
         ));
         // keras.src.initializers.random_initializers.compute_fans(shape)
         for (shape, fan_in, fan_out) in
-            [(&[][..], 1, 1), (&[9], 9, 9), (&[3, 5], 3, 5), (&[3, 3, 16, 32], 144, 288)]
+            [(&[][..], 1.0, 1.0), (&[9], 9.0, 9.0), (&[3, 5], 3.0, 5.0), (&[3, 3, 16, 32], 144.0, 288.0)]
         {
             assert_eq!(Fans::keras(shape), Ok(Fans { fan_in, fan_out }), "{shape:?}");
         }
-        let fans = Fans { fan_in: 4, fan_out: 9 };
+        let fans = Fans { fan_in: 4.0, fan_out: 9.0 };
         assert_eq!(FanMode::ALL.map(|mode| fans.of_mode(mode)), [4.0, 9.0, 6.5, 6.0]);
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Error;
+
 /// A non-linear function, by its name in `torch.nn.functional`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -65,13 +67,11 @@ impl fmt::Display for Nonlinearity {
 }
 
 impl FromStr for Nonlinearity {
-    type Err = String;
+    type Err = Error;
 
-    /// The error's first sentence is PyTorch's.
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|n| n.name() == text).ok_or_else(|| {
-            format!("Unsupported nonlinearity {text}; there are {}", Self::ALL.map(Self::name).join(", "))
-        })
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let nonlinearity = Self::ALL.into_iter().find(|n| n.name() == text);
+        nonlinearity.ok_or_else(|| Error::Nonlinearity { name: text.to_owned() })
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         for nonlinearity in Nonlinearity::ALL {
             assert_eq!(nonlinearity.to_string().parse(), Ok(nonlinearity));
         }
-        let error = "gelu".parse::<Nonlinearity>().unwrap_err();
+        let error = "gelu".parse::<Nonlinearity>().unwrap_err().to_string();
         assert!(error.starts_with("Unsupported nonlinearity gelu; there are linear, conv1d"), "{error}");
     }
 }

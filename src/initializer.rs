@@ -52,8 +52,8 @@ impl Initializer {
         Self { recorder: Arc::new(Recorder::new(device, math)) }
     }
 
-    /// Records the initialisation of `tensor`: one compute pass, or a `clear_buffer` for zeros where
-    /// the buffer's usage allows it. A tensor without elements records nothing.
+    /// Records the initialisation of `tensor`: one compute pass (two for an orthogonal matrix), or a
+    /// `clear_buffer` for zeros where the buffer's usage allows it. A tensor without elements records nothing.
     ///
     /// The values depend on `key`, `init`, the shape and each element's index alone.
     ///
@@ -88,10 +88,22 @@ impl Initializer {
         self.recorder.record(encoder, tensor, Distribution::Words, key)
     }
 
-    /// Compiles what fills of `init` with elements of `dtype` need, so that the first one does not have to.
+    /// Whether this device can fill a tensor of this shape, before there is one: what [`Self::fill`] would say
+    /// of the initialiser, the shape and the device. All devices can make all but the largest
+    /// orthogonal matrices.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no fill at all.
+    /// Those of [`Self::fill`] that are not about the tensor's buffer.
+    pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
+        let distribution = init.distribution(shape, dtype)?;
+        self.recorder.check(&distribution)
+    }
+
+    /// Compiles the pipelines that fills of `init` with elements of `dtype` need, so that the first one does not
+    /// have to.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
     pub fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
         self.recorder.prepare(init, dtype)
     }

@@ -57,6 +57,14 @@ impl Orthogonal {
         Ok(())
     }
 
+    /// Whether the device can make such a matrix.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(crate) fn check(&self, rows: u64, cols: u64) -> Result<(), Error> {
+        Plan::new(self.shared.limits.clone()?, rows, cols).map(drop)
+    }
+
     /// Records the making of a row-major `rows` x `cols` matrix of f32 with orthonormal columns (or rows,
     /// where those are fewer), one compute pass, and returns the buffer that will hold it. A matrix without
     /// elements gets an empty buffer.

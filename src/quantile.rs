@@ -27,18 +27,58 @@ pub(crate) struct QuantileTable {
     pub(crate) coefficients: Box<[[f32; 4]; 2 * SEGMENTS]>,
 }
 
-/// The table of `z - mode`, z being the standard normal truncated to `[alpha, beta]`, where `alpha < beta`;
-/// either may be infinite. [`mode`] is the point of the interval that is nearest to 0.
+/// Where a standard normal is cut off, seen from its mode: the point of the interval that is nearest to 0.
+/// All distances are in standard deviations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Truncation {
+    mode: f64,
+    /// From the lower bound to the mode, and from there to the upper bound. Either may be infinite.
+    below: f64,
+    above: f64,
+}
+
+impl Truncation {
+    /// Of a normal distribution of `mean` and `std` within `a` and `b`. Distances are taken between values, not
+    /// between standardised bounds: far from the mean those would be equal before their values are.
+    pub(crate) fn new(mean: f64, std: f64, a: f64, b: f64) -> Self {
+        let mode = mean.clamp(a, b);
+        Self { mode: (mode - mean) / std, below: (mode - a) / std, above: (b - mode) / std }
+    }
+
+    /// In which a bound that cuts off nothing is infinite: a key for tables, since equal results
+    /// mean equal tables, bit for bit.
+    pub(crate) fn canonical(self) -> Self {
+        let reach = reach(self.mode);
+        // + 0.0 makes the two zeros one.
+        let canonical = |distance| if distance >= reach { f64::INFINITY } else { distance + 0.0 };
+        Self { mode: self.mode + 0.0, below: canonical(self.below), above: canonical(self.above) }
+    }
+
+    pub(crate) fn bits(self) -> [u64; 3] {
+        [self.mode, self.below, self.above].map(f64::to_bits)
+    }
+
+    /// Whether there is anything between the bounds.
+    pub(crate) fn is_empty(self) -> bool {
+        self.below + self.above == 0.0
+    }
+
+    pub(crate) fn mode(self) -> f64 {
+        self.mode
+    }
+}
+
+/// The table of `z - mode`, z being the truncated standard normal.
 ///
-/// Better than that of z where much of it cancels: a mean of -30, a standard deviation of 1 and a bound of 0 make
-/// `alpha = 30`, which would leave z in f32 only a few digits of what exceeds 30.
-pub(crate) fn truncated_normal(alpha: f64, beta: f64) -> QuantileTable {
-    scaled(alpha, beta, -mode(alpha, beta), 1.0)
+/// Better than that of z where much of it cancels: a mean of -30, a standard deviation of 1 and a bound of 0 put
+/// the mode at 30, which would leave z in f32 only a few digits of what exceeds 30.
+pub(crate) fn truncated_normal(truncation: Truncation) -> QuantileTable {
+    scaled(truncation, -truncation.mode, 1.0)
 }
 
 /// The table of `mean + std z`.
-fn scaled(alpha: f64, beta: f64, mean: f64, std: f64) -> QuantileTable {
-    let density = Density::new(alpha, beta);
+fn scaled(truncation: Truncation, mean: f64, std: f64) -> QuantileTable {
+    let density = Density::new(truncation);
     let (origin, unit) = (mean + std * density.mode, std * density.unit);
     let mut coefficients = Box::new([[0.0; 4]; 2 * SEGMENTS]);
     let (lower, upper) = coefficients.split_at_mut(SEGMENTS);
@@ -48,36 +88,14 @@ fn scaled(alpha: f64, beta: f64, mean: f64, std: f64) -> QuantileTable {
     QuantileTable { coefficients }
 }
 
-/// Bounds of which those that cut off nothing are infinite: a key for tables, since equal results
-/// mean equal tables, bit for bit.
-pub(crate) fn canonical(alpha: f64, beta: f64) -> (f64, f64) {
-    let mode = mode(alpha, beta);
-    let reach = reach(mode);
-    // + 0.0 makes the two zeros one.
-    let alpha = if mode - alpha >= reach { f64::NEG_INFINITY } else { alpha + 0.0 };
-    let beta = if beta - mode >= reach { f64::INFINITY } else { beta + 0.0 };
-    (alpha, beta)
-}
-
-/// Mean and standard deviation of the standard normal truncated to `[alpha, beta]`.
-pub(crate) fn moments(alpha: f64, beta: f64) -> (f64, f64) {
-    let density = Density::new(alpha, beta);
+/// Mean, counted from the mode, and standard deviation of the truncated standard normal.
+pub(crate) fn moments(truncation: Truncation) -> (f64, f64) {
+    let density = Density::new(truncation);
     let total = density.total();
     let mean = density.integrate(|x| x) / total;
     // Central moments need no difference of large numbers.
     let variance = density.integrate(|x| (x - mean) * (x - mean)) / total;
-    (density.mode + density.unit * mean, density.unit * variance.sqrt())
-}
-
-/// The density's highest point in the interval.
-pub(crate) fn mode(alpha: f64, beta: f64) -> f64 {
-    if alpha > 0.0 {
-        alpha
-    } else if beta < 0.0 {
-        beta
-    } else {
-        0.0
-    }
+    (density.unit * mean, density.unit * variance.sqrt())
 }
 
 /// How far from the mode the density has fallen to exp(-[`CUT`]) of its value there.
@@ -105,10 +123,9 @@ struct Density {
 }
 
 impl Density {
-    fn new(alpha: f64, beta: f64) -> Self {
-        let mode = mode(alpha, beta);
+    fn new(Truncation { mode, below, above }: Truncation) -> Self {
         let reach = reach(mode);
-        let (below, above) = (least(mode - alpha, reach), least(beta - mode, reach));
+        let (below, above) = (least(below, reach), least(above, reach));
         let unit = below + above;
         Self {
             mode,
@@ -309,9 +326,13 @@ mod tests {
     use crate::host::philox::philox4x32_10;
     use crate::host::quantile::quantile;
 
+    fn between(alpha: f64, beta: f64) -> Truncation {
+        Truncation::new(0.0, 1.0, alpha, beta)
+    }
+
     /// The table of z itself.
     fn standard(alpha: f64, beta: f64) -> QuantileTable {
-        scaled(alpha, beta, 0.0, 1.0)
+        scaled(between(alpha, beta), 0.0, 1.0)
     }
 
     const INF: f64 = f64::INFINITY;
@@ -359,7 +380,7 @@ mod tests {
     fn known_quantiles_scaled() {
         for columns in known("z").filter(|c| c[0] == "30.0") {
             let [alpha, beta, w, exact, slope] = columns[..] else { panic!("{columns:?}") };
-            let table = scaled(number(alpha), number(beta), -30.0, 1.0);
+            let table = scaled(between(number(alpha), number(beta)), -30.0, 1.0);
             let excess = f64::from(quantile(word(w), &table));
             let (exact, slope) = (number(exact) - 30.0, number(slope));
             // The reference has 17 digits of 30.
@@ -372,9 +393,13 @@ mod tests {
     fn known_moments() {
         for columns in known("moments") {
             let [alpha, beta, mean, std] = columns[..] else { panic!("{columns:?}") };
-            let actual = moments(number(alpha), number(beta));
+            let truncation = between(number(alpha), number(beta));
+            let actual = moments(truncation);
             let (mean, std) = (number(mean), number(std));
-            assert!((actual.0 - mean).abs() <= 4e-15 * mean.abs().max(std), "{columns:?}: {actual:?}");
+            assert!(
+                (truncation.mode + actual.0 - mean).abs() <= 4e-15 * mean.abs().max(std),
+                "{columns:?}: {actual:?}"
+            );
             assert!((actual.1 - std).abs() <= 4e-15 * std, "{columns:?}: {actual:?}");
         }
     }
@@ -435,22 +460,40 @@ mod tests {
 
     #[test]
     fn canonical_bounds_make_the_same_tables() {
-        for (alpha, beta, canonically) in [
-            (-2.0, 2.0, (-2.0, 2.0)),
-            (-50.0, 100.0, (-INF, INF)),
-            (-9.0, 9.5, (-9.0, INF)),
-            (-0.0, 0.5, (0.0, 0.5)),
-            (-0.5, -0.0, (-0.5, 0.0)),
-            (4.0, 14.0, (4.0, INF)),
-            (-1e5, -1e4, (-INF, -1e4)),
-            (1e5, 1e5 + 1.0, (1e5, INF)),
-            (1e300, 2e300, (1e300, INF)),
-            (f64::MIN, f64::MAX, (-INF, INF)),
+        for (alpha, beta, [mode, below, above]) in [
+            (-2.0, 2.0, [0.0, 2.0, 2.0]),
+            (-50.0, 100.0, [0.0, INF, INF]),
+            (-9.0, 9.5, [0.0, 9.0, INF]),
+            (-0.0, 0.5, [0.0, 0.0, 0.5]),
+            (-0.5, -0.0, [0.0, 0.5, 0.0]),
+            (4.0, 14.0, [4.0, 0.0, INF]),
+            (-1e5, -1e4, [-1e4, INF, 0.0]),
+            (1e5, 1e5 + 1.0, [1e5, 0.0, INF]),
+            (1e300, 2e300, [1e300, 0.0, INF]),
+            (f64::MIN, f64::MAX, [0.0, INF, INF]),
         ] {
-            let (a, b) = canonical(alpha, beta);
-            assert_eq!([a, b].map(f64::to_bits), [canonically.0, canonically.1].map(f64::to_bits));
-            assert_eq!(canonical(a, b), (a, b));
-            assert_eq!(bits(&standard(alpha, beta)), bits(&standard(a, b)), "[{alpha}, {beta}]");
+            let canonical = between(alpha, beta).canonical();
+            assert_eq!(canonical.bits(), [mode, below, above].map(f64::to_bits), "[{alpha}, {beta}]");
+            assert_eq!(canonical.canonical(), canonical);
+            let tables = [between(alpha, beta), canonical].map(|t| bits(&truncated_normal(t)));
+            assert_eq!(tables[0], tables[1], "[{alpha}, {beta}]");
+        }
+    }
+
+    /// Where the standardised bounds are one f64, the slice still has its width: uniform between a and b.
+    #[test]
+    fn a_slice_far_from_the_mean() {
+        for (mean, std, b) in [(-1e16, 1e16, 1.0), (-1e9, 1e9, 1e-8), (-1e15, 1e15, 0.3)] {
+            let truncation = Truncation::new(mean, std, 0.0, b);
+            let table = truncated_normal(truncation);
+            for w in (0..u32::MAX).step_by(12_345_678) {
+                let x = f64::from(quantile(w, &table)) * std;
+                let exact = b * (f64::from(w) + 0.5) / 4_294_967_296.0;
+                assert!((x - exact).abs() <= 1e-6 * b, "{mean} {std}: {x:e}, not {exact:e}");
+            }
+            let (mean, deviation) = moments(truncation);
+            assert!((mean * std / b - 0.5).abs() < 1e-9, "{mean}");
+            assert!((deviation * std / b * 12_f64.sqrt() - 1.0).abs() < 1e-9, "{deviation}");
         }
     }
 
@@ -482,7 +525,8 @@ mod tests {
                 table.coefficients.iter().flatten().all(|c| c.is_normal() || *c == 0.0),
                 "[{alpha}, {beta}]"
             );
-            let (mean, std) = moments(alpha, beta);
+            let (mean, std) = moments(between(alpha, beta));
+            let mean = mean + between(alpha, beta).mode();
             assert!((alpha..=beta).contains(&mean) && std >= 0.0, "[{alpha}, {beta}]: {mean}, {std}");
         }
     }

@@ -8,9 +8,10 @@ use crate::dispatch::{self, Dispatch, Limits, Store};
 use crate::distribution::Distribution;
 use crate::orthogonal::Orthogonal;
 use crate::params::Params;
+use crate::quantile::{self, Truncation};
 use crate::shaders::{Kernel, Source, Values};
 use crate::tensor::Placed;
-use crate::{DType, Error, Init, Key, Math, Tensor, gpu, quantile};
+use crate::{DType, Error, Init, Key, Math, Tensor, gpu};
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -23,7 +24,7 @@ pub(crate) struct Recorder {
     /// What makes orthogonal matrices, which the kernel of the same name then copies.
     orthogonal: Orthogonal,
     /// Tables of quantiles, by the bits of the bounds; the latest last.
-    tables: Mutex<Vec<([u64; 2], wgpu::Buffer)>>,
+    tables: Mutex<Vec<([u64; 3], wgpu::Buffer)>>,
 }
 
 /// What the kernels bind.
@@ -137,6 +138,9 @@ impl Recorder {
     /// Compiles what fills of `init` need.
     pub(crate) fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
         let bindings = self.bindings()?;
+        if dtype == DType::U32 {
+            return Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 });
+        }
         let values = Values::of(init);
         if values == Values::Copy {
             self.orthogonal.prepare()?;
@@ -145,6 +149,15 @@ impl Recorder {
             self.pipeline(bindings, Kernel { values, store, dtype });
         }
         Ok(())
+    }
+
+    /// Whether the device can make what only some devices can.
+    pub(crate) fn check(&self, distribution: &Distribution) -> Result<(), Error> {
+        self.bindings()?;
+        match distribution {
+            Distribution::Orthogonal { matrix, .. } => self.orthogonal.check(matrix.rows, matrix.columns),
+            _ => Ok(()),
+        }
     }
 
     /// Records a fill, if everything about it is right.
@@ -191,7 +204,7 @@ impl Recorder {
         key: Key,
     ) -> Result<Option<wgpu::Buffer>, Error> {
         match *distribution {
-            Distribution::TruncNormal { alpha, beta, .. } => Ok(Some(self.table(alpha, beta))),
+            Distribution::TruncNormal { truncation, .. } => Ok(Some(self.table(truncation))),
             Distribution::Orthogonal { matrix, .. } => {
                 self.orthogonal.record(encoder, key, matrix.rows, matrix.columns).map(Some)
             }
@@ -199,9 +212,9 @@ impl Recorder {
         }
     }
 
-    fn table(&self, alpha: f64, beta: f64) -> wgpu::Buffer {
-        let (alpha, beta) = quantile::canonical(alpha, beta);
-        let bounds = [alpha.to_bits(), beta.to_bits()];
+    fn table(&self, truncation: Truncation) -> wgpu::Buffer {
+        let truncation = truncation.canonical();
+        let bounds = truncation.bits();
         // What a thread that panicked left is whole.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = match tables.iter().position(|(of, _)| *of == bounds) {
@@ -210,7 +223,7 @@ impl Recorder {
                 let table = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
                     label: Some("seedbed::Initializer::quantiles"),
                     contents: bytemuck::cast_slice(
-                        quantile::truncated_normal(alpha, beta).coefficients.as_slice(),
+                        quantile::truncated_normal(truncation).coefficients.as_slice(),
                     ),
                     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM,
                 });

@@ -29,6 +29,15 @@ impl Engine {
         }
     }
 
+    /// Whether it can make all of it.
+    pub fn check(&self, fills: &[Fill]) -> Result<()> {
+        match self {
+            // The fills were checked with the host's own functions.
+            Self::Host => Ok(()),
+            Self::Gpu(gpu) => gpu.check(fills),
+        }
+    }
+
     /// The name by which `--adapter` chooses it.
     pub fn name(&self) -> &str {
         match self {

@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use seedbed::{CONTRACT_VERSION, DType, Key};
 
-use crate::args::{Common, FillArgs, InitArgs};
+use crate::args::{AdapterChoice, Common, FillArgs, InitArgs};
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::fill::Fill;
 use crate::interrupt::Interrupt;
@@ -102,6 +103,13 @@ fn run(job: Job, common: &Common) -> Result<(), Failure> {
     let Job { fills, header } = job;
     let mut output = Output::create(&common.output).map_err(Failure::Input)?;
     let mut engine = select::engine(&common.adapter, &mut |text| note(common, &text))?;
+    if let Err(error) = engine.check(&fills) {
+        if common.adapter != AdapterChoice::Auto {
+            return Err(Failure::Input(error.context("use --adapter host")));
+        }
+        note(common, &format!("note: {error:#}; computing on the host (the bits are the same)"));
+        engine = Engine::Host;
+    }
 
     let mut stats = vec![Stats::default(); fills.len()];
     let progress = report::progress(fills.iter().map(Fill::bytes).sum(), common.quiet);

@@ -8,7 +8,7 @@ use super::box_muller::box_muller;
 use super::narrow::{narrow_bf16, narrow_f16};
 use super::permute::Rectangle;
 use super::philox::philox4x32_10;
-use super::{sparse, values};
+use super::{orthogonal, sparse, values};
 use crate::distribution::Distribution;
 use crate::matrix::{Matrix, Place};
 use crate::{DType, Error, Init, Key, Region, half};
@@ -16,25 +16,26 @@ use crate::{DType, Error, Init, Key, Region, half};
 /// Elements of a block: the words that one Philox call makes.
 const BLOCK: u64 = 4;
 
-/// An element type of host memory: f32, [`half::f16`] or [`half::bf16`].
-pub trait Element: Pod + Send + Sync + private::Sealed {
+/// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
+pub trait Element: Pod + Send + Sync + private::Narrow {
     /// Its name.
     const DTYPE: DType;
-
-    /// Rounds once, to nearest even.
-    fn narrow(value: f32) -> Self;
 }
 
 mod private {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for crate::half::f16 {}
-    impl Sealed for crate::half::bf16 {}
+    pub trait Narrow {
+        /// Rounds once, to nearest even, what a distribution makes.
+        fn narrow(value: f32) -> Self;
+    }
 }
+
+use private::Narrow;
 
 impl Element for f32 {
     const DTYPE: DType = DType::F32;
+}
 
+impl Narrow for f32 {
     #[inline(always)]
     fn narrow(value: f32) -> Self {
         value
@@ -43,7 +44,9 @@ impl Element for f32 {
 
 impl Element for half::f16 {
     const DTYPE: DType = DType::F16;
+}
 
+impl Narrow for half::f16 {
     #[inline(always)]
     fn narrow(value: f32) -> Self {
         Self::from_bits(narrow_f16(value.to_bits()))
@@ -52,7 +55,9 @@ impl Element for half::f16 {
 
 impl Element for half::bf16 {
     const DTYPE: DType = DType::BF16;
+}
 
+impl Narrow for half::bf16 {
     #[inline(always)]
     fn narrow(value: f32) -> Self {
         Self::from_bits(narrow_bf16(value.to_bits()))
@@ -84,8 +89,7 @@ pub fn fill<'a, E: Element>(
     let region = region.into();
     let distribution = init.distribution(region.shape(), E::DTYPE)?;
     let elements = checked(&region, destination.len())?;
-    write(destination, elements, &distribution, key);
-    Ok(())
+    write(destination, elements, &distribution, key)
 }
 
 /// As [`fill`], for an element type that is known at run time only: `destination` gets the elements one
@@ -157,9 +161,18 @@ fn normals(key: Key, block: u64) -> [f32; 4] {
     [z0, z1, z2, z3]
 }
 
-fn write<E: Element>(destination: &mut [E], elements: Range<u64>, distribution: &Distribution, key: Key) {
+fn write<E: Element>(
+    destination: &mut [E],
+    elements: Range<u64>,
+    distribution: &Distribution,
+    key: Key,
+) -> Result<(), Error> {
+    // A mistake even where nothing is written.
+    if let Distribution::Orthogonal { matrix, .. } = *distribution {
+        orthogonal::has_memory(matrix.rows, matrix.columns)?;
+    }
     if destination.is_empty() {
-        return;
+        return Ok(());
     }
     let start = elements.start;
     match *distribution {
@@ -174,8 +187,8 @@ fn write<E: Element>(destination: &mut [E], elements: Range<u64>, distribution: 
         Distribution::Normal { mean, std } => {
             blocks(destination, start, |block| normals(key, block).map(|z| E::narrow(z * std + mean)))
         }
-        Distribution::TruncNormal { alpha, beta, mode, std, least, most } => {
-            let table = crate::quantile::truncated_normal(alpha, beta);
+        Distribution::TruncNormal { truncation, mode, std, least, most } => {
+            let table = crate::quantile::truncated_normal(truncation);
             blocks(destination, start, |block| {
                 words(key, block).map(|word| {
                     let z = super::quantile::quantile(word, &table);
@@ -197,13 +210,14 @@ fn write<E: Element>(destination: &mut [E], elements: Range<u64>, distribution: 
             });
         }
         Distribution::Orthogonal { matrix, gain } => {
-            let whole = super::orthogonal::orthogonal(key, matrix.rows, matrix.columns);
+            let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
             in_parallel(destination, |at, part| {
                 let from = &whole[start as usize + at..][..part.len()];
                 part.iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * gain));
             });
         }
     }
+    Ok(())
 }
 
 /// Of the four elements of a block.

@@ -11,7 +11,7 @@
 
 use super::box_muller::box_muller;
 use super::philox::philox4x32_10;
-use crate::Key;
+use crate::{Error, Key};
 
 /// Reflections that are applied together.
 const PANEL: usize = 32;
@@ -23,10 +23,29 @@ const LANES: usize = 8;
 const TILE: usize = 32;
 
 /// The row-major `rows` x `cols` matrix of orthonormal columns, or rows where those are fewer.
-pub(crate) fn orthogonal(key: Key, rows: u64, cols: u64) -> Vec<f32> {
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn orthogonal(key: Key, rows: u64, cols: u64) -> Result<Vec<f32>, Error> {
+    has_memory(rows, cols)?;
     let (n, p) = (rows.max(cols) as usize, rows.min(cols) as usize);
     let q = tall(key, n, p);
-    if rows >= cols { q } else { transposed(&q, n, p) }
+    Ok(if rows >= cols { q } else { transposed(&q, n, p) })
+}
+
+/// Whether the host has memory for all that the computation takes at once: the matrix, its transpose or the
+/// sums of its chunks, and a panel. An allocation that fails later would end the program.
+pub(crate) fn has_memory(rows: u64, columns: u64) -> Result<(), Error> {
+    let (n, p) = (u128::from(rows.max(columns)), u128::from(rows.min(columns)));
+    let bytes = 4 * n * (2 * p + 2 * PANEL as u128);
+    let reserved = usize::try_from(bytes).ok().map(|bytes| Vec::<u8>::new().try_reserve_exact(bytes));
+    match reserved {
+        Some(Ok(())) => Ok(()),
+        _ => {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            Err(Error::OutOfMemory { rows, columns, bytes })
+        }
+    }
 }
 
 /// The row-major n x p matrix of orthonormal columns, p <= n.
@@ -380,12 +399,12 @@ mod tests {
         for (rows, cols) in
             [(1, 1), (1, 7), (7, 1), (2, 2), (5, 3), (33, 31), (64, 64), (100, 257), (300, 300)]
         {
-            let q = orthogonal(Key::new(3), rows, cols);
+            let q = orthogonal(Key::new(3), rows, cols).unwrap();
             let error = error(&q, rows as usize, cols as usize);
             assert!(error < 1e-6, "{rows}x{cols}: {error}");
         }
-        assert_eq!(orthogonal(Key::new(3), 0, 5), []);
-        assert!(orthogonal(Key::new(3), 1, 1)[0].abs() == 1.0);
+        assert_eq!(orthogonal(Key::new(3), 0, 5).unwrap(), []);
+        assert!(orthogonal(Key::new(3), 1, 1).unwrap()[0].abs() == 1.0);
     }
 
     /// Stewart's algorithm, column by column and in f64: `H_1 ... H_p D`.
@@ -410,7 +429,7 @@ mod tests {
                     }
                 }
             }
-            for (at, q) in orthogonal(key, n as u64, p as u64).iter().enumerate() {
+            for (at, q) in orthogonal(key, n as u64, p as u64).unwrap().iter().enumerate() {
                 let expected = expected[at % p][at / p];
                 assert!((f64::from(*q) - expected).abs() < 2e-6, "{n}x{p} {at}: {q} != {expected}");
             }
@@ -426,7 +445,7 @@ mod tests {
         const COUNT: u32 = 4000;
         let (mut sums, mut squares) = ([0.0_f64; 2], [0.0_f64; 2]);
         for key in Key::new(11).split(COUNT.into()) {
-            let q = orthogonal(key, N as u64, N as u64);
+            let q = orthogonal(key, N as u64, N as u64).unwrap();
             let trace: f64 = (0..N).map(|i| f64::from(q[i * N + i])).sum();
             let of_square: f64 =
                 (0..N * N).map(|at| f64::from(q[at]) * f64::from(q[at % N * N + at / N])).sum();
@@ -446,5 +465,14 @@ mod tests {
         ] {
             assert!((actual - expected).abs() < 4.0 * error / count.sqrt(), "{means:?} {variances:?}");
         }
+    }
+
+    #[test]
+    fn too_much_is_an_error() {
+        let error = orthogonal(Key::new(0), 1 << 30, 1 << 30).unwrap_err();
+        assert!(
+            error.to_string().starts_with("no memory for a matrix of 1073741824 x 1073741824"),
+            "{error}"
+        );
     }
 }

@@ -13,8 +13,8 @@ use crate::{Error, FanMode, Fans};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kaiming {
-    /// Negative slope of the leaky ReLU after the layer; without meaning for other non-linearities. 0 by
-    /// default.
+    /// Negative slope of the leaky ReLU after the layer, finite; other non-linearities take no notice of it. 0
+    /// by default.
     pub a: f64,
     /// [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
     pub mode: FanMode,
@@ -35,7 +35,7 @@ impl Kaiming {
     /// `gain / sqrt(fan)`; of a shape without a fan, which has no elements either, 0.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
-            return Err(Error::Mode { mode: self.mode, supported: "'fan_in', 'fan_out'" });
+            return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });
         }
         let a = crate::distribution::finite("a", self.a)?;
         let fan = Fans::of(shape)?.of_mode(self.mode);

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::variance_scaling::{IN_AXIS, NAMED, OUT_AXIS};
+use super::variance_scaling::{ALIASES, IN_AXIS, NAMED, OUT_AXIS};
 use super::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
-use crate::{Axes, Error};
+use crate::{Axes, Error, FanMode};
 
 impl fmt::Display for Init {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,9 +110,13 @@ const KAIMING: &[&str] = &["a", "mode", "nonlinearity"];
 
 fn kaiming(a: &Arguments<'_>) -> Result<Kaiming, String> {
     let default = Kaiming::default();
+    let mode = a.unquoted("mode").unwrap_or(default.mode.name());
+    let modes = [FanMode::FanIn, FanMode::FanOut];
+    let known = modes.into_iter().find(|known| known.name() == mode.to_lowercase());
     Ok(Kaiming {
         a: a.number("a", default.a)?,
-        mode: a.word("mode")?.unwrap_or(default.mode),
+        mode: known
+            .ok_or_else(|| format!("Mode {mode} not supported, please use one of ['fan_in', 'fan_out']"))?,
         nonlinearity: a.word("nonlinearity")?.unwrap_or(default.nonlinearity),
     })
 }
@@ -128,13 +132,13 @@ fn parse(text: &str) -> Result<Init, String> {
     };
     match name.split_once("::") {
         None | Some(("torch", _)) => {
-            let name = name.trim_start_matches("torch::");
+            let name = name.strip_prefix("torch::").unwrap_or(name);
             match TORCH.iter().find(|(n, ..)| *n == name) {
                 Some((_, parameters, build)) => build(&Arguments::split(name, parameters, arguments)?),
                 None => Err(unknown(name)),
             }
         }
-        Some((framework, function)) => scaling(name, framework.parse()?, function, arguments),
+        Some((framework, function)) => scaling(name, Framework::parse(framework)?, function, arguments),
     }
 }
 
@@ -153,6 +157,8 @@ fn scaling(name: &str, framework: Framework, function: &str, arguments: &str) ->
     const OWN: &[&str] = &["scale", "mode", "distribution"];
     const AXES: &[&str] = &["in_axis", "out_axis", "batch_axis"];
     let axes = if framework == Framework::Jax { AXES } else { &[] };
+    let alias = ALIASES.iter().find(|(alias, _)| framework == Framework::Jax && *alias == function);
+    let function = alias.map_or(function, |(_, function)| function);
     let named = NAMED.iter().find(|(n, ..)| *n == function);
     let parameters = match (function, named) {
         ("variance_scaling", _) => [OWN, axes].concat(),
@@ -198,7 +204,11 @@ impl<'a> Arguments<'a> {
             [] => "it takes none".into(),
             _ => format!("it takes {}", parameters.join(", ")),
         };
-        let arguments = if text.trim().is_empty() { Vec::new() } else { at_commas(text) };
+        let mut arguments = at_commas(text);
+        // None at all, or Python's comma at the end.
+        if arguments.last().is_some_and(|last| last.trim().is_empty()) {
+            arguments.pop();
+        }
         for (position, argument) in arguments.into_iter().map(str::trim).enumerate() {
             let (slot, value) = match argument.split_once('=') {
                 Some((key, value)) => {
@@ -239,12 +249,25 @@ impl<'a> Arguments<'a> {
         self.get(parameter).map(parse).transpose()
     }
 
+    fn float(&self, parameter: &str) -> Result<Option<f64>, String> {
+        let number: Option<f64> = self.parsed(parameter, "number")?;
+        match self.get(parameter) {
+            // Infinity is a word, not what is too large for f64.
+            Some(text)
+                if number.is_some_and(f64::is_infinite) && text.contains(|c: char| c.is_ascii_digit()) =>
+            {
+                Err(format!("{text} is too large"))
+            }
+            _ => Ok(number),
+        }
+    }
+
     fn number(&self, parameter: &str, default: f64) -> Result<f64, String> {
-        Ok(self.parsed(parameter, "number")?.unwrap_or(default))
+        Ok(self.float(parameter)?.unwrap_or(default))
     }
 
     fn required(&self, parameter: &str) -> Result<f64, String> {
-        self.parsed(parameter, "number")?.ok_or_else(|| self.needs(parameter))
+        self.float(parameter)?.ok_or_else(|| self.needs(parameter))
     }
 
     /// In Python's quotes, or without.
@@ -254,8 +277,10 @@ impl<'a> Arguments<'a> {
         Some(inside('\'').or_else(|| inside('"')).unwrap_or(text))
     }
 
-    fn word<T: FromStr<Err = String>>(&self, parameter: &str) -> Result<Option<T>, String> {
-        self.unquoted(parameter).map(str::parse).transpose()
+    fn word<T: FromStr<Err = Error>>(&self, parameter: &str) -> Result<Option<T>, String> {
+        self.unquoted(parameter)
+            .map(|text| text.parse().map_err(|error: Error| error.to_string()))
+            .transpose()
     }
 
     /// An axis, or several in parentheses or brackets.
@@ -341,6 +366,10 @@ mod tests {
             ("normal(1)", Init::normal(1.0, 1.0)),
             ("normal(1, std=2)", Init::normal(1.0, 2.0)),
             ("normal(std=2e-2)", Init::normal(0.0, 0.02)),
+            ("normal(0, 0.02,)", Init::normal(0.0, 0.02)),
+            ("jax::kaiming_normal", Init::VarianceScaling(VarianceScaling::jax_he_normal())),
+            ("jax::xavier_uniform()", Init::VarianceScaling(VarianceScaling::jax_glorot_uniform())),
+            ("keras::variance_scaling(distribution='Normal')", Init::VarianceScaling(keras_default)),
             ("torch::xavier_normal()", Init::xavier_normal()),
             ("uniform", Init::uniform(0.0, 1.0)),
             ("trunc_normal(std=0.02)", Init::trunc_normal(0.0, 0.02, -2.0, 2.0)),
@@ -374,12 +403,14 @@ mod tests {
             ("normal(avg=1)", "no argument \"avg\"; it takes mean, std"),
             ("normal(0,mean=1)", "\"mean\" is given twice"),
             ("normal(mean=0,1)", "\"1\" has no name"),
-            ("normal(0,)", "\"\" is not a number"),
+            ("normal(0,,)", "\"\" is not a number"),
+            ("constant(1e400)", "1e400 is too large"),
+            ("torch::torch::ones", "the initialiser \"torch::ones\" is unknown"),
             ("normal(,0)", "\"\" is not a number"),
             ("normal(zero)", "\"zero\" is not a number"),
             ("dirac(1.5)", "\"1.5\" is not a whole number"),
             ("sparse()", "sparse needs \"sparsity\""),
-            ("kaiming_normal(mode=fan)", "Mode fan not supported, please use one of fan_in, fan_out"),
+            ("kaiming_normal(mode=fan)", "Mode fan not supported, please use one of ['fan_in', 'fan_out']"),
             ("kaiming_normal(nonlinearity=gelu)", "Unsupported nonlinearity gelu"),
             ("glorot_normal()", "after jax:: or keras:: variance_scaling, glorot_normal"),
             ("flax::glorot_normal()", "the framework \"flax\" is unknown"),

@@ -1,7 +1,6 @@
 //! The variance-scaling family of JAX and Keras.
 
 use std::fmt;
-use std::str::FromStr;
 
 use crate::{Axes, Error, FanMode, Fans, distribution};
 
@@ -31,7 +30,7 @@ pub struct VarianceScaling {
     pub distribution: ScaledDistribution,
     /// Whose rules.
     pub framework: Framework,
-    /// Axes of the inputs, -2 by default. All axes without another meaning are the receptive field.
+    /// Axes of the inputs, -2 by default. What the axes without another meaning span is the receptive field.
     pub in_axis: Axes,
     /// Axes of the outputs, -1 by default.
     pub out_axis: Axes,
@@ -63,6 +62,11 @@ pub enum Framework {
 }
 
 impl Framework {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let framework = [Self::Jax, Self::Keras].into_iter().find(|f| f.name() == text);
+        framework.ok_or_else(|| format!("the framework {text:?} is unknown; there are torch, jax and keras"))
+    }
+
     /// As it stands before `::` in the textual form.
     pub const fn name(self) -> &'static str {
         match self {
@@ -85,6 +89,14 @@ pub(super) const NAMED: [(&str, f64, FanMode, ScaledDistribution); 6] = {
         ("he_uniform", 2.0, FanIn, Uniform),
     ]
 };
+
+/// JAX's other names of some of them.
+pub(super) const ALIASES: [(&str, &str); 4] = [
+    ("xavier_normal", "glorot_normal"),
+    ("xavier_uniform", "glorot_uniform"),
+    ("kaiming_normal", "he_normal"),
+    ("kaiming_uniform", "he_uniform"),
+];
 
 macro_rules! named {
     ($($jax:ident $keras:ident $index:literal;)*) => {$(
@@ -145,7 +157,10 @@ impl VarianceScaling {
                 return Err(Error::Scale { scale, needed: "a positive float" });
             }
             Framework::Keras if self.mode == FanMode::FanGeoAvg => {
-                return Err(Error::Mode { mode: self.mode, supported: "'fan_in', 'fan_out', 'fan_avg'" });
+                return Err(Error::Mode {
+                    mode: self.mode.to_string(),
+                    supported: "'fan_in', 'fan_out', 'fan_avg'",
+                });
             }
             Framework::Keras if self.axes() != (IN_AXIS, OUT_AXIS, Axes::NONE) => {
                 return Err(Error::KerasAxes);
@@ -175,8 +190,10 @@ impl ScaledDistribution {
         }
     }
 
-    /// Keras reads `normal` as `truncated_normal`.
+    /// Keras reads `normal` as `truncated_normal`, and any case of letters.
     pub(super) fn parse(text: &str, framework: Framework) -> Result<Self, String> {
+        let lower = text.to_lowercase();
+        let text = if framework == Framework::Keras { lower.as_str() } else { text };
         if framework == Framework::Keras && text == "normal" {
             return Ok(Self::TruncatedNormal);
         }
@@ -185,17 +202,6 @@ impl ScaledDistribution {
             let names = all.map(|d| d.name(framework)).join(", ");
             format!("invalid distribution for variance scaling initializer: {text}; there are {names}")
         })
-    }
-}
-
-impl FromStr for Framework {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Jax, Self::Keras]
-            .into_iter()
-            .find(|f| f.name() == text)
-            .ok_or_else(|| format!("the framework {text:?} is unknown; there are torch, jax and keras"))
     }
 }
 

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::params::Params;
+use crate::dispatch::MOST_WORKGROUPS;
 use crate::shaders::orthogonal::{CHUNK, Kernel, PANEL, STATE, UPDATE_ROWS};
 use crate::{Error, Key};
 
@@ -53,7 +54,7 @@ impl Limits {
             buffer: limits.max_buffer_size,
             binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(LARGEST_WINDOW),
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
-            workgroups: u64::from(limits.max_compute_workgroups_per_dimension),
+            workgroups: u64::from(limits.max_compute_workgroups_per_dimension.min(MOST_WORKGROUPS)),
         })
     }
 

@@ -171,14 +171,14 @@ fn mean_and_std(engine: &Engine) {
 /// `std = gain * sqrt(2 / (fan_in + fan_out))` in f64, rounded once; the fans are PyTorch's.
 fn xavier_normal(engine: &Engine) {
     for (shape, fan_in, fan_out, gain) in [
-        (&[7_u64, 11][..], 11, 7, 1.0),
-        (&[64, 3, 7, 7], 147, 3136, 5.0 / 3.0),
-        (&[768, 97], 97, 768, std::f64::consts::SQRT_2),
-        (&[8, 4, 3], 12, 24, 1.25),
-        (&[5, 3], 3, 5, 0.0),
+        (&[7_u64, 11][..], 11.0, 7.0, 1.0),
+        (&[64, 3, 7, 7], 147.0, 3136.0, 5.0 / 3.0),
+        (&[768, 97], 97.0, 768.0, std::f64::consts::SQRT_2),
+        (&[8, 4, 3], 12.0, 24.0, 1.25),
+        (&[5, 3], 3.0, 5.0, 0.0),
     ] {
         assert_eq!(Fans::of(shape), Ok(Fans { fan_in, fan_out }));
-        let std = (gain * (2.0 / (fan_in + fan_out) as f64).sqrt()) as f32;
+        let std = (gain * (2.0 / (fan_in + fan_out)).sqrt()) as f32;
         let standard = engine.fill(shape, &Init::normal(0.0, 1.0), KEYS[1]);
         let expected: Vec<f32> = standard.iter().map(|z| z * std + 0.0).collect();
         let actual = engine.fill(shape, &Init::XavierNormal { gain }, KEYS[1]);

@@ -195,7 +195,7 @@ fn moments_of_mistakes() {
             continue;
         }
         let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || sender.send([init.mean(shape), init.std(shape)]));
+        thread::spawn(move || drop(sender.send([init.mean(shape), init.std(shape)])));
         let Ok(moments) = receiver.recv_timeout(Duration::from_secs(2)) else {
             wrong.push(format!("{init} of {shape:?} takes more than two seconds"));
             continue;

@@ -102,8 +102,9 @@ fn jax_variance_scaling(engine: &Engine) {
         (&[8, 2, 3, 5], &[1, 2], &[-1], &[0]),
         (&[12, 4, 6], &[0], &[1, 2], &[]),
         (&[5, 7, 11, 2, 3], &[-5, 1], &[2], &[-1, 3]),
-        // An axis may be both, and no axis any.
+        // An axis may be both (of embeddings in Flax it is), and no axis any.
         (&[6, 35], &[0, 1], &[1], &[]),
+        (&[50, 7], &[-2], &[0], &[]),
         (&[6, 35], &[], &[], &[]),
     ] {
         let axes = |axes| Axes::new(axes).expect("a few axes");

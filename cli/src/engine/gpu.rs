@@ -1,6 +1,6 @@
 //! A device: windows are submitted, copied to a staging buffer, and written from there.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result};
 use seedbed::gpu::{self, Gpu, Readback};
 use seedbed::{Error, Initializer, Region, Tensor, wgpu};
 
@@ -43,10 +43,20 @@ impl GpuEngine {
         &self.name
     }
 
+    /// Whether the device can make all of it. Of a tensor that is made at once, it holds an f32 copy.
+    pub fn check(&self, fills: &[Fill]) -> Result<()> {
+        for fill in fills {
+            let checked = self.initializer.check(&fill.init, fill.dtype, &fill.shape);
+            checked.with_context(|| format!("parameter {:?} on {}: {}", fill.name, self.name, fill.init))?;
+        }
+        Ok(())
+    }
+
     pub fn run(&mut self, fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
         let total = fills.iter().map(Fill::bytes).fold(0, u64::saturating_add);
         // Rounded up for the gaps between pieces, of which small models have few.
-        let capacity = total.saturating_mul(4).next_power_of_two().clamp(16, self.window_bytes);
+        let capacity = total.saturating_mul(4).min(self.window_bytes).next_power_of_two();
+        let capacity = capacity.clamp(16, self.window_bytes);
         let mut windows = windows(fills, capacity);
         let [mut current, mut next] = [self.slot(capacity), self.slot(capacity)];
         let mut more = self.submit(&mut current, windows.next(), fills)?;
@@ -81,15 +91,6 @@ impl GpuEngine {
         // The last one's memory first.
         self.whole = None;
         let size = fill.bytes().next_multiple_of(4);
-        let largest = self.gpu.device.limits().max_buffer_size;
-        ensure!(
-            size <= largest,
-            "parameter {:?}: {} is made as a whole, and its {size} bytes are more than {} takes in a buffer, \
-             {largest}; use --adapter host",
-            fill.name,
-            fill.init,
-            self.name,
-        );
         let buffer = self.gpu.storage_buffer(size);
         let tensor = Tensor::new(&buffer, fill.dtype, &fill.shape);
         self.initializer.fill(encoder, &tensor, &fill.init, fill.key)?;

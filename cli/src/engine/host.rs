@@ -66,7 +66,9 @@ struct Whole {
 impl Whole {
     fn of(&mut self, index: usize, fill: &Fill) -> Result<&[u8], Error> {
         if self.fill != Some(index) {
-            self.words = vec![0; fill.bytes().div_ceil(4) as usize];
+            // The last one's memory first.
+            self.words = Vec::new();
+            self.words.resize(fill.bytes().div_ceil(4) as usize, 0);
             let bytes = &mut bytemuck::cast_slice_mut(&mut self.words)[..fill.bytes() as usize];
             host::fill_bytes(bytes, fill.dtype, &fill.shape, &fill.init, fill.key)?;
             self.fill = Some(index);

@@ -11,21 +11,14 @@ pub fn torch_fans(shape: &[u64]) -> [f64; 2] {
     [shape[1] as f64 * field, shape[0] as f64 * field]
 }
 
-/// JAX's: an axis belongs to the inputs, to the outputs, to the batch, or to the receptive field.
+/// JAX's `_compute_fans`: the receptive field is what division leaves, a fraction where an axis counts twice.
 pub fn jax_fans(shape: &[u64], inputs: &[i64], outputs: &[i64], batch: &[i64]) -> [f64; 2] {
     let rank = shape.len() as i64;
-    let has = |axes: &[i64], axis: i64| axes.iter().any(|&a| (a + rank) % rank == axis);
-    let (mut fan_in, mut fan_out) = (1.0, 1.0);
-    for (axis, &size) in (0..).zip(shape) {
-        let is_field = !has(inputs, axis) && !has(outputs, axis) && !has(batch, axis);
-        if has(inputs, axis) || is_field {
-            fan_in *= size as f64;
-        }
-        if has(outputs, axis) || is_field {
-            fan_out *= size as f64;
-        }
-    }
-    [fan_in, fan_out]
+    let size =
+        |axes: &[i64]| -> f64 { axes.iter().map(|&a| shape[((a + rank) % rank) as usize] as f64).product() };
+    let all: Vec<i64> = (0..rank).collect();
+    let field = size(&all) / size(inputs) / size(outputs) / size(batch);
+    [size(inputs) * field, size(outputs) * field]
 }
 
 /// Keras's `compute_fans`.
