@@ -15,5 +15,5 @@ mod rng;
 pub(crate) mod sparse;
 mod values;
 
-pub use engine::{Element, fill, fill_bytes, fill_words};
+pub use engine::{Element, check, fill, fill_bytes, fill_words};
 pub use rng::PhiloxRng;

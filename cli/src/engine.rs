@@ -32,8 +32,7 @@ impl Engine {
     /// Whether it can make all of it.
     pub fn check(&self, fills: &[Fill]) -> Result<()> {
         match self {
-            // The fills were checked with the host's own functions.
-            Self::Host => Ok(()),
+            Self::Host => host::check(fills),
             Self::Gpu(gpu) => gpu.check(fills),
         }
     }

@@ -103,12 +103,17 @@ fn run(job: Job, common: &Common) -> Result<(), Failure> {
     let Job { fills, header } = job;
     let mut output = Output::create(&common.output).map_err(Failure::Input)?;
     let mut engine = select::engine(&common.adapter, &mut |text| note(common, &text))?;
-    if let Err(error) = engine.check(&fills) {
-        if common.adapter != AdapterChoice::Auto {
-            return Err(Failure::Input(error.context("use --adapter host")));
+    match (engine.check(&fills), &engine, &common.adapter) {
+        (Ok(()), ..) => {}
+        (Err(error), Engine::Gpu(_), AdapterChoice::Auto) => {
+            note(common, &format!("note: {error:#}; computing on the host (the bits are the same)"));
+            engine = Engine::Host;
+            engine.check(&fills).map_err(Failure::Input)?;
         }
-        note(common, &format!("note: {error:#}; computing on the host (the bits are the same)"));
-        engine = Engine::Host;
+        (Err(error), Engine::Gpu(_), _) => {
+            return Err(Failure::Input(error.context("this takes --adapter host, or a larger device")));
+        }
+        (Err(error), Engine::Host, _) => return Err(Failure::Input(error)),
     }
 
     let mut stats = vec![Stats::default(); fills.len()];

@@ -135,6 +135,28 @@ fn types() {
 }
 
 #[test]
+fn matrices_beyond_memory() {
+    let folder = Folder::new();
+    let out = folder.path("o.safetensors");
+    assert_says!(
+        refusal(
+            &folder,
+            &[
+                &"fill",
+                &"orthogonal",
+                &"--shape",
+                &"1000000000,1000000000",
+                &"-o",
+                &out,
+                &"--adapter",
+                &"host"
+            ]
+        ),
+        "parameter \"weight\": orthogonal(gain=1): no memory for a matrix of 1000000000 x 1000000000"
+    );
+}
+
+#[test]
 fn shapes_and_initialisers() {
     assert_says!(
         refused_parameters(&[("w", &[1 << 32, 1 << 32])]),

@@ -92,6 +92,18 @@ pub fn fill<'a, E: Element>(
     write(destination, elements, &distribution, key)
 }
 
+/// Whether the host can fill a tensor of this shape, before there is one: what [`fill`] would say of the
+/// initialiser and the shape. The largest orthogonal matrices take more memory than there is.
+///
+/// # Errors
+/// Those of [`fill`] that are not about the destination.
+pub fn check(init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
+    match init.distribution(shape, dtype)? {
+        Distribution::Orthogonal { matrix, .. } => orthogonal::has_memory(matrix.rows, matrix.columns),
+        _ => Ok(()),
+    }
+}
+
 /// As [`fill`], for an element type that is known at run time only: `destination` gets the elements one
 /// after the other, in this machine's byte order.
 ///
@@ -167,10 +179,6 @@ fn write<E: Element>(
     distribution: &Distribution,
     key: Key,
 ) -> Result<(), Error> {
-    // A mistake even where nothing is written.
-    if let Distribution::Orthogonal { matrix, .. } = *distribution {
-        orthogonal::has_memory(matrix.rows, matrix.columns)?;
-    }
     if destination.is_empty() {
         return Ok(());
     }

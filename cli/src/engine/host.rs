@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use seedbed::{Error, Region, host};
 
 use super::Sink;
@@ -13,6 +13,15 @@ use crate::window::{WINDOW_BYTES, Window, windows};
 
 /// One being made, one being written.
 const BUFFERS: usize = 2;
+
+/// Whether there is memory for all of it.
+pub fn check(fills: &[Fill]) -> Result<()> {
+    for fill in fills {
+        let checked = host::check(&fill.init, fill.dtype, &fill.shape);
+        checked.with_context(|| format!("parameter {:?}: {}", fill.name, fill.init))?;
+    }
+    Ok(())
+}
 
 pub fn run(fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
     let (made, to_write) = channel();
