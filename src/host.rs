@@ -6,6 +6,8 @@
 
 pub mod box_muller;
 mod engine;
+#[cfg(test)]
+mod literals;
 pub(crate) mod narrow;
 pub(crate) mod orthogonal;
 pub(crate) mod permute;

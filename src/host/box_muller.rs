@@ -86,23 +86,14 @@ pub fn box_muller(w0: u32, w1: u32) -> [f32; 2] {
 
 #[cfg(test)]
 mod tests {
-    /// The Rust constants are the shader's, bit for bit: both files' float literals, in order.
+    use crate::host::literals::literals;
+
+    /// The Rust constants are the shader's, bit for bit.
     #[test]
     fn constants_are_the_shaders() {
-        let floats = |text: &str| -> Vec<u32> {
-            let code: String =
-                text.lines().flat_map(|line| [line.split("//").next().unwrap(), " "]).collect();
-            code.replace("std::f32::consts::LN_2", "0.6931471805599453")
-                .replace("std::f32::consts::FRAC_PI_2", "1.5707963267948966")
-                .split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)))
-                .filter(|token| token.contains('.'))
-                .filter_map(|token| token.trim_start_matches('-').replace('_', "").parse::<f32>().ok())
-                .map(f32::to_bits)
-                .collect()
-        };
-        let shader = floats(include_str!("../../shaders/box_muller.wgsl"));
-        let rust = floats(include_str!("box_muller.rs").split("#[cfg(test)]").next().unwrap());
+        let shader = literals(include_str!("../../shaders/box_muller.wgsl"));
+        let rust = literals(include_str!("box_muller.rs").split("#[cfg(test)]").next().unwrap());
         assert_eq!(shader, rust);
-        assert_eq!(shader.len(), 22);
+        assert_eq!(shader.len(), 39);
     }
 }

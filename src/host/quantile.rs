@@ -23,25 +23,11 @@ pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    /// The Rust constants are the shader's, bit for bit: both files' float and hexadecimal literals,
-    /// in order.
+    use crate::host::literals::literals;
+
+    /// The Rust constants are the shader's, bit for bit.
     #[test]
     fn constants_are_the_shaders() {
-        let literals = |text: &str| -> Vec<u32> {
-            let code: String =
-                text.lines().flat_map(|line| [line.split("//").next().unwrap(), " "]).collect();
-            code.split(|c: char| !(c.is_ascii_alphanumeric() || "._".contains(c)))
-                .filter(|token| token.starts_with(|c: char| c.is_ascii_digit()))
-                .filter_map(|token| {
-                    let token = token.trim_end_matches('u').replace('_', "");
-                    match token.strip_prefix("0x") {
-                        Some(digits) => Some(u32::from_str_radix(digits, 16).unwrap()),
-                        None if token.contains('.') => Some(token.parse::<f32>().unwrap().to_bits()),
-                        None => None,
-                    }
-                })
-                .collect()
-        };
         let shader = literals(include_str!("../../shaders/quantile.wgsl"));
         let rust = literals(include_str!("quantile.rs").split("#[cfg(test)]").next().unwrap());
         assert_eq!(shader, rust);
