@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
-use super::box_muller::box_muller;
+use super::box_muller::{double_cos_sin, half_radius};
 use super::narrow::{narrow_bf16, narrow_f16};
 use super::permute::Rectangle;
 use super::philox::philox4x32_10;
@@ -147,7 +147,18 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// Those of the region; [`Error::LengthMismatch`] unless `destination` has just as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
     let elements = checked(&region.into(), destination.len())?;
-    blocks(destination, elements.start, |block| words(key, block));
+    // Words are what they are: nothing is narrowed.
+    let ragged = (elements.start.next_multiple_of(BLOCK) - elements.start).min(destination.len() as u64);
+    let (head, body) = destination.split_at_mut(ragged as usize);
+    let lane = (elements.start % BLOCK) as usize;
+    head.iter_mut().zip(&words(key, elements.start / BLOCK)[lane..]).for_each(|(to, from)| *to = *from);
+    let first = elements.start.div_ceil(BLOCK);
+    in_parallel(body, |at, part| {
+        let first = first + at as u64 / BLOCK;
+        for (tile, part) in part.chunks_mut(TILE).enumerate() {
+            part.copy_from_slice(&words(key, first + (tile * TILE_BLOCKS) as u64)[..part.len()]);
+        }
+    });
     Ok(())
 }
 
@@ -160,17 +171,51 @@ fn checked(region: &Region<'_>, actual: usize) -> Result<Range<u64>, Error> {
     Ok(elements)
 }
 
+/// Blocks that are computed together: each step of the arithmetic is a loop over all of them, which the
+/// compiler can vectorise.
+const TILE_BLOCKS: usize = 64;
+/// Elements of those.
+const TILE: usize = 4 * TILE_BLOCKS;
+
+/// The words of a tile from a block on.
 #[inline(always)]
-fn words(key: Key, block: u64) -> [u32; 4] {
-    philox4x32_10(key.counter(block), key.seed)
+fn words(key: Key, first: u64) -> [u32; TILE] {
+    let mut words = [0; TILE];
+    for (block, four) in words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        *four = philox4x32_10(key.counter(first.wrapping_add(block as u64)), key.seed);
+    }
+    words
 }
 
+/// The standard normals of a tile from a block on.
 #[inline(always)]
-fn normals(key: Key, block: u64) -> [f32; 4] {
-    let w = words(key, block);
-    let [z0, z1] = box_muller(w[0], w[1]);
-    let [z2, z3] = box_muller(w[2], w[3]);
-    [z0, z1, z2, z3]
+fn normals(key: Key, first: u64) -> [f32; TILE] {
+    const PAIRS: usize = TILE / 2;
+    let words = words(key, first);
+    let (mut radius, mut cosine, mut sine) = ([0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS]);
+    for i in 0..PAIRS {
+        radius[i] = half_radius(words[2 * i]);
+    }
+    for i in 0..PAIRS {
+        [cosine[i], sine[i]] = double_cos_sin(words[2 * i + 1]);
+    }
+    let mut normals = [0.0; TILE];
+    for i in 0..PAIRS {
+        normals[2 * i] = radius[i] * cosine[i];
+        normals[2 * i + 1] = radius[i] * sine[i];
+    }
+    normals
+}
+
+/// Rows and columns of a tile from a block on.
+#[inline(always)]
+fn places(matrix: Matrix, first: u64) -> [Place; TILE] {
+    let mut place = matrix.place(first.wrapping_mul(BLOCK));
+    std::array::from_fn(|_| {
+        let this = place;
+        place = this.next(matrix.columns as u32);
+        this
+    })
 }
 
 fn write<E: Element>(
@@ -189,31 +234,31 @@ fn write<E: Element>(
             in_parallel(destination, |_, part| part.fill(value));
         }
         Distribution::Words => unreachable!("no initialiser makes raw words"),
-        Distribution::Uniform { low, range, most } => blocks(destination, start, |block| {
-            words(key, block).map(|word| E::narrow(values::uniform(word, low, range, most)))
+        Distribution::Uniform { low, range, most } => tiles(destination, start, |first| {
+            words(key, first).map(|word| values::uniform(word, low, range, most))
         }),
         Distribution::Normal { mean, std } => {
-            blocks(destination, start, |block| normals(key, block).map(|z| E::narrow(z * std + mean)))
+            tiles(destination, start, |first| normals(key, first).map(|z| z * std + mean));
         }
         Distribution::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::quantile::truncated_normal(truncation);
-            blocks(destination, start, |block| {
-                words(key, block).map(|word| {
+            tiles(destination, start, |first| {
+                words(key, first).map(|word| {
                     let z = super::quantile::quantile(word, &table);
-                    E::narrow(values::within(z * std + mode, least, most))
+                    values::within(z * std + mode, least, most)
                 })
             });
         }
-        Distribution::Identity { matrix, identity } => blocks(destination, start, |block| {
-            places(matrix, block).map(|place| E::narrow(values::identity(identity, place)))
+        Distribution::Identity { matrix, identity } => tiles(destination, start, |first| {
+            places(matrix, first).map(|place| values::identity(identity, place))
         }),
         Distribution::Sparse { matrix, zeros, std } => {
             let (columns, rectangle) = (sparse::columns_key(key), Rectangle::of(matrix.rows as u32));
-            blocks(destination, start, |block| {
-                let (z, places) = (normals(key, block), places(matrix, block));
+            tiles(destination, start, |first| {
+                let (z, places) = (normals(key, first), places(matrix, first));
                 std::array::from_fn(|lane| {
                     let is_zero = sparse::is_zero(columns, rectangle, zeros, places[lane]);
-                    E::narrow(if is_zero { 0.0 } else { z[lane] * std + 0.0 })
+                    if is_zero { 0.0 } else { z[lane] * std + 0.0 }
                 })
             });
         }
@@ -228,36 +273,25 @@ fn write<E: Element>(
     Ok(())
 }
 
-/// Of the four elements of a block.
-#[inline(always)]
-fn places(matrix: Matrix, block: u64) -> [Place; 4] {
-    let columns = matrix.columns as u32;
-    let a = matrix.place(block * BLOCK);
-    let b = a.next(columns);
-    let c = b.next(columns);
-    [a, b, c, c.next(columns)]
-}
-
-/// Writes the elements from `start` on, where `values` makes four of them at a time.
-fn blocks<T: Copy + Send>(destination: &mut [T], start: u64, values: impl Fn(u64) -> [T; 4] + Sync) {
+/// Writes the elements from `start` on, where `values` makes those of a tile from a block on.
+fn tiles<E: Element>(destination: &mut [E], start: u64, values: impl Fn(u64) -> [f32; TILE] + Sync) {
+    // So that all parts but the first begin with a block.
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = destination.split_at_mut(ragged as usize);
-    let lane = (start % BLOCK) as usize;
     if !head.is_empty() {
-        head.copy_from_slice(&values(start / BLOCK)[lane..][..head.len()]);
+        narrow(head, &values(start / BLOCK)[(start % BLOCK) as usize..]);
     }
-
     let first = start.div_ceil(BLOCK);
     in_parallel(body, |at, part| {
         let first = first + at as u64 / BLOCK;
-        let (whole, tail) = part.as_chunks_mut::<4>();
-        for (block, four) in (first..).zip(&mut *whole) {
-            *four = values(block);
-        }
-        if !tail.is_empty() {
-            tail.copy_from_slice(&values(first + whole.len() as u64)[..tail.len()]);
+        for (tile, part) in part.chunks_mut(TILE).enumerate() {
+            narrow(part, &values(first + (tile * TILE_BLOCKS) as u64));
         }
     });
+}
+
+fn narrow<E: Element>(to: &mut [E], from: &[f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(*from));
 }
 
 /// Elements that one thread takes at a time: whole blocks, a size that stays in its cache.
