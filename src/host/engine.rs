@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use super::box_muller::{double_cos_sin, half_radius};
 use super::narrow::{narrow_bf16, narrow_f16};
 use super::permute::Rectangle;
-use super::philox::philox4x32_10;
+use super::philox::philox4x32_10_blocks;
 use super::{orthogonal, sparse, values};
 use crate::distribution::Distribution;
 use crate::matrix::{Matrix, Place};
@@ -177,12 +177,23 @@ const TILE_BLOCKS: usize = 64;
 /// Elements of those.
 const TILE: usize = 4 * TILE_BLOCKS;
 
+/// Blocks of Philox whose rounds are taken together.
+const SIDE_BY_SIDE: usize = 4;
+
 /// The words of a tile from a block on.
 #[inline(always)]
 fn words(key: Key, first: u64) -> [u32; TILE] {
     let mut words = [0; TILE];
-    for (block, four) in words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        *four = philox4x32_10(key.counter(first.wrapping_add(block as u64)), key.seed);
+    for (group, words) in words.as_chunks_mut::<{ 4 * SIDE_BY_SIDE }>().0.iter_mut().enumerate() {
+        let first = first.wrapping_add((group * SIDE_BY_SIDE) as u64);
+        let counters: [u64; SIDE_BY_SIDE] =
+            std::array::from_fn(|i| key.counter(first.wrapping_add(i as u64)));
+        let blocks = philox4x32_10_blocks(counters, key.seed);
+        for i in 0..SIDE_BY_SIDE {
+            for word in 0..4 {
+                words[4 * i + word] = blocks[word][i];
+            }
+        }
     }
     words
 }
