@@ -14,7 +14,7 @@
 //! | what you call: records into your encoder | [`Initializer`] (`initializer.rs`) |
 //! | pipelines of one device, bindings, passes | `recorder.rs` |
 //! | elements -> bindings and workgroups under the device's limits | `dispatch.rs` |
-//! | the parameter block that the GPU reads | `params.rs` |
+//! | the parameter block that the GPU reads, one per dispatch | `params.rs`, `slots.rs` |
 //! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill.wgsl` and on |
 //!
 //! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
@@ -43,6 +43,7 @@ mod quantile;
 mod recorder;
 mod region;
 mod shaders;
+mod slots;
 mod tensor;
 
 pub use axes::Axes;

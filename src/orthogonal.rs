@@ -5,26 +5,19 @@
 mod params;
 mod plan;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use wgpu::util::DeviceExt;
-
-use self::params::Params;
 use self::plan::{Limits, Memory, Plan, Step};
 use crate::shaders::orthogonal::{Kernel, Source};
+use crate::slots::Slots;
 use crate::{Error, Key};
 
 /// Dispatches whose parameters share a uniform buffer: about a mebibyte of slots.
 const SLOTS: usize = 4096;
 
-/// Makes orthogonal matrices on one device. Cheap to clone, and all clones share their pipelines.
-#[derive(Clone, Debug)]
-pub(crate) struct Orthogonal {
-    shared: Arc<Shared>,
-}
-
+/// Makes orthogonal matrices on one device.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Orthogonal {
     device: wgpu::Device,
     /// Of a device that can't run the kernels, why.
     limits: Result<Limits, Error>,
@@ -36,12 +29,10 @@ impl Orthogonal {
     /// For this device. Nothing is compiled yet.
     pub(crate) fn new(device: &wgpu::Device) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                limits: Limits::of(&device.limits()),
-                int64: device.features().contains(wgpu::Features::SHADER_INT64),
-                device: device.clone(),
-                pipelines: Default::default(),
-            }),
+            limits: Limits::of(&device.limits()),
+            int64: device.features().contains(wgpu::Features::SHADER_INT64),
+            device: device.clone(),
+            pipelines: Default::default(),
         }
     }
 
@@ -50,9 +41,9 @@ impl Orthogonal {
     /// # Errors
     /// [`Error::DeviceLimit`] where the device can't run them.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
-        self.shared.limits.clone()?;
+        self.limits.clone()?;
         for kernel in Kernel::ALL {
-            self.shared.pipeline(kernel);
+            self.pipeline(kernel);
         }
         Ok(())
     }
@@ -62,7 +53,7 @@ impl Orthogonal {
     /// # Errors
     /// As [`Self::record`].
     pub(crate) fn check(&self, rows: u64, cols: u64) -> Result<(), Error> {
-        Plan::new(self.shared.limits.clone()?, rows, cols).map(drop)
+        Plan::new(self.limits.clone()?, rows, cols).map(drop)
     }
 
     /// Records the making of a row-major `rows` x `cols` matrix of f32 with orthonormal columns (or rows,
@@ -81,8 +72,8 @@ impl Orthogonal {
         rows: u64,
         cols: u64,
     ) -> Result<wgpu::Buffer, Error> {
-        let plan = Plan::new(self.shared.limits.clone()?, rows, cols)?;
-        let buffers = Buffers::new(&self.shared.device, &plan);
+        let plan = Plan::new(self.limits.clone()?, rows, cols)?;
+        let buffers = Buffers::new(&self.device, &plan);
         let steps = plan.steps(key);
         if !steps.is_empty() {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
@@ -90,7 +81,7 @@ impl Orthogonal {
                 timestamp_writes: None,
             });
             for steps in steps.chunks(SLOTS) {
-                self.shared.record(&mut pass, &buffers, steps);
+                self.dispatch(&mut pass, &buffers, steps);
             }
         }
         Ok(buffers.result)
@@ -168,30 +159,14 @@ impl Buffers {
     }
 }
 
-impl Shared {
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>, buffers: &Buffers, steps: &[Step]) {
-        // Made with its contents: a buffer that the queue writes would give every matrix of an encoder the
-        // parameters of the last.
-        let stride = size_of::<Params>()
-            .next_multiple_of(self.device.limits().min_uniform_buffer_offset_alignment as usize);
-        let mut contents = vec![0; stride * steps.len()];
-        for (slot, step) in contents.chunks_exact_mut(stride).zip(steps) {
-            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&step.params));
-        }
-        let params = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("seedbed::Orthogonal::params"),
-            contents: &contents,
-            usage: wgpu::BufferUsages::UNIFORM,
-        });
+impl Orthogonal {
+    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, buffers: &Buffers, steps: &[Step]) {
+        let label = "seedbed::Orthogonal::params";
+        let params = Slots::new(&self.device, label, steps.iter().map(|step| step.params));
         for (slot, step) in steps.iter().enumerate() {
             let pipeline = self.pipeline(step.kernel);
-            let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer: &params,
-                offset: (slot * stride) as u64,
-                size: wgpu::BufferSize::new(size_of::<Params>() as u64),
-            });
-            let resources =
-                std::iter::once(uniform).chain(step.bindings.iter().map(|&memory| buffers.binding(memory)));
+            let resources = std::iter::once(params.binding(slot))
+                .chain(step.bindings.iter().map(|&memory| buffers.binding(memory)));
             let entries: Vec<_> = (0..)
                 .zip(resources)
                 .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })

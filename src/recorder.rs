@@ -10,6 +10,7 @@ use crate::orthogonal::Orthogonal;
 use crate::params::Params;
 use crate::quantile::{self, Truncation};
 use crate::shaders::{Kernel, Source, Values};
+use crate::slots::Slots;
 use crate::tensor::Placed;
 use crate::{DType, Error, Init, Key, Math, Tensor, gpu};
 
@@ -241,30 +242,22 @@ impl Recorder {
     fn dispatch(&self, bindings: &Bindings, encoder: &mut wgpu::CommandEncoder, fill: Fill<'_>) {
         let Fill { tensor, distribution, key, ref source, dispatches } = fill;
         let values = Values::from(distribution);
-        // A uniform buffer per fill, made with its contents: a shared one that the queue writes would
-        // give every fill of an encoder the parameters of the last.
-        let stride = size_of::<Params>()
-            .next_multiple_of(self.device.limits().min_uniform_buffer_offset_alignment as usize);
-        let mut contents = vec![0; stride * dispatches.len()];
-        for (slot, dispatch) in contents.chunks_exact_mut(stride).zip(dispatches) {
-            let source_start = fill.source_range(bindings.limits, dispatch).start / 4;
-            let params = Params::new(distribution, key, dispatch, source_start);
-            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&params));
-        }
-        let params = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("seedbed::Initializer::params"),
-            contents: &contents,
-            usage: wgpu::BufferUsages::UNIFORM,
-        });
+        let params = Slots::new(
+            &self.device,
+            "seedbed::Initializer::params",
+            dispatches.iter().map(|dispatch| {
+                let source_start = fill.source_range(bindings.limits, dispatch).start / 4;
+                Params::new(distribution, key, dispatch, source_start)
+            }),
+        );
 
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("seedbed::Initializer::fill"),
             timestamp_writes: None,
         });
         for (i, dispatch) in dispatches.iter().enumerate() {
-            let slot = (i * stride) as u64;
             let mut entries = vec![
-                binding(0, &params, slot..slot + size_of::<Params>() as u64),
+                wgpu::BindGroupEntry { binding: 0, resource: params.binding(i) },
                 binding(1, tensor.buffer, dispatch.binding.clone()),
             ];
             if let Some(source) = source {

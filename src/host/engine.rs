@@ -147,18 +147,7 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// Those of the region; [`Error::LengthMismatch`] unless `destination` has just as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
     let elements = checked(&region.into(), destination.len())?;
-    // Words are what they are: nothing is narrowed.
-    let ragged = (elements.start.next_multiple_of(BLOCK) - elements.start).min(destination.len() as u64);
-    let (head, body) = destination.split_at_mut(ragged as usize);
-    let lane = (elements.start % BLOCK) as usize;
-    head.iter_mut().zip(&words(key, elements.start / BLOCK)[lane..]).for_each(|(to, from)| *to = *from);
-    let first = elements.start.div_ceil(BLOCK);
-    in_parallel(body, |at, part| {
-        let first = first + at as u64 / BLOCK;
-        for (tile, part) in part.chunks_mut(TILE).enumerate() {
-            part.copy_from_slice(&words(key, first + (tile * TILE_BLOCKS) as u64)[..part.len()]);
-        }
-    });
+    tiles(destination, elements.start, |first| words(key, first), |word| word);
     Ok(())
 }
 
@@ -245,33 +234,49 @@ fn write<E: Element>(
             in_parallel(destination, |_, part| part.fill(value));
         }
         Distribution::Words => unreachable!("no initialiser makes raw words"),
-        Distribution::Uniform { low, range, most } => tiles(destination, start, |first| {
-            words(key, first).map(|word| values::uniform(word, low, range, most))
-        }),
+        Distribution::Uniform { low, range, most } => tiles(
+            destination,
+            start,
+            |first| words(key, first).map(|word| values::uniform(word, low, range, most)),
+            E::narrow,
+        ),
         Distribution::Normal { mean, std } => {
-            tiles(destination, start, |first| normals(key, first).map(|z| z * std + mean));
+            tiles(destination, start, |first| normals(key, first).map(|z| z * std + mean), E::narrow);
         }
         Distribution::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::quantile::truncated_normal(truncation);
-            tiles(destination, start, |first| {
-                words(key, first).map(|word| {
-                    let z = super::quantile::quantile(word, &table);
-                    values::within(z * std + mode, least, most)
-                })
-            });
+            tiles(
+                destination,
+                start,
+                |first| {
+                    words(key, first).map(|word| {
+                        let z = super::quantile::quantile(word, &table);
+                        values::within(z * std + mode, least, most)
+                    })
+                },
+                E::narrow,
+            );
         }
-        Distribution::Identity { matrix, identity } => tiles(destination, start, |first| {
-            places(matrix, first).map(|place| values::identity(identity, place))
-        }),
+        Distribution::Identity { matrix, identity } => tiles(
+            destination,
+            start,
+            |first| places(matrix, first).map(|place| values::identity(identity, place)),
+            E::narrow,
+        ),
         Distribution::Sparse { matrix, zeros, std } => {
             let (columns, rectangle) = (sparse::columns_key(key), Rectangle::of(matrix.rows as u32));
-            tiles(destination, start, |first| {
-                let (z, places) = (normals(key, first), places(matrix, first));
-                std::array::from_fn(|lane| {
-                    let is_zero = sparse::is_zero(columns, rectangle, zeros, places[lane]);
-                    if is_zero { 0.0 } else { z[lane] * std + 0.0 }
-                })
-            });
+            tiles(
+                destination,
+                start,
+                |first| {
+                    let (z, places) = (normals(key, first), places(matrix, first));
+                    std::array::from_fn(|lane| {
+                        let is_zero = sparse::is_zero(columns, rectangle, zeros, places[lane]);
+                        if is_zero { 0.0 } else { z[lane] * std + 0.0 }
+                    })
+                },
+                E::narrow,
+            );
         }
         Distribution::Orthogonal { matrix, gain } => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
@@ -284,25 +289,28 @@ fn write<E: Element>(
     Ok(())
 }
 
-/// Writes the elements from `start` on, where `values` makes those of a tile from a block on.
-fn tiles<E: Element>(destination: &mut [E], start: u64, values: impl Fn(u64) -> [f32; TILE] + Sync) {
+/// Writes the elements from `start` on: `values` makes those of a tile from a block on, `narrow` what is written
+/// of each.
+fn tiles<V: Copy, T: Send>(
+    destination: &mut [T],
+    start: u64,
+    values: impl Fn(u64) -> [V; TILE] + Sync,
+    narrow: impl Fn(V) -> T + Sync,
+) {
+    let write = |to: &mut [T], from: &[V]| to.iter_mut().zip(from).for_each(|(to, from)| *to = narrow(*from));
     // So that all parts but the first begin with a block.
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = destination.split_at_mut(ragged as usize);
     if !head.is_empty() {
-        narrow(head, &values(start / BLOCK)[(start % BLOCK) as usize..]);
+        write(head, &values(start / BLOCK)[(start % BLOCK) as usize..]);
     }
     let first = start.div_ceil(BLOCK);
     in_parallel(body, |at, part| {
         let first = first + at as u64 / BLOCK;
         for (tile, part) in part.chunks_mut(TILE).enumerate() {
-            narrow(part, &values(first + (tile * TILE_BLOCKS) as u64));
+            write(part, &values(first + (tile * TILE_BLOCKS) as u64));
         }
     });
-}
-
-fn narrow<E: Element>(to: &mut [E], from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(*from));
 }
 
 /// Elements that one thread takes at a time: whole blocks, a size that stays in its cache.
