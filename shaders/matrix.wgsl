@@ -1,5 +1,5 @@
-// Row and column of a block's elements. `first_row` and `first_column` are those of the dispatch's first
-// block, so that 32 bits do; an element before the tensor's beginning has a row that wraps.
+// Row and column of a block's elements. `first_row` and `first_column` are those of the job's first block, so
+// that 32 bits do.
 fn place_of(block: u32) -> vec2<u32> {
     let at = params.first_column + 4u * block;
     return vec2<u32>(params.first_row + at / params.columns, at % params.columns);

@@ -1,27 +1,36 @@
-// What one dispatch is told. `Params` in src/params.rs is the same struct; a unit test compares the
-// two byte for byte. A kernel reads the fields that it needs.
+// What one job is told: a run of elements, or runs within loops. `Params` in src/params.rs is the same struct; a unit
+// test compares the two byte for byte. A kernel reads the fields that it needs. Positions count elements from the
+// beginning of the binding.
 
 struct Params {
     // Philox key: the seed's low and high half.
     seed: vec2<u32>,
-    // Philox counter of the dispatch's first block: low and high half of `offset + block`.
+    // Philox counter of the first block: low and high half of `offset + block`.
     counter: vec2<u32>,
     // The same of a second stream: of the columns' permutations (fill_sparse.wgsl).
     second_seed: vec2<u32>,
     second_counter: vec2<u32>,
 
-    // How many blocks (of four elements) the dispatch covers.
-    blocks: u32,
-    // Invocations in one row of the grid.
+    // The job's first workgroup in the dispatch.
+    first_workgroup: u32,
+    // Workgroups in one row of the dispatch.
     grid_row: u32,
-    // Where the first block (store_halves.wgsl: the first group) lies in the binding, in elements; modulo
-    // 2^32, because the first elements of a block may lie before the binding.
+    // How many invocations store something.
+    stores: u32,
+    // Where the first block lies; modulo 2^32, because its first elements may lie before the binding.
     origin: u32,
-    // Elements of the first block before the first group (store_halves.wgsl).
-    shift: u32,
-    // The positions of the binding that may be written: begin <= position < end.
+    // The positions of the first run: begin <= position < end.
     begin: u32,
     end: u32,
+
+    // The loops around the runs (fill_many.wgsl): how many, how many invocations store a run, and of each, the
+    // innermost first: its turns, and what a turn adds to the element and to the position.
+    levels: u32,
+    stores_of_run: u32,
+    level_count: vec4<u32>,
+    level_stride: vec4<u32>,
+    level_pitch: vec4<u32>,
+
     // 0 at run time. No compiler can know that, see keep.wgsl.
     zero: u32,
 
@@ -38,7 +47,7 @@ struct Params {
     least: f32,
     most: f32,
 
-    // The matrix: its rows, its columns, and where the dispatch's first block begins.
+    // The matrix: its rows, its columns, and where the first block begins.
     rows: u32,
     columns: u32,
     first_row: u32,
@@ -55,5 +64,3 @@ struct Params {
     // Where in `source` the first block's elements lie (fill_copy.wgsl), modulo 2^32.
     source_origin: u32,
 }
-
-@group(0) @binding(0) var<uniform> params: Params;

@@ -2,6 +2,9 @@
 // the range.
 @group(0) @binding(1) var<storage, read_write> destination: array<vec4<u32>>;
 
-fn store_block(block: u32) {
-    destination[(params.origin >> 2u) + block] = block_values(block);
+// Elements that an invocation stores.
+const STORED: u32 = 4u;
+
+fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
+    destination[at >> 2u] = block_values(element >> 2u);
 }

@@ -2,12 +2,15 @@
 // inside the range.
 @group(0) @binding(1) var<storage, read_write> destination: array<vec4<u32>>;
 
+// Elements that an invocation stores.
+const STORED: u32 = 8u;
+
 fn packed(block: u32) -> vec2<u32> {
     let v = narrow(block_values(block));
     return vec2<u32>(v.x | (v.y << 16u), v.z | (v.w << 16u));
 }
 
-fn store_block(pair: u32) {
-    let at = (params.origin >> 3u) + pair;
-    destination[at] = vec4<u32>(packed(2u * pair), packed(2u * pair + 1u));
+fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
+    let block = element >> 2u;
+    destination[at >> 3u] = vec4<u32>(packed(block), packed(block + 1u));
 }

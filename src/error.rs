@@ -191,6 +191,46 @@ pub enum Error {
         /// The tensor's shape.
         shape: Vec<u64>,
     },
+    /// A shard with another number of dimensions than its tensor.
+    #[error(
+        "the shard begins at {start:?} and has the shape {local:?}; \
+         both need one number for each of the tensor's {rank} dimensions"
+    )]
+    ShardRank {
+        /// Where the shard begins.
+        start: Vec<u64>,
+        /// Its local shape.
+        local: Vec<u64>,
+        /// Dimensions of the tensor.
+        rank: usize,
+    },
+    /// A shard that reaches out of its tensor.
+    #[error(
+        "the shard has {extent} elements from {start} on in dimension {dimension}, of which the tensor has {len}"
+    )]
+    ShardOutOfRange {
+        /// The dimension, from 0.
+        dimension: usize,
+        /// Where the shard begins in it.
+        start: u64,
+        /// Elements of the shard in it.
+        extent: u64,
+        /// Elements of the tensor in it.
+        len: u64,
+    },
+    /// Rows that overlap, or that begin between two elements.
+    #[error(
+        "a row pitch of {pitch} bytes; rows of {row} elements of {dtype} need a multiple of {size} from {least} on",
+        size = dtype.size(), least = row.saturating_mul(dtype.size())
+    )]
+    RowPitch {
+        /// Bytes from one row's beginning to the next one's.
+        pitch: u64,
+        /// Elements of a row.
+        row: u64,
+        /// The element type.
+        dtype: DType,
+    },
     /// A destination slice of another length than the elements that go into it.
     #[error("the destination has {actual} elements, but {expected} are to be written; make them equal")]
     LengthMismatch {
@@ -251,6 +291,14 @@ pub enum Error {
         actual: u64,
         /// What is needed.
         needed: u64,
+    },
+    /// One fill of several is wrong.
+    #[error("{fill}: {error}")]
+    Fill {
+        /// Its name, or its number from 0.
+        fill: String,
+        /// What is wrong with it.
+        error: Box<Error>,
     },
     /// A text that names no initialiser.
     #[error("{text:?} is not an initialiser: {reason}")]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::distribution::Distribution;
+use crate::plan::Request;
 use crate::recorder::Recorder;
-use crate::{DType, Error, Init, Key, Tensor};
+use crate::{DType, Error, Fill, Init, Key, Tensor};
 
 /// Which arithmetic turns words into normals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,11 +50,40 @@ impl Initializer {
 
     /// An initialiser for this device with a choice of arithmetic.
     pub fn with_math(device: &wgpu::Device, math: Math) -> Self {
-        Self { recorder: Arc::new(Recorder::new(device, math)) }
+        Self { recorder: Arc::new(Recorder::new(device, math, None)) }
     }
 
-    /// Records the initialisation of `tensor`: one compute pass (two for an orthogonal matrix), or a
-    /// `clear_buffer` for zeros where the buffer's usage allows it. A tensor without elements records nothing.
+    /// As [`Self::with_math`], with the driver's compilations kept in a pipeline cache that your program loads and
+    /// saves: for a device that was opened with `Features::PIPELINE_CACHE`.
+    ///
+    /// ```
+    /// # use seedbed::{wgpu, DType, Init, Initializer, Math, gpu};
+    /// # pollster::block_on(async {
+    /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return };
+    /// # if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) { return }
+    /// # let gpu = gpu::Gpu::open_with(&adapter, wgpu::Features::PIPELINE_CACHE, adapter.limits()).await.unwrap();
+    /// # let device = &gpu.device;
+    /// # let saved: Option<Vec<u8>> = None;
+    /// // SAFETY: `saved` is what `get_data` gave an earlier run of this program, or nothing.
+    /// let cache = unsafe {
+    ///     device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+    ///         label: Some("kernels"),
+    ///         data: saved.as_deref(),
+    ///         fallback: true,
+    ///     })
+    /// };
+    /// let initializer = Initializer::with_pipeline_cache(device, Math::Portable, &cache);
+    /// initializer.prepare(&Init::xavier_normal(), DType::F32)?;
+    /// let to_save = cache.get_data();
+    /// # assert!(!to_save.unwrap().is_empty());
+    /// # Ok::<(), seedbed::Error>(()) }.map(Result::unwrap));
+    /// ```
+    pub fn with_pipeline_cache(device: &wgpu::Device, math: Math, cache: &wgpu::PipelineCache) -> Self {
+        Self { recorder: Arc::new(Recorder::new(device, math, Some(cache.clone()))) }
+    }
+
+    /// Records the initialisation of `tensor`: one compute pass, or a `clear_buffer` for zeros where the
+    /// buffer's usage allows it. A tensor without elements records nothing.
     ///
     /// The values depend on `key`, `init`, the shape and each element's index alone.
     ///
@@ -66,8 +96,36 @@ impl Initializer {
         init: &Init,
         key: Key,
     ) -> Result<(), Error> {
-        let distribution = init.distribution(tensor.region.shape(), tensor.dtype)?;
-        self.recorder.record(encoder, tensor, distribution, key)
+        let request = self.request(tensor, init, key)?;
+        self.recorder.record(encoder, &[request])
+    }
+
+    /// Records many fills at once, with the effect of [`Self::fill`] for one after the other: hundreds of tensors,
+    /// in one buffer or many, of any initialisers and types. At most one compute pass and a few buffers' worth of
+    /// `clear_buffer`s; tensors of the same buffer, type and kind of distribution share a dispatch as far as one
+    /// binding reaches, and all share one parameter buffer.
+    ///
+    /// ```no_run
+    /// # fn f(initializer: seedbed::Initializer, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
+    /// use seedbed::{Fill, Init, Key, Tensor};
+    ///
+    /// let model = Key::new(42);
+    /// let normal = Init::normal(0.0, 0.02);
+    /// initializer.fill_all(
+    ///     encoder,
+    ///     &[
+    ///         Fill::named("fc.weight", Tensor::f32(arena, [3072, 768]), normal, model),
+    ///         Fill::named("fc.bias", Tensor::f32(arena, [3072]).at(4 * 3072 * 768), Init::Zeros, model),
+    ///     ],
+    /// )?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Fill`], which names the tensor, before anything is recorded.
+    pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
+        self.recorder.record(encoder, &self.requests(fills)?)
     }
 
     /// Records the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
@@ -85,7 +143,8 @@ impl Initializer {
         if dtype != DType::U32 {
             return Err(Error::DTypeMismatch { operation: "fill_words", dtype, expected: DType::U32 });
         }
-        self.recorder.record(encoder, tensor, Distribution::Words, key)
+        let request = Request { tensor, placed: tensor.place()?, distribution: Distribution::Words, key };
+        self.recorder.record(encoder, &[request])
     }
 
     /// Whether this device can fill a tensor of this shape, before there is one: what [`Self::fill`] would say
@@ -99,12 +158,43 @@ impl Initializer {
         self.recorder.check(&distribution)
     }
 
-    /// Compiles the pipelines that fills of `init` with elements of `dtype` need, so that the first one does not
-    /// have to.
+    /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the first one
+    /// does not have to.
     ///
     /// # Errors
     /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
     pub fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
         self.recorder.prepare(init, dtype)
+    }
+
+    /// Compiles the pipelines that [`Self::fill_all`] of this list needs, and no others.
+    ///
+    /// # Errors
+    /// As [`Self::fill_all`].
+    pub fn prepare_all(&self, fills: &[Fill<'_>]) -> Result<(), Error> {
+        self.recorder.prepare_all(&self.requests(fills)?)
+    }
+
+    fn requests<'a>(&self, fills: &'a [Fill<'a>]) -> Result<Vec<Request<'a>>, Error> {
+        let request = |(number, fill): (usize, &'a Fill<'a>)| {
+            self.request(&fill.tensor, &fill.init, fill.key).map_err(|error| {
+                let fill = match &fill.name {
+                    Some(name) => name.to_string(),
+                    None => format!("fill {number}"),
+                };
+                Error::Fill { fill, error: error.into() }
+            })
+        };
+        fills.iter().enumerate().map(request).collect()
+    }
+
+    /// Everything that can be wrong with a fill is found here.
+    fn request<'a>(&self, tensor: &'a Tensor<'a>, init: &Init, key: Key) -> Result<Request<'a>, Error> {
+        let distribution = init.distribution(tensor.region.shape(), tensor.dtype)?;
+        let placed = tensor.place()?;
+        if !placed.runs.is_empty() {
+            self.recorder.check(&distribution)?;
+        }
+        Ok(Request { tensor, placed, distribution, key })
     }
 }

@@ -9,13 +9,14 @@
 //! | shape -> fan_in, fan_out; gains | [`Fans`] (`fan.rs`, `axes.rs`), [`calculate_gain`] (`gain.rs`) |
 //! | what a kernel understands, validated | `distribution.rs` |
 //! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
-//! | which elements of which logical tensor | [`Region`] (`region.rs`) |
+//! | which elements of which logical tensor | [`Region`] (`region.rs`), as `runs.rs` |
 //! | where to: a part of a buffer | [`Tensor`] (`tensor.rs`) |
-//! | what you call: records into your encoder | [`Initializer`] (`initializer.rs`) |
+//! | what you call: records into your encoder | [`Initializer`] (`initializer.rs`), [`Fill`] (`fill.rs`) |
 //! | pipelines of one device, bindings, passes | `recorder.rs` |
-//! | elements -> bindings and workgroups under the device's limits | `dispatch.rs` |
-//! | the parameter block that the GPU reads, one per dispatch | `params.rs`, `slots.rs` |
-//! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill.wgsl` and on |
+//! | fills that are recorded together -> clears and dispatches | `plan.rs` |
+//! | a fill -> jobs that a binding can hold; jobs -> dispatches under the device's limits | `jobs.rs`, `dispatch.rs` |
+//! | the parameter block that the GPU reads, one per job | `params.rs`, `slots.rs` |
+//! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill_one.wgsl` (`fill_many.wgsl`) and on |
 //!
 //! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
 //! matrix by kernels of its own (`orthogonal.rs`), which the fill then copies.
@@ -30,18 +31,22 @@ mod distribution;
 mod dtype;
 mod error;
 mod fan;
+mod fill;
 mod gain;
 pub mod gpu;
 pub mod host;
 mod init;
 mod initializer;
+mod jobs;
 mod key;
 mod matrix;
 mod orthogonal;
 mod params;
+mod plan;
 mod quantile;
 mod recorder;
 mod region;
+mod runs;
 mod shaders;
 mod slots;
 mod tensor;
@@ -50,6 +55,7 @@ pub use axes::Axes;
 pub use dtype::DType;
 pub use error::Error;
 pub use fan::{FanMode, Fans};
+pub use fill::Fill;
 pub use gain::{Nonlinearity, calculate_gain};
 /// The 16-bit element types of the host engine.
 pub use half;

@@ -39,18 +39,17 @@ impl Matrix {
     /// [`Error::MatrixTooLarge`] from 2^31 rows or columns on; [`Error::ShapeOverflow`].
     pub(crate) fn checked(self) -> Result<Self, Error> {
         let Self { rows, columns } = self;
-        Region::from([rows, columns]).resolve()?;
+        Region::from([rows, columns]).element_count()?;
         if rows.max(columns) >= 1 << 31 {
             return Err(Error::MatrixTooLarge { rows, columns });
         }
         Ok(self)
     }
 
-    /// Where an element stands. One before the first (there are up to four) has a row below 0, which
-    /// wraps. Of a matrix that is [`checked`](Self::checked) and not empty.
+    /// Where an element stands, of a matrix that is [`checked`](Self::checked).
     pub(crate) fn place(self, element: u64) -> Place {
-        let (element, columns) = (i128::from(element as i64), i128::from(self.columns.max(1)));
-        Place { row: element.div_euclid(columns) as u32, column: element.rem_euclid(columns) as u32 }
+        let columns = self.columns.max(1);
+        Place { row: (element / columns) as u32, column: (element % columns) as u32 }
     }
 }
 
@@ -58,7 +57,7 @@ impl Place {
     /// Of the element after this one.
     pub(crate) fn next(self, columns: u32) -> Self {
         if self.column + 1 == columns {
-            Self { row: self.row.wrapping_add(1), column: 0 }
+            Self { row: self.row + 1, column: 0 }
         } else {
             Self { column: self.column + 1, ..self }
         }
@@ -73,9 +72,9 @@ mod tests {
     fn places_follow_each_other() {
         for columns in [1, 2, 3, 7] {
             let matrix = Matrix { rows: 5, columns };
-            let mut place = matrix.place(4_u64.wrapping_neg());
-            for element in -4..20_i64 {
-                assert_eq!(matrix.place(element as u64), place);
+            let mut place = matrix.place(0);
+            for element in 0..20 {
+                assert_eq!(matrix.place(element), place);
                 place = place.next(columns as u32);
             }
         }

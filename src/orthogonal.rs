@@ -22,13 +22,15 @@ pub(crate) struct Orthogonal {
     /// Of a device that can't run the kernels, why.
     limits: Result<Limits, Error>,
     int64: bool,
+    cache: Option<wgpu::PipelineCache>,
     pipelines: [OnceLock<wgpu::ComputePipeline>; Kernel::ALL.len()],
 }
 
 impl Orthogonal {
     /// For this device. Nothing is compiled yet.
-    pub(crate) fn new(device: &wgpu::Device) -> Self {
+    pub(crate) fn new(device: &wgpu::Device, cache: Option<wgpu::PipelineCache>) -> Self {
         Self {
+            cache,
             limits: Limits::of(&device.limits()),
             int64: device.features().contains(wgpu::Features::SHADER_INT64),
             device: device.clone(),
@@ -57,8 +59,8 @@ impl Orthogonal {
     }
 
     /// Records the making of a row-major `rows` x `cols` matrix of f32 with orthonormal columns (or rows,
-    /// where those are fewer), one compute pass, and returns the buffer that will hold it. A matrix without
-    /// elements gets an empty buffer.
+    /// where those are fewer), and returns the buffer that will hold it. A matrix without elements gets an empty
+    /// buffer.
     ///
     /// Beside the result, the device needs memory for the Householder vectors of 32 columns and for a quarter
     /// of the matrix; and for one more copy of it unless `rows >= cols` and `cols` is a multiple of four.
@@ -67,22 +69,15 @@ impl Orthogonal {
     /// [`Error::OrthogonalTooLarge`] and [`Error::DeviceLimit`], before anything is recorded.
     pub(crate) fn record(
         &self,
-        encoder: &mut wgpu::CommandEncoder,
+        pass: &mut wgpu::ComputePass<'_>,
         key: Key,
         rows: u64,
         cols: u64,
     ) -> Result<wgpu::Buffer, Error> {
         let plan = Plan::new(self.limits.clone()?, rows, cols)?;
         let buffers = Buffers::new(&self.device, &plan);
-        let steps = plan.steps(key);
-        if !steps.is_empty() {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: Some("seedbed::Orthogonal::record"),
-                timestamp_writes: None,
-            });
-            for steps in steps.chunks(SLOTS) {
-                self.dispatch(&mut pass, &buffers, steps);
-            }
+        for steps in plan.steps(key).chunks(SLOTS) {
+            self.dispatch(pass, &buffers, steps);
         }
         Ok(buffers.result)
     }
@@ -162,7 +157,7 @@ impl Buffers {
 impl Orthogonal {
     fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, buffers: &Buffers, steps: &[Step]) {
         let label = "seedbed::Orthogonal::params";
-        let params = Slots::new(&self.device, label, steps.iter().map(|step| step.params));
+        let params = Slots::new(&self.device, label, steps.iter().map(|step| [step.params]));
         for (slot, step) in steps.iter().enumerate() {
             let pipeline = self.pipeline(step.kernel);
             let resources = std::iter::once(params.binding(slot))
@@ -197,7 +192,7 @@ impl Orthogonal {
                 module: &module,
                 entry_point: Some("orthogonal"),
                 compilation_options: Default::default(),
-                cache: None,
+                cache: self.cache.as_ref(),
             })
         })
     }

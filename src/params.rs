@@ -1,14 +1,14 @@
-//! The parameter block that a dispatch reads: `Params` of `shaders/params.wgsl`.
+//! The parameter block that a job reads: `Params` of `shaders/params.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::dispatch::Dispatch;
 use crate::distribution::Distribution;
 use crate::host::permute::Rectangle;
+use crate::jobs::{BLOCK, Job, LEVELS};
 use crate::matrix::Matrix;
 use crate::{Key, host};
 
-/// The uniform block of one dispatch. Fields are documented where they are used, in
+/// The parameter block of one job. Fields are documented where they are used, in
 /// `shaders/params.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
@@ -17,12 +17,17 @@ pub(crate) struct Params {
     counter: [u32; 2],
     second_seed: [u32; 2],
     second_counter: [u32; 2],
-    blocks: u32,
+    first_workgroup: u32,
     grid_row: u32,
-    origin: u32,
-    shift: u32,
-    begin: u32,
-    end: u32,
+    stores: u32,
+    pub(crate) origin: u32,
+    pub(crate) begin: u32,
+    pub(crate) end: u32,
+    levels: u32,
+    pub(crate) stores_of_run: u32,
+    pub(crate) level_count: [u32; LEVELS],
+    pub(crate) level_stride: [u32; LEVELS],
+    pub(crate) level_pitch: [u32; LEVELS],
     zero: u32,
     value: u32,
     mean: f32,
@@ -46,19 +51,41 @@ pub(crate) struct Params {
 }
 
 impl Params {
+    /// Where a job writes, in a binding that begins at an element of the buffer: jobs see to it that positions and
+    /// steps fit u32; only the origin may lie before the binding, and wrap.
+    pub(crate) fn placed(job: &Job, binding_start: u64) -> Self {
+        let begin = job.position - binding_start;
+        // The shader counts from the innermost level out, the others turning once.
+        let mut params = Self { level_count: [1; LEVELS], ..Self::default() };
+        for (i, level) in job.levels.iter().rev().enumerate() {
+            params.level_count[i] = level.count as u32;
+            params.level_stride[i] = level.stride as u32;
+            params.level_pitch[i] = level.pitch as u32;
+        }
+        Self {
+            stores: job.stores as u32,
+            origin: (begin as u32).wrapping_sub((job.element % BLOCK) as u32),
+            begin: begin as u32,
+            end: (begin + job.run) as u32,
+            levels: job.levels.len() as u32,
+            stores_of_run: job.stores_of_run as u32,
+            ..params
+        }
+    }
+
     /// `source_start` is the element at the beginning of the bound part of a source, if there is one.
-    pub(crate) fn new(distribution: &Distribution, key: Key, dispatch: &Dispatch, source_start: u64) -> Self {
-        let first_element = dispatch.first_block.wrapping_mul(4);
+    pub(crate) fn new(
+        distribution: &Distribution,
+        key: Key,
+        job: &Job,
+        binding_start: u64,
+        source_start: u64,
+    ) -> Self {
+        let first_element = job.first_block() * BLOCK;
         let common = Self {
             seed: halves(key.seed),
-            counter: halves(key.counter(dispatch.first_block)),
-            blocks: dispatch.blocks,
-            grid_row: dispatch.row(),
-            origin: dispatch.origin,
-            shift: dispatch.shift,
-            begin: dispatch.begin,
-            end: dispatch.end,
-            ..Self::default()
+            counter: halves(key.counter(job.first_block())),
+            ..Self::placed(job, binding_start)
         };
         match *distribution {
             Distribution::Constant { bits } => Self { value: bits, ..common },
@@ -96,6 +123,11 @@ impl Params {
         }
     }
 
+    /// The same, as one of the jobs of a dispatch.
+    pub(crate) fn in_grid(self, first_workgroup: u32, grid_row: u32) -> Self {
+        Self { first_workgroup, grid_row, ..self }
+    }
+
     /// Rows and columns of a matrix that is checked fit 31 bits.
     fn on_matrix(self, matrix: Matrix, first_element: u64) -> Self {
         let place = matrix.place(first_element);
@@ -131,9 +163,9 @@ mod tests {
             ($($field:ident)*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
         }
         let rust = offsets!(
-            seed counter second_seed second_counter blocks grid_row origin shift begin end zero value mean
-            std_dev low range least most rows columns first_row first_column group inputs field centre zeros
-            width height source_origin
+            seed counter second_seed second_counter first_workgroup grid_row stores origin begin end levels
+            stores_of_run level_count level_stride level_pitch zero value mean std_dev low range least most
+            rows columns first_row first_column group inputs field centre zeros width height source_origin
         );
         assert_eq!(shader, rust);
         assert_eq!(*span as usize, size_of::<Params>());

@@ -1,18 +1,20 @@
 //! Pipelines of one device, and the recording of checked fills.
 
+use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wgpu::util::DeviceExt;
 
-use crate::dispatch::{self, Dispatch, Limits, Store};
+use crate::dispatch::{Limits, workgroups};
 use crate::distribution::Distribution;
+use crate::jobs::Store;
 use crate::orthogonal::Orthogonal;
 use crate::params::Params;
+use crate::plan::{self, Plan, Planned, Request};
 use crate::quantile::{self, Truncation};
-use crate::shaders::{Kernel, Source, Values};
+use crate::shaders::{Grid, Kernel, Source, Values};
 use crate::slots::Slots;
-use crate::tensor::Placed;
-use crate::{DType, Error, Init, Key, Math, Tensor, gpu};
+use crate::{DType, Error, Init, Math, gpu};
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -21,6 +23,7 @@ pub(crate) struct Recorder {
     bindings: Result<Bindings, Error>,
     int64: bool,
     math: Math,
+    cache: Option<wgpu::PipelineCache>,
     pipelines: [OnceLock<wgpu::ComputePipeline>; Kernel::COUNT],
     /// What makes orthogonal matrices, which the kernel of the same name then copies.
     orthogonal: Orthogonal,
@@ -32,7 +35,14 @@ pub(crate) struct Recorder {
 #[derive(Debug)]
 struct Bindings {
     limits: Limits,
-    /// The parameter block and the destination.
+    one: Layouts,
+    many: Layouts,
+}
+
+/// Of kernels with one way to bind their parameters.
+#[derive(Debug)]
+struct Layouts {
+    /// The parameters and the destination.
     plain: Layout,
     /// And a matrix.
     with_matrix: Layout,
@@ -44,28 +54,6 @@ struct Bindings {
 struct Layout {
     group: wgpu::BindGroupLayout,
     pipeline: wgpu::PipelineLayout,
-}
-
-/// A fill that has been checked and planned.
-struct Fill<'a> {
-    tensor: &'a Tensor<'a>,
-    distribution: &'a Distribution,
-    key: Key,
-    source: Option<wgpu::Buffer>,
-    dispatches: &'a [Dispatch],
-}
-
-impl Fill<'_> {
-    /// The part of the source that a dispatch reads: elements of a matrix, or a whole table.
-    fn source_range(&self, limits: Limits, dispatch: &Dispatch) -> std::ops::Range<u64> {
-        match (self.distribution, &self.source) {
-            (Distribution::Orthogonal { matrix, .. }, _) => {
-                limits.source_range(dispatch, matrix.rows * matrix.columns)
-            }
-            (_, Some(source)) => 0..source.size(),
-            (_, None) => 0..0,
-        }
-    }
 }
 
 impl Bindings {
@@ -81,11 +69,10 @@ impl Bindings {
         };
         let read_only = wgpu::BufferBindingType::Storage { read_only: true };
         let table = if has_uniform_table(device) { wgpu::BufferBindingType::Uniform } else { read_only };
-        let [params, destination] = [
-            entry(0, wgpu::BufferBindingType::Uniform, wgpu::BufferSize::new(size_of::<Params>() as u64)),
-            // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
-            entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None),
-        ];
+        let uniform = wgpu::BufferBindingType::Uniform;
+        let size = wgpu::BufferSize::new(size_of::<Params>() as u64);
+        // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
+        let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
         let layout = |entries: &[_]| {
             let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some("seedbed::Initializer::layout"),
@@ -98,19 +85,23 @@ impl Bindings {
             });
             Layout { group, pipeline }
         };
-        Ok(Self {
-            limits,
+        let layouts = |params| Layouts {
             plain: layout(&[params, destination]),
             with_matrix: layout(&[params, destination, entry(2, read_only, None)]),
             with_table: layout(&[params, destination, entry(2, table, None)]),
-        })
+        };
+        Ok(Self { limits, one: layouts(entry(0, uniform, size)), many: layouts(entry(0, read_only, size)) })
     }
 
-    fn layout(&self, values: Values) -> &Layout {
-        match values {
-            Values::Copy => &self.with_matrix,
-            Values::TruncNormal => &self.with_table,
-            _ => &self.plain,
+    fn layout(&self, kernel: Kernel) -> &Layout {
+        let layouts = match kernel.grid {
+            Grid::One => &self.one,
+            Grid::Many => &self.many,
+        };
+        match kernel.values {
+            Values::Copy => &layouts.with_matrix,
+            Values::TruncNormal => &layouts.with_table,
+            _ => &layouts.plain,
         }
     }
 }
@@ -120,18 +111,22 @@ fn has_uniform_table(device: &wgpu::Device) -> bool {
     gpu::is_software(&device.adapter_info())
 }
 
+/// Parameters that share a buffer: more than a dispatch's, far less than a buffer may have.
+const PARAMETER_BYTES: usize = 16 << 20;
+
 /// Tables that are kept: more than there are scales in most models.
 const MAX_TABLES: usize = 32;
 
 impl Recorder {
-    pub(crate) fn new(device: &wgpu::Device, math: Math) -> Self {
+    pub(crate) fn new(device: &wgpu::Device, math: Math, cache: Option<wgpu::PipelineCache>) -> Self {
         Self {
             bindings: Bindings::new(device),
             int64: device.features().contains(wgpu::Features::SHADER_INT64),
             device: device.clone(),
             math,
+            cache: cache.clone(),
             pipelines: std::array::from_fn(|_| OnceLock::new()),
-            orthogonal: Orthogonal::new(device),
+            orthogonal: Orthogonal::new(device, cache),
             tables: Mutex::default(),
         }
     }
@@ -147,7 +142,7 @@ impl Recorder {
             self.orthogonal.prepare()?;
         }
         for store in [Store::Whole, Store::Ragged] {
-            self.pipeline(bindings, Kernel { values, store, dtype });
+            self.pipeline(bindings, Kernel { values, store, dtype, grid: Grid::One });
         }
         Ok(())
     }
@@ -161,56 +156,53 @@ impl Recorder {
         }
     }
 
-    /// Records a fill, if everything about it is right.
+    /// Compiles what these fills need.
+    pub(crate) fn prepare_all(&self, requests: &[Request<'_>]) -> Result<(), Error> {
+        let bindings = self.bindings()?;
+        for planned in Plan::new(bindings.limits, requests).dispatches {
+            if planned.kernel.values == Values::Copy {
+                self.orthogonal.prepare()?;
+            }
+            self.pipeline(bindings, planned.kernel);
+        }
+        Ok(())
+    }
+
+    /// Records fills of which [`check`](Self::check) had nothing to say.
     pub(crate) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        tensor: &Tensor<'_>,
-        distribution: Distribution,
-        key: Key,
+        requests: &[Request<'_>],
     ) -> Result<(), Error> {
         let bindings = self.bindings()?;
-        let Placed { elements, bytes } = tensor.place()?;
-        if elements.is_empty() {
+        let Plan { clears, dispatches } = Plan::new(bindings.limits, requests);
+        for (buffer, bytes) in clears {
+            encoder.clear_buffer(buffer, bytes.start, Some(bytes.end - bytes.start));
+        }
+        if dispatches.is_empty() {
             return Ok(());
         }
-        // Several times faster than a kernel, and wgpu then need not zero a fresh buffer first.
-        if distribution == (Distribution::Constant { bits: 0 })
-            && tensor.buffer.usage().contains(wgpu::BufferUsages::COPY_DST)
-            && bytes.start.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)
-            && bytes.end.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)
-        {
-            encoder.clear_buffer(tensor.buffer, bytes.start, Some(bytes.end - bytes.start));
-            return Ok(());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("seedbed::Initializer::fill"),
+            timestamp_writes: None,
+        });
+        let mut rest = &dispatches[..];
+        while !rest.is_empty() {
+            // At least one: a dispatch's parameters alone are less.
+            let mut bytes = 0;
+            let fit = rest.iter().take_while(|planned| {
+                bytes += planned.dispatch.jobs.len() * size_of::<Params>();
+                bytes <= PARAMETER_BYTES
+            });
+            let (some, others) = rest.split_at(fit.count());
+            self.dispatch(bindings, &mut pass, requests, some)?;
+            rest = others;
         }
-        let source = self.source(encoder, &distribution, key)?;
-        // A copy reads f32, of which a binding may hold fewer than of what it writes.
-        let most = matches!(distribution, Distribution::Orthogonal { .. })
-            .then(|| bindings.limits.elements_of_source());
-        let dispatches = dispatch::plan(bindings.limits, tensor.dtype, elements, bytes.start, most);
-        let fill = Fill { tensor, distribution: &distribution, key, source, dispatches: &dispatches };
-        self.dispatch(bindings, encoder, fill);
         Ok(())
     }
 
     fn bindings(&self) -> Result<&Bindings, Error> {
         self.bindings.as_ref().map_err(Clone::clone)
-    }
-
-    /// What the kernel reads beside its parameters.
-    fn source(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        distribution: &Distribution,
-        key: Key,
-    ) -> Result<Option<wgpu::Buffer>, Error> {
-        match *distribution {
-            Distribution::TruncNormal { truncation, .. } => Ok(Some(self.table(truncation))),
-            Distribution::Orthogonal { matrix, .. } => {
-                self.orthogonal.record(encoder, key, matrix.rows, matrix.columns).map(Some)
-            }
-            _ => Ok(None),
-        }
     }
 
     fn table(&self, truncation: Truncation) -> wgpu::Buffer {
@@ -239,41 +231,57 @@ impl Recorder {
         table
     }
 
-    fn dispatch(&self, bindings: &Bindings, encoder: &mut wgpu::CommandEncoder, fill: Fill<'_>) {
-        let Fill { tensor, distribution, key, ref source, dispatches } = fill;
-        let values = Values::from(distribution);
+    /// Records dispatches whose parameters share a buffer.
+    fn dispatch(
+        &self,
+        bindings: &Bindings,
+        pass: &mut wgpu::ComputePass<'_>,
+        requests: &[Request<'_>],
+        dispatches: &[Planned<'_>],
+    ) -> Result<(), Error> {
+        let label = "seedbed::Initializer::params";
         let params = Slots::new(
             &self.device,
-            "seedbed::Initializer::params",
-            dispatches.iter().map(|dispatch| {
-                let source_start = fill.source_range(bindings.limits, dispatch).start / 4;
-                Params::new(distribution, key, dispatch, source_start)
-            }),
+            label,
+            dispatches.iter().map(|planned| params(bindings, requests, planned)),
         );
-
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("seedbed::Initializer::fill"),
-            timestamp_writes: None,
-        });
-        for (i, dispatch) in dispatches.iter().enumerate() {
+        // A matrix is made before the first dispatch that copies from it; its other dispatches follow.
+        let mut matrix: Option<(usize, wgpu::Buffer)> = None;
+        for (slot, planned) in dispatches.iter().enumerate() {
+            let Planned { kernel, buffer, source, ref dispatch } = *planned;
+            let first = dispatch.jobs[0].0;
+            let source = match (source, &requests[first].distribution) {
+                (plan::Source::Table(_), Distribution::TruncNormal { truncation, .. }) => {
+                    let table = self.table(*truncation);
+                    let bytes = 0..table.size();
+                    Some((table, bytes))
+                }
+                (plan::Source::Matrix(of), Distribution::Orthogonal { matrix: size, .. }) => {
+                    let made = match matrix.take().filter(|(made, _)| *made == of) {
+                        Some((_, made)) => made,
+                        None => self.orthogonal.record(pass, requests[of].key, size.rows, size.columns)?,
+                    };
+                    matrix = Some((of, made.clone()));
+                    Some((made, bindings.limits.source_range(&dispatch.jobs[0].1)))
+                }
+                _ => None,
+            };
             let mut entries = vec![
-                wgpu::BindGroupEntry { binding: 0, resource: params.binding(i) },
-                binding(1, tensor.buffer, dispatch.binding.clone()),
+                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot) },
+                binding(1, buffer, dispatch.binding.clone()),
             ];
-            if let Some(source) = source {
-                entries.push(binding(2, source, fill.source_range(bindings.limits, dispatch)));
-            }
+            entries.extend(source.as_ref().map(|(source, bytes)| binding(2, source, bytes.clone())));
             let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("seedbed::Initializer::group"),
-                layout: &bindings.layout(values).group,
+                layout: &bindings.layout(kernel).group,
                 entries: &entries,
             });
-            let kernel = Kernel { values, store: dispatch.store, dtype: tensor.dtype };
             pass.set_pipeline(self.pipeline(bindings, kernel));
             pass.set_bind_group(0, &group, &[]);
             let [x, y] = dispatch.workgroups;
             pass.dispatch_workgroups(x, y, 1);
         }
+        Ok(())
     }
 
     fn pipeline(&self, bindings: &Bindings, kernel: Kernel) -> &wgpu::ComputePipeline {
@@ -291,17 +299,39 @@ impl Recorder {
             });
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&label),
-                layout: Some(&bindings.layout(kernel.values).pipeline),
+                layout: Some(&bindings.layout(kernel).pipeline),
                 module: &module,
                 entry_point: Some("fill"),
                 compilation_options: Default::default(),
-                cache: None,
+                cache: self.cache.as_ref(),
             })
         })
     }
 }
 
-fn binding(binding: u32, buffer: &wgpu::Buffer, range: std::ops::Range<u64>) -> wgpu::BindGroupEntry<'_> {
+/// The parameter blocks of a dispatch's jobs.
+fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) -> Vec<Params> {
+    let dispatch = &planned.dispatch;
+    let mut first_workgroup = 0;
+    dispatch
+        .jobs
+        .iter()
+        .map(|(number, job)| {
+            let Request { distribution, key, .. } = &requests[*number];
+            let binding_start = dispatch.binding.start / planned.kernel.dtype.size();
+            let source_start = match planned.source {
+                plan::Source::Matrix(_) => bindings.limits.source_range(job).start / 4,
+                _ => 0,
+            };
+            let params = Params::new(distribution, *key, job, binding_start, source_start);
+            let params = params.in_grid(first_workgroup, dispatch.workgroups[0]);
+            first_workgroup += workgroups(job) as u32;
+            params
+        })
+        .collect()
+}
+
+fn binding(binding: u32, buffer: &wgpu::Buffer, range: Range<u64>) -> wgpu::BindGroupEntry<'_> {
     wgpu::BindGroupEntry {
         binding,
         resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {

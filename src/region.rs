@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::fan::product;
+use crate::runs::Runs;
 
 /// So that bytes, blocks and their ends all fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;
 
-/// A logical tensor, and the contiguous part of it that goes into the destination.
+/// A logical tensor, and the part of it that goes into the destination.
 ///
 /// Values depend on the element's row-major index in the whole tensor and fans on the whole shape,
 /// so a part holds just what the whole would hold there.
@@ -18,24 +19,49 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// use seedbed::Region;
 ///
 /// let whole = Region::from([50257, 768]);
+/// // A contiguous part: rows 25128 and on.
 /// let second_half_of_the_rows = Region::from([50257, 768]).elements(25128 * 768..50257 * 768);
+/// // What one of 2 x 4 devices holds of it: 25129 rows, and of each 192 columns.
+/// let shard = Region::from([50257, 768]).shard([0, 576], [25129, 192]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region<'a> {
     shape: Cow<'a, [u64]>,
-    elements: Option<Range<u64>>,
+    part: Part,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Elements(Range<u64>),
+    Shard { start: Vec<u64>, shape: Vec<u64> },
 }
 
 impl<'a> Region<'a> {
     /// The whole tensor of this shape. No dimensions make a scalar, of one element.
     pub fn new(shape: impl Into<Cow<'a, [u64]>>) -> Self {
-        Self { shape: shape.into(), elements: None }
+        Self { shape: shape.into(), part: Part::Whole }
     }
 
-    /// Only these elements (row-major indexes in the whole tensor).
+    /// Only these elements (row-major indexes in the whole tensor): a tensor of one dimension in the destination.
     #[must_use]
     pub fn elements(self, elements: Range<u64>) -> Self {
-        Self { elements: Some(elements), ..self }
+        Self { part: Part::Elements(elements), ..self }
+    }
+
+    /// Only the shard that begins at index `start` of the whole tensor and has this local `shape`, both with one
+    /// number per dimension. Any dimensions may be cut. The destination holds it row-major.
+    ///
+    /// These are PyTorch's `compute_local_shape_and_global_offset`, and the slices of a JAX sharding's
+    /// `devices_indices_map`.
+    ///
+    /// A shard whose elements are not contiguous in the whole tensor is filled in runs. Philox makes blocks of
+    /// four neighbours, so a run computes each block that it touches once: nothing more than
+    /// its elements where it begins and ends at multiples of four, up to four times as much for runs of one element.
+    #[must_use]
+    pub fn shard(self, start: impl AsRef<[u64]>, shape: impl AsRef<[u64]>) -> Self {
+        let (start, shape) = (start.as_ref().to_vec(), shape.as_ref().to_vec());
+        Self { part: Part::Shard { start, shape }, ..self }
     }
 
     /// The shape of the whole tensor.
@@ -43,24 +69,64 @@ impl<'a> Region<'a> {
         &self.shape
     }
 
-    /// The elements that are written.
+    /// The shape of what is written.
+    pub fn local_shape(&self) -> Cow<'_, [u64]> {
+        match &self.part {
+            Part::Whole => Cow::Borrowed(&self.shape),
+            Part::Elements(range) => Cow::Owned(vec![range.end.saturating_sub(range.start)]),
+            Part::Shard { shape, .. } => Cow::Borrowed(shape),
+        }
+    }
+
+    /// How many elements are written.
     ///
     /// # Errors
-    /// [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`].
-    pub fn resolve(&self) -> Result<Range<u64>, Error> {
+    /// [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`], [`Error::ShardRank`], [`Error::ShardOutOfRange`].
+    pub fn element_count(&self) -> Result<u64, Error> {
+        Ok(self.runs()?.elements())
+    }
+
+    /// The runs of the region in a destination that holds them one after the other.
+    pub(crate) fn runs(&self) -> Result<Runs, Error> {
+        self.runs_with(None)
+    }
+
+    /// The runs of the region in a destination whose rows (of the last dimension) begin every `row_pitch` elements,
+    /// a row's elements or more.
+    pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<Runs, Error> {
         let len = product(&self.shape)
             .filter(|&len| len <= MAX_ELEMENTS)
             .ok_or_else(|| Error::ShapeOverflow { shape: self.shape.to_vec() })?;
-        match &self.elements {
-            None => Ok(0..len),
-            Some(range) if range.start <= range.end && range.end <= len => Ok(range.clone()),
-            Some(range) => Err(Error::ElementsOutOfRange {
+        match &self.part {
+            Part::Whole if row_pitch.is_none() => Ok(Runs::contiguous(0..len)),
+            Part::Whole => Ok(Runs::of_shard(&self.shape, None, &self.shape, row_pitch)),
+            Part::Elements(range) if range.start <= range.end && range.end <= len => {
+                Ok(Runs::contiguous(range.clone()))
+            }
+            Part::Elements(range) => Err(Error::ElementsOutOfRange {
                 start: range.start,
                 end: range.end,
                 len,
                 shape: self.shape.to_vec(),
             }),
+            Part::Shard { start, shape } => {
+                self.check_shard(start, shape)?;
+                Ok(Runs::of_shard(&self.shape, Some(start), shape, row_pitch))
+            }
         }
+    }
+
+    fn check_shard(&self, start: &[u64], local: &[u64]) -> Result<(), Error> {
+        let rank = self.shape.len();
+        if start.len() != rank || local.len() != rank {
+            return Err(Error::ShardRank { start: start.to_vec(), local: local.to_vec(), rank });
+        }
+        for (dimension, ((&start, &extent), &len)) in start.iter().zip(local).zip(&*self.shape).enumerate() {
+            if start.checked_add(extent).is_none_or(|end| end > len) {
+                return Err(Error::ShardOutOfRange { dimension, start, extent, len });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -94,14 +160,35 @@ mod tests {
 
     #[test]
     fn resolves() {
-        assert_eq!(Region::from(&[2, 3]).resolve(), Ok(0..6));
-        assert_eq!(Region::from(&[]).resolve(), Ok(0..1));
-        assert_eq!(Region::from(&[2, 3]).elements(1..6).resolve(), Ok(1..6));
+        let runs = |region: Region<'_>| region.runs();
+        assert_eq!(runs(Region::from(&[2, 3])), Ok(Runs::contiguous(0..6)));
+        assert_eq!(runs(Region::from(&[])), Ok(Runs::contiguous(0..1)));
+        assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(Runs::contiguous(1..6)));
+        assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(Runs::contiguous(3..9)));
+        assert_eq!(Region::from(&[4, 3]).shard([1, 1], [2, 2]).element_count(), Ok(4));
+        assert_eq!(*Region::from(&[4, 3]).elements(2..7).local_shape(), [5]);
         #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
         for bad in [0..7, 7..7, 3..2] {
-            let error = Region::from(&[2, 3]).elements(bad).resolve().unwrap_err();
+            let error = Region::from(&[2, 3]).elements(bad).runs().unwrap_err();
             assert!(matches!(error, Error::ElementsOutOfRange { len: 6, .. }), "{error}");
         }
-        assert!(matches!(Region::from(&[1 << 32, 1 << 32]).resolve(), Err(Error::ShapeOverflow { .. })));
+        assert!(matches!(runs(Region::from(&[1 << 32, 1 << 32])), Err(Error::ShapeOverflow { .. })));
+    }
+
+    #[test]
+    fn bad_shards_are_named() {
+        let error = |start: &[u64], local: &[u64]| {
+            Region::from(&[4, 3]).shard(start, local).element_count().unwrap_err().to_string()
+        };
+        assert_eq!(
+            error(&[0, 2], &[4, 2]),
+            "the shard has 2 elements from 2 on in dimension 1, of which the tensor has 3"
+        );
+        assert!(error(&[u64::MAX, 0], &[2, 1]).contains("in dimension 0"));
+        assert_eq!(
+            error(&[0], &[4, 3]),
+            "the shard begins at [0] and has the shape [4, 3]; \
+             both need one number for each of the tensor's 2 dimensions"
+        );
     }
 }

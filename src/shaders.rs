@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::dispatch::Store;
 use crate::distribution::Distribution;
+use crate::jobs::Store;
 use crate::{DType, Init, Math, ScaledDistribution};
 
-/// Invocations of a workgroup, as `shaders/fill.wgsl` declares it (a test compares them).
+/// Invocations of a workgroup, as `shaders/fill_one.wgsl` and `shaders/fill_many.wgsl` declare it (a test compares them).
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
 
 macro_rules! wgsl {
@@ -18,7 +18,7 @@ macro_rules! wgsl {
 pub(crate) mod orthogonal;
 
 /// What a kernel makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Values {
     Constant,
     Words,
@@ -81,16 +81,26 @@ impl Values {
     }
 }
 
+/// What a dispatch has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grid {
+    /// One job, a run: its parameters are uniform.
+    One,
+    /// Many jobs, or loops around runs: workgroups look for their job.
+    Many,
+}
+
 /// A compute pipeline's identity on one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kernel {
     pub(crate) values: Values,
     pub(crate) store: Store,
     pub(crate) dtype: DType,
+    pub(crate) grid: Grid,
 }
 
 impl Kernel {
-    pub(crate) const COUNT: usize = Values::COUNT * 2 * 3;
+    pub(crate) const COUNT: usize = Values::COUNT * 2 * 3 * 2;
 
     /// Its place in a table of all kernels.
     pub(crate) fn index(self) -> usize {
@@ -99,13 +109,14 @@ impl Kernel {
             DType::F16 => 1,
             DType::BF16 => 2,
         };
-        (self.values as usize * 2 + self.store as usize) * 3 + dtype
+        ((self.values as usize * 2 + self.store as usize) * 3 + dtype) * 2 + self.grid as usize
     }
 
     pub(crate) fn label(self) -> String {
-        let Self { values, store, dtype } = self;
+        let Self { values, store, dtype, grid } = self;
         let store = if store == Store::Whole { "whole" } else { "ragged" };
-        format!("seedbed::Initializer::{}_{dtype}_{store}", values.name())
+        let many = if grid == Grid::Many { "_many" } else { "" };
+        format!("seedbed::Initializer::{}_{dtype}_{store}{many}", values.name())
     }
 }
 
@@ -122,7 +133,11 @@ pub(crate) struct Source {
 impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
-        let Kernel { values, store, dtype } = self.kernel;
+        let Kernel { values, store, dtype, grid } = self.kernel;
+        let entry = match grid {
+            Grid::One => wgsl!("fill_one"),
+            Grid::Many => wgsl!("fill_many"),
+        };
         let mut parts = vec![wgsl!("params")];
         if !matches!(values, Values::Constant | Values::Identity | Values::Copy) {
             parts.push(wgsl!("counter"));
@@ -163,7 +178,7 @@ impl Source {
             (Store::Whole, _) => wgsl!("store_vec4"),
             (Store::Ragged, _) => wgsl!("store_words"),
         });
-        parts.push(wgsl!("fill"));
+        parts.push(entry);
         parts.join("\n").into()
     }
 }

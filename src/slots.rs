@@ -1,44 +1,50 @@
-//! The parameter blocks of many dispatches, in one uniform buffer.
+//! The parameter blocks of many dispatches, in one buffer.
+
+use std::ops::Range;
 
 use bytemuck::Pod;
 use wgpu::util::DeviceExt;
 
-/// A uniform buffer that is made with its contents: one that the queue writes would give every fill of an
+/// A buffer that is made with its contents: one that the queue writes would give every fill of an
 /// encoder the parameters of the last.
 pub(crate) struct Slots {
     buffer: wgpu::Buffer,
-    /// From one block to the next, as the device aligns them.
-    stride: usize,
-    /// Bytes of a block.
-    size: usize,
+    /// Bytes of each dispatch's blocks.
+    ranges: Vec<Range<u64>>,
 }
 
 impl Slots {
-    pub(crate) fn new<P: Pod>(
+    /// One block or more for each dispatch, which binds them as uniforms or as storage.
+    pub(crate) fn new<P: Pod, B: AsRef<[P]>>(
         device: &wgpu::Device,
         label: &str,
-        blocks: impl ExactSizeIterator<Item = P>,
+        dispatches: impl Iterator<Item = B>,
     ) -> Self {
-        let size = size_of::<P>();
-        let stride = size.next_multiple_of(device.limits().min_uniform_buffer_offset_alignment as usize);
-        let mut contents = vec![0; stride * blocks.len()];
-        for (slot, block) in contents.chunks_exact_mut(stride).zip(blocks) {
-            slot[..size].copy_from_slice(bytemuck::bytes_of(&block));
+        let limits = device.limits();
+        let alignment =
+            limits.min_uniform_buffer_offset_alignment.max(limits.min_storage_buffer_offset_alignment);
+        let (mut contents, mut ranges) = (Vec::new(), Vec::new());
+        for blocks in dispatches {
+            contents.resize(contents.len().next_multiple_of(alignment as usize), 0);
+            let start = contents.len() as u64;
+            contents.extend_from_slice(bytemuck::cast_slice(blocks.as_ref()));
+            ranges.push(start..contents.len() as u64);
         }
         let buffer = device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
             label: Some(label),
             contents: &contents,
-            usage: wgpu::BufferUsages::UNIFORM,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE,
         });
-        Self { buffer, stride, size }
+        Self { buffer, ranges }
     }
 
-    /// Of the block with this number.
-    pub(crate) fn binding(&self, block: usize) -> wgpu::BindingResource<'_> {
+    /// Of the dispatch with this number.
+    pub(crate) fn binding(&self, dispatch: usize) -> wgpu::BindingResource<'_> {
+        let Range { start, end } = self.ranges[dispatch];
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.buffer,
-            offset: (block * self.stride) as u64,
-            size: wgpu::BufferSize::new(self.size as u64),
+            offset: start,
+            size: wgpu::BufferSize::new(end - start),
         })
     }
 }

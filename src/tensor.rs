@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use crate::runs::Runs;
 use crate::{DType, Error, Region};
 
-/// Where a fill goes: elements of a logical tensor, one after the other from a byte offset of a
-/// buffer on. Bytes outside of that range are never changed, not even the other half of a word that a
-/// 16-bit element shares.
+/// Where a fill goes: elements of a logical tensor, row-major from a byte offset of a buffer on. Other bytes
+/// are never changed: not the padding between rows, not even the other half of a word that a 16-bit
+/// element shares.
 ///
 /// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, zeros become a `clear_buffer`.
 ///
@@ -17,13 +18,18 @@ use crate::{DType, Error, Region};
 /// // A weight in an arena, 4 KiB from its start.
 /// let weight = Tensor::f32(buffer, [768, 3072]).at(4096);
 /// // Its second half alone, as another device of a sharded model would hold it.
-/// let shard = Tensor::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
+/// let half = Tensor::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
+/// // The second half of each row, as another split of the model would have it.
+/// let shard = Tensor::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
+/// // Rows of 100 elements, each on a 256-byte boundary as in an image copy.
+/// let padded = Tensor::f32(buffer, [64, 100]).row_pitch(512);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Tensor<'a> {
     pub(crate) buffer: &'a wgpu::Buffer,
-    pub(crate) offset: u64,
+    offset: u64,
+    row_pitch: Option<u64>,
     pub(crate) region: Region<'a>,
     pub(crate) dtype: DType,
 }
@@ -31,15 +37,15 @@ pub struct Tensor<'a> {
 /// A tensor that has been checked against its buffer.
 pub(crate) struct Placed {
     /// Elements of the logical tensor.
-    pub(crate) elements: Range<u64>,
-    /// Bytes of the buffer.
+    pub(crate) runs: Runs,
+    /// Bytes of the buffer, from the first to the last that is written.
     pub(crate) bytes: Range<u64>,
 }
 
 impl<'a> Tensor<'a> {
     /// A tensor of `dtype` at the beginning of `buffer`. A shape is a region too.
     pub fn new(buffer: &'a wgpu::Buffer, dtype: DType, region: impl Into<Region<'a>>) -> Self {
-        Self { buffer, offset: 0, region: region.into(), dtype }
+        Self { buffer, offset: 0, row_pitch: None, region: region.into(), dtype }
     }
 
     /// An f32 tensor at the beginning of `buffer`.
@@ -68,16 +74,25 @@ impl<'a> Tensor<'a> {
         Self { offset, ..self }
     }
 
+    /// The same, with rows that begin this many bytes after each other: a multiple of the element's size, and
+    /// a row's bytes or more. A row is the last dimension of [`Region::local_shape`].
+    #[must_use]
+    pub fn row_pitch(self, bytes: u64) -> Self {
+        Self { row_pitch: Some(bytes), ..self }
+    }
+
     /// Checks everything that can be wrong between the tensor and its buffer.
     pub(crate) fn place(&self) -> Result<Placed, Error> {
-        let elements = self.region.resolve()?;
         let (offset, dtype) = (self.offset, self.dtype);
+        let runs = self.region.runs_with(self.pitch_in_elements()?)?;
         if !offset.is_multiple_of(dtype.size()) {
             return Err(Error::MisalignedOffset { offset, alignment: dtype.size(), dtype });
         }
-        let end = (elements.end - elements.start)
-            .checked_mul(dtype.size())
+        let end = runs
+            .span()
+            .and_then(|elements| elements.checked_mul(dtype.size()))
             .and_then(|bytes| offset.checked_add(bytes))
+            .filter(|&end| end <= u64::MAX - 4)
             .ok_or_else(|| Error::ShapeOverflow { shape: self.region.shape().to_vec() })?;
         // A shader writes whole words, the last one's other half as it was.
         let (words_end, size) = (end.next_multiple_of(4), self.buffer.size());
@@ -88,6 +103,16 @@ impl<'a> Tensor<'a> {
         if !actual.contains(needed) {
             return Err(Error::MissingUsage { needed, actual });
         }
-        Ok(Placed { elements, bytes: offset..end })
+        Ok(Placed { runs, bytes: offset..end })
+    }
+
+    fn pitch_in_elements(&self) -> Result<Option<u64>, Error> {
+        let Some(pitch) = self.row_pitch else { return Ok(None) };
+        let (row, dtype) = (self.region.local_shape().last().copied().unwrap_or(1), self.dtype);
+        let elements = pitch / dtype.size();
+        if !pitch.is_multiple_of(dtype.size()) || elements < row {
+            return Err(Error::RowPitch { pitch, row, dtype });
+        }
+        Ok(Some(elements))
     }
 }

@@ -21,7 +21,7 @@ impl Fill {
     /// # Errors
     /// All that an engine could say of this shape and initialiser.
     pub fn new(name: String, shape: Vec<u64>, dtype: DType, init: Init, key: Key) -> Result<Self, Error> {
-        let elements = Region::new(&shape[..]).resolve()?.end;
+        let elements = Region::new(&shape[..]).element_count()?;
         // No elements, all the checks.
         host::fill_bytes(&mut [], dtype, Region::new(&shape[..]).elements(0..0), &init, key)?;
         let (mean, std) = (init.mean(&shape)?, init.std(&shape)?);
@@ -29,7 +29,7 @@ impl Fill {
     }
 
     pub fn bytes(&self) -> u64 {
-        // At most 2^60 elements: see Region::resolve.
+        // At most 2^60 elements: see Region::element_count.
         self.elements * self.dtype.size()
     }
 

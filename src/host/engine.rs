@@ -11,6 +11,7 @@ use super::philox::philox4x32_10_blocks;
 use super::{orthogonal, sparse, values};
 use crate::distribution::Distribution;
 use crate::matrix::{Matrix, Place};
+use crate::runs::Runs;
 use crate::{DType, Error, Init, Key, Region, half};
 
 /// Elements of a block: the words that one Philox call makes.
@@ -88,8 +89,8 @@ pub fn fill<'a, E: Element>(
 ) -> Result<(), Error> {
     let region = region.into();
     let distribution = init.distribution(region.shape(), E::DTYPE)?;
-    let elements = checked(&region, destination.len())?;
-    write(destination, elements, &distribution, key)
+    let runs = checked(&region, destination.len())?;
+    write(destination, &runs, &distribution, key)
 }
 
 /// Whether the host can fill a tensor of this shape, before there is one: what [`fill`] would say of the
@@ -146,18 +147,18 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// # Errors
 /// Those of the region; [`Error::LengthMismatch`] unless `destination` has just as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
-    let elements = checked(&region.into(), destination.len())?;
-    tiles(destination, elements.start, |first| words(key, first), |word| word);
+    let runs = checked(&region.into(), destination.len())?;
+    tiles(destination, &runs, |blocks| words(key, blocks), |word| word);
     Ok(())
 }
 
-fn checked(region: &Region<'_>, actual: usize) -> Result<Range<u64>, Error> {
-    let elements = region.resolve()?;
-    let (expected, actual) = (elements.end - elements.start, actual as u64);
+fn checked(region: &Region<'_>, actual: usize) -> Result<Runs, Error> {
+    let runs = region.runs()?;
+    let (expected, actual) = (runs.elements(), actual as u64);
     if expected != actual {
         return Err(Error::LengthMismatch { expected, actual });
     }
-    Ok(elements)
+    Ok(runs)
 }
 
 /// Blocks that are computed together: each step of the arithmetic is a loop over all of them, which the
@@ -169,15 +170,16 @@ const TILE: usize = 4 * TILE_BLOCKS;
 /// Blocks of Philox whose rounds are taken together.
 const SIDE_BY_SIDE: usize = 4;
 
-/// The words of a tile from a block on.
+/// The blocks of a tile.
+type Blocks = [u64; TILE_BLOCKS];
+
+/// The words of a tile.
 #[inline(always)]
-fn words(key: Key, first: u64) -> [u32; TILE] {
+fn words(key: Key, blocks: &Blocks) -> [u32; TILE] {
     let mut words = [0; TILE];
-    for (group, words) in words.as_chunks_mut::<{ 4 * SIDE_BY_SIDE }>().0.iter_mut().enumerate() {
-        let first = first.wrapping_add((group * SIDE_BY_SIDE) as u64);
-        let counters: [u64; SIDE_BY_SIDE] =
-            std::array::from_fn(|i| key.counter(first.wrapping_add(i as u64)));
-        let blocks = philox4x32_10_blocks(counters, key.seed);
+    let groups = words.as_chunks_mut::<{ 4 * SIDE_BY_SIDE }>().0;
+    for (words, blocks) in groups.iter_mut().zip(blocks.as_chunks::<SIDE_BY_SIDE>().0) {
+        let blocks = philox4x32_10_blocks(blocks.map(|block| key.counter(block)), key.seed);
         for i in 0..SIDE_BY_SIDE {
             for word in 0..4 {
                 words[4 * i + word] = blocks[word][i];
@@ -187,11 +189,11 @@ fn words(key: Key, first: u64) -> [u32; TILE] {
     words
 }
 
-/// The standard normals of a tile from a block on.
+/// The standard normals of a tile.
 #[inline(always)]
-fn normals(key: Key, first: u64) -> [f32; TILE] {
+fn normals(key: Key, blocks: &Blocks) -> [f32; TILE] {
     const PAIRS: usize = TILE / 2;
-    let words = words(key, first);
+    let words = words(key, blocks);
     let (mut radius, mut cosine, mut sine) = ([0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS]);
     for i in 0..PAIRS {
         radius[i] = half_radius(words[2 * i]);
@@ -207,11 +209,15 @@ fn normals(key: Key, first: u64) -> [f32; TILE] {
     normals
 }
 
-/// Rows and columns of a tile from a block on.
+/// Rows and columns of a tile.
 #[inline(always)]
-fn places(matrix: Matrix, first: u64) -> [Place; TILE] {
-    let mut place = matrix.place(first.wrapping_mul(BLOCK));
-    std::array::from_fn(|_| {
+fn places(matrix: Matrix, blocks: &Blocks) -> [Place; TILE] {
+    let mut place = matrix.place(blocks[0] * BLOCK);
+    std::array::from_fn(|element| {
+        let (block, lane) = (element / 4, element % 4);
+        if lane == 0 && block > 0 && blocks[block] != blocks[block - 1].wrapping_add(1) {
+            place = matrix.place(blocks[block] * BLOCK);
+        }
         let this = place;
         place = this.next(matrix.columns as u32);
         this
@@ -220,36 +226,35 @@ fn places(matrix: Matrix, first: u64) -> [Place; TILE] {
 
 fn write<E: Element>(
     destination: &mut [E],
-    elements: Range<u64>,
+    runs: &Runs,
     distribution: &Distribution,
     key: Key,
 ) -> Result<(), Error> {
     if destination.is_empty() {
         return Ok(());
     }
-    let start = elements.start;
     match *distribution {
         Distribution::Constant { bits } => {
             let value = E::narrow(f32::from_bits(bits));
-            in_parallel(destination, |_, part| part.fill(value));
+            in_parallel(destination, 1, |_, part| part.fill(value));
         }
         Distribution::Words => unreachable!("no initialiser makes raw words"),
         Distribution::Uniform { low, range, most } => tiles(
             destination,
-            start,
-            |first| words(key, first).map(|word| values::uniform(word, low, range, most)),
+            runs,
+            |blocks| words(key, blocks).map(|word| values::uniform(word, low, range, most)),
             E::narrow,
         ),
         Distribution::Normal { mean, std } => {
-            tiles(destination, start, |first| normals(key, first).map(|z| z * std + mean), E::narrow);
+            tiles(destination, runs, |blocks| normals(key, blocks).map(|z| z * std + mean), E::narrow);
         }
         Distribution::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::quantile::truncated_normal(truncation);
             tiles(
                 destination,
-                start,
-                |first| {
-                    words(key, first).map(|word| {
+                runs,
+                |blocks| {
+                    words(key, blocks).map(|word| {
                         let z = super::quantile::quantile(word, &table);
                         values::within(z * std + mode, least, most)
                     })
@@ -259,17 +264,17 @@ fn write<E: Element>(
         }
         Distribution::Identity { matrix, identity } => tiles(
             destination,
-            start,
-            |first| places(matrix, first).map(|place| values::identity(identity, place)),
+            runs,
+            |blocks| places(matrix, blocks).map(|place| values::identity(identity, place)),
             E::narrow,
         ),
         Distribution::Sparse { matrix, zeros, std } => {
             let (columns, rectangle) = (sparse::columns_key(key), Rectangle::of(matrix.rows as u32));
             tiles(
                 destination,
-                start,
-                |first| {
-                    let (z, places) = (normals(key, first), places(matrix, first));
+                runs,
+                |blocks| {
+                    let (z, places) = (normals(key, blocks), places(matrix, blocks));
                     std::array::from_fn(|lane| {
                         let is_zero = sparse::is_zero(columns, rectangle, zeros, places[lane]);
                         if is_zero { 0.0 } else { z[lane] * std + 0.0 }
@@ -280,57 +285,122 @@ fn write<E: Element>(
         }
         Distribution::Orthogonal { matrix, gain } => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
-            in_parallel(destination, |at, part| {
-                let from = &whole[start as usize + at..][..part.len()];
-                part.iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * gain));
+            in_parallel(destination, runs.len as usize, |at, part| {
+                for (element, place) in stretches(runs, at as u64, part.len()) {
+                    let from = &whole[element as usize..][..place.len()];
+                    part[place].iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * gain));
+                }
             });
         }
     }
     Ok(())
 }
 
-/// Writes the elements from `start` on: `values` makes those of a tile from a block on, `narrow` what is written
-/// of each.
+/// Writes runs one after the other: `values` makes those of a tile, `narrow` what is written of each.
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
-    start: u64,
-    values: impl Fn(u64) -> [V; TILE] + Sync,
+    runs: &Runs,
+    values: impl Fn(&Blocks) -> [V; TILE] + Sync,
     narrow: impl Fn(V) -> T + Sync,
 ) {
     let write = |to: &mut [T], from: &[V]| to.iter_mut().zip(from).for_each(|(to, from)| *to = narrow(*from));
+    let following = |first: u64| std::array::from_fn(|i| first.wrapping_add(i as u64));
+    if !runs.levels.is_empty() {
+        let scatter = |to: &mut [T], pieces: &[Piece]| {
+            // The tile's other blocks are computed and not written.
+            let mut blocks = following(pieces[0].block);
+            blocks.iter_mut().zip(pieces).for_each(|(block, piece)| *block = piece.block);
+            for (values, piece) in values(&blocks).as_chunks::<4>().0.iter().zip(pieces) {
+                write(&mut to[piece.place.clone()], &values[piece.lane..]);
+            }
+        };
+        return in_parallel(destination, runs.len as usize, |at, part| {
+            let mut tile = Vec::with_capacity(TILE_BLOCKS);
+            for piece in stretches(runs, at as u64, part.len()).flat_map(pieces) {
+                tile.push(piece);
+                if tile.len() == TILE_BLOCKS {
+                    scatter(part, &tile);
+                    tile.clear();
+                }
+            }
+            if !tile.is_empty() {
+                scatter(part, &tile);
+            }
+        });
+    }
     // So that all parts but the first begin with a block.
+    let start = runs.first;
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = destination.split_at_mut(ragged as usize);
     if !head.is_empty() {
-        write(head, &values(start / BLOCK)[(start % BLOCK) as usize..]);
+        write(head, &values(&following(start / BLOCK))[(start % BLOCK) as usize..]);
     }
     let first = start.div_ceil(BLOCK);
-    in_parallel(body, |at, part| {
+    in_parallel(body, BLOCK as usize, |at, part| {
         let first = first + at as u64 / BLOCK;
         for (tile, part) in part.chunks_mut(TILE).enumerate() {
-            write(part, &values(first + (tile * TILE_BLOCKS) as u64));
+            write(part, &values(&following(first + (tile * TILE_BLOCKS) as u64)));
         }
     });
 }
 
-/// Elements that one thread takes at a time: whole blocks, a size that stays in its cache.
+/// Neighbours, the first of them and their places, among `len` elements of a destination from one on that may lie
+/// within a run.
+fn stretches(runs: &Runs, start: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (run, within) = ((start + at as u64) / runs.len, (start + at as u64) % runs.len);
+        let place = at..len.min(at + (runs.len - within) as usize);
+        at = place.end;
+        (!place.is_empty()).then(|| (runs.start_of(run) + within, place))
+    })
+}
+
+/// What a stretch has of a block.
+struct Piece {
+    block: u64,
+    /// The first element of the block that is written.
+    lane: usize,
+    /// Where its elements lie.
+    place: Range<usize>,
+}
+
+fn pieces((element, place): (u64, Range<usize>)) -> impl Iterator<Item = Piece> {
+    let mut at = place.start;
+    std::iter::from_fn(move || {
+        let element = element + (at - place.start) as u64;
+        let lane = (element % BLOCK) as usize;
+        let piece = Piece { block: element / BLOCK, lane, place: at..place.end.min(at + 4 - lane) };
+        at = piece.place.end;
+        (!piece.place.is_empty()).then_some(piece)
+    })
+}
+
+/// Elements that one thread takes at a time: a size that stays in its cache.
 const PART: usize = 1 << 16;
+
+/// The elements of a part: whole units, where those are smaller.
+fn part(unit: usize) -> usize {
+    if unit > PART { PART } else { PART / unit * unit }
+}
 
 /// Calls `write` with disjoint parts of the slice and where they begin, on all cores.
 #[cfg(feature = "threads")]
-fn in_parallel<T: Send>(destination: &mut [T], write: impl Fn(usize, &mut [T]) + Sync) {
+fn in_parallel<T: Send>(destination: &mut [T], unit: usize, write: impl Fn(usize, &mut [T]) + Sync) {
     use rayon::prelude::*;
-    if destination.len() <= PART {
+    let size = part(unit);
+    if destination.len() <= size {
         return write(0, destination);
     }
-    destination.par_chunks_mut(PART).enumerate().for_each(|(i, part)| write(i * PART, part));
+    destination.par_chunks_mut(size).enumerate().for_each(|(i, part)| write(i * size, part));
 }
 
 /// Calls `write` with parts of the slice and where they begin.
 #[cfg(not(feature = "threads"))]
-fn in_parallel<T>(destination: &mut [T], write: impl Fn(usize, &mut [T])) {
-    for (i, part) in destination.chunks_mut(PART).enumerate() {
-        write(i * PART, part);
+fn in_parallel<T>(destination: &mut [T], unit: usize, write: impl Fn(usize, &mut [T])) {
+    let size = part(unit);
+    for (i, part) in destination.chunks_mut(size).enumerate() {
+        write(i * size, part);
     }
 }
 

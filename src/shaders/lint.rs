@@ -10,7 +10,7 @@ use super::*;
 
 impl Kernel {
     pub(crate) const NORMAL_WHOLE: Self =
-        Self { values: Values::Normal, store: Store::Whole, dtype: DType::F32 };
+        Self { values: Values::Normal, store: Store::Whole, dtype: DType::F32, grid: Grid::One };
 
     fn all() -> impl Iterator<Item = Self> {
         const VALUES: [Values; 8] = [
@@ -23,9 +23,13 @@ impl Kernel {
             Values::Sparse,
             Values::Copy,
         ];
-        VALUES.into_iter().flat_map(|values| {
+        let grids =
+            |values, store, dtype| [Grid::One, Grid::Many].map(|grid| Self { values, store, dtype, grid });
+        VALUES.into_iter().flat_map(move |values| {
             [Store::Whole, Store::Ragged].into_iter().flat_map(move |store| {
-                [DType::F32, DType::F16, DType::BF16].map(|dtype| Self { values, store, dtype })
+                [DType::F32, DType::F16, DType::BF16]
+                    .into_iter()
+                    .flat_map(move |dtype| grids(values, store, dtype))
             })
         })
     }
@@ -131,7 +135,8 @@ fn the_lint_finds_what_it_is_for() {
     let native = Source { math: Math::Native, ..Source::every(Kernel::NORMAL_WHOLE)[1] };
     assert!(!faults(&native.parse()).is_empty());
 
-    let prelude = [wgsl!("params"), wgsl!("keep")].join("\n");
+    let prelude =
+        [wgsl!("params"), "@group(0) @binding(0) var<uniform> params: Params;", wgsl!("keep")].join("\n");
     for (body, fault) in [
         ("return a * b + c;", "operand of Add is the unkept result of Multiply"),
         ("let p = a * b; return p + c;", "operand of Add is the unkept result of Multiply"),

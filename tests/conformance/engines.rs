@@ -1,6 +1,5 @@
 //! What fills tensors: the host, and every adapter of this machine.
 
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use pollster::block_on;
@@ -71,8 +70,8 @@ impl Engine {
 }
 
 pub fn elements_of(region: &Region<'_>) -> usize {
-    let Range { start, end } = region.resolve().expect("a region that is right");
-    usize::try_from(end - start).expect("a region that fits memory")
+    let elements = region.element_count().expect("a region that is right");
+    usize::try_from(elements).expect("a region that fits memory")
 }
 
 /// An open adapter, and an initialiser for it.
