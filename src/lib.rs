@@ -16,7 +16,7 @@
 //! | fills that are recorded together -> clears and dispatches | `plan.rs` |
 //! | a fill -> jobs that a binding can hold; jobs -> dispatches under the device's limits | `jobs.rs`, `dispatch.rs` |
 //! | the parameter block that the GPU reads, one per job | `params.rs`, `slots.rs` |
-//! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill_one.wgsl` (`fill_many.wgsl`) and on |
+//! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill.wgsl` and on |
 //!
 //! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
 //! matrix by kernels of its own (`orthogonal.rs`), which the fill then copies.

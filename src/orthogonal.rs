@@ -157,10 +157,10 @@ impl Buffers {
 impl Orthogonal {
     fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, buffers: &Buffers, steps: &[Step]) {
         let label = "seedbed::Orthogonal::params";
-        let params = Slots::new(&self.device, label, steps.iter().map(|step| [step.params]));
+        let params = Slots::new(&self.device, label, 1, steps.iter().map(|step| [step.params]));
         for (slot, step) in steps.iter().enumerate() {
             let pipeline = self.pipeline(step.kernel);
-            let resources = std::iter::once(params.binding(slot))
+            let resources = std::iter::once(params.binding(slot, 1))
                 .chain(step.bindings.iter().map(|&memory| buffers.binding(memory)));
             let entries: Vec<_> = (0..)
                 .zip(resources)

@@ -100,10 +100,7 @@ impl<'a> Plan<'a> {
                 _ => dispatch::pack(limits, jobs),
             };
             plan.dispatches.extend(dispatches.into_iter().map(|dispatch| {
-                let grid = match &dispatch.jobs[..] {
-                    [(_, job)] if job.levels.is_empty() => Grid::One,
-                    _ => Grid::Many,
-                };
+                let grid = if dispatch.jobs.len() == 1 { Grid::One } else { Grid::Many };
                 Planned { kernel: Kernel { grid, ..kernel }, buffer, source, dispatch }
             }));
         }

@@ -5,14 +5,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wgpu::util::DeviceExt;
 
-use crate::dispatch::{Limits, workgroups};
+use crate::dispatch::Limits;
 use crate::distribution::Distribution;
-use crate::jobs::Store;
+use crate::jobs::{Job, Store};
 use crate::orthogonal::Orthogonal;
 use crate::params::Params;
 use crate::plan::{self, Plan, Planned, Request};
 use crate::quantile::{self, Truncation};
-use crate::shaders::{Grid, Kernel, Source, Values};
+use crate::shaders::{Grid, JOBS, Kernel, Source, Values};
 use crate::slots::Slots;
 use crate::{DType, Error, Init, Math, gpu};
 
@@ -60,7 +60,7 @@ impl Bindings {
     /// # Errors
     /// [`Error::DeviceLimit`]. wgpu would take even the layout of such a device for a mistake.
     fn new(device: &wgpu::Device) -> Result<Self, Error> {
-        let limits = Limits::of(&device.limits())?;
+        let limits = Limits::of(&device.limits(), gpu::is_software(&device.adapter_info()))?;
         let entry = |binding, ty, min_binding_size| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -70,7 +70,7 @@ impl Bindings {
         let read_only = wgpu::BufferBindingType::Storage { read_only: true };
         let table = if has_uniform_table(device) { wgpu::BufferBindingType::Uniform } else { read_only };
         let uniform = wgpu::BufferBindingType::Uniform;
-        let size = wgpu::BufferSize::new(size_of::<Params>() as u64);
+        let size = |grid: Grid| wgpu::BufferSize::new(u64::from(grid.jobs()) * size_of::<Params>() as u64);
         // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
         let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
         let layout = |entries: &[_]| {
@@ -90,7 +90,8 @@ impl Bindings {
             with_matrix: layout(&[params, destination, entry(2, read_only, None)]),
             with_table: layout(&[params, destination, entry(2, table, None)]),
         };
-        Ok(Self { limits, one: layouts(entry(0, uniform, size)), many: layouts(entry(0, read_only, size)) })
+        let [one, many] = [Grid::One, Grid::Many].map(|grid| layouts(entry(0, uniform, size(grid))));
+        Ok(Self { limits, one, many })
     }
 
     fn layout(&self, kernel: Kernel) -> &Layout {
@@ -188,10 +189,10 @@ impl Recorder {
         });
         let mut rest = &dispatches[..];
         while !rest.is_empty() {
-            // At least one: a dispatch's parameters alone are less.
+            // At least one.
             let mut bytes = 0;
             let fit = rest.iter().take_while(|planned| {
-                bytes += planned.dispatch.jobs.len() * size_of::<Params>();
+                bytes += planned.kernel.grid.jobs() as usize * size_of::<Params>();
                 bytes <= PARAMETER_BYTES
             });
             let (some, others) = rest.split_at(fit.count());
@@ -243,6 +244,7 @@ impl Recorder {
         let params = Slots::new(
             &self.device,
             label,
+            JOBS,
             dispatches.iter().map(|planned| params(bindings, requests, planned)),
         );
         // A matrix is made before the first dispatch that copies from it; its other dispatches follow.
@@ -267,7 +269,7 @@ impl Recorder {
                 _ => None,
             };
             let mut entries = vec![
-                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot) },
+                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot, kernel.grid.jobs()) },
                 binding(1, buffer, dispatch.binding.clone()),
             ];
             entries.extend(source.as_ref().map(|(source, bytes)| binding(2, source, bytes.clone())));
@@ -309,26 +311,23 @@ impl Recorder {
     }
 }
 
-/// The parameter blocks of a dispatch's jobs.
+/// The parameter blocks of a dispatch: one, or one for each row of its grid.
 fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) -> Vec<Params> {
-    let dispatch = &planned.dispatch;
-    let mut first_workgroup = 0;
-    dispatch
-        .jobs
-        .iter()
-        .map(|(number, job)| {
-            let Request { distribution, key, .. } = &requests[*number];
-            let binding_start = dispatch.binding.start / planned.kernel.dtype.size();
-            let source_start = match planned.source {
-                plan::Source::Matrix(_) => bindings.limits.source_range(job).start / 4,
-                _ => 0,
-            };
-            let params = Params::new(distribution, *key, job, binding_start, source_start);
-            let params = params.in_grid(first_workgroup, dispatch.workgroups[0]);
-            first_workgroup += workgroups(job) as u32;
-            params
-        })
-        .collect()
+    let Planned { dispatch, kernel, source, .. } = planned;
+    let params_of = |(number, job): &(usize, Job)| {
+        let Request { distribution, key, .. } = &requests[*number];
+        let binding_start = dispatch.binding.start / kernel.dtype.size();
+        let source_start = match source {
+            plan::Source::Matrix(_) => bindings.limits.source_range(job).start / 4,
+            _ => 0,
+        };
+        Params::new(distribution, *key, job, binding_start, source_start)
+    };
+    let jobs: Vec<_> = dispatch.jobs.iter().map(params_of).collect();
+    match kernel.grid {
+        Grid::One => vec![jobs[0].in_grid(0, dispatch.workgroups[0])],
+        Grid::Many => dispatch.rows().map(|(job, first)| jobs[job].in_grid(first, 0)).collect(),
+    }
 }
 
 fn binding(binding: u32, buffer: &wgpu::Buffer, range: Range<u64>) -> wgpu::BindGroupEntry<'_> {

@@ -6,7 +6,7 @@ use crate::distribution::Distribution;
 use crate::jobs::Store;
 use crate::{DType, Init, Math, ScaledDistribution};
 
-/// Invocations of a workgroup, as `shaders/fill_one.wgsl` and `shaders/fill_many.wgsl` declare it (a test compares them).
+/// Invocations of a workgroup, as `shaders/fill.wgsl` declares it (a test compares them).
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
 
 macro_rules! wgsl {
@@ -84,10 +84,23 @@ impl Values {
 /// What a dispatch has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grid {
-    /// One job, a run: its parameters are uniform.
+    /// One job.
     One,
-    /// Many jobs, or loops around runs: workgroups look for their job.
+    /// Up to [`JOBS`] jobs, or stretches of them: one for each row of the grid.
     Many,
+}
+
+/// Jobs of [`Grid::Many`], as `shaders/jobs_many.wgsl` declares it (a test compares them).
+pub(crate) const JOBS: u32 = 64;
+
+impl Grid {
+    /// Parameter blocks that a dispatch binds.
+    pub(crate) fn jobs(self) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Many => JOBS,
+        }
+    }
 }
 
 /// A compute pipeline's identity on one device.
@@ -134,11 +147,11 @@ impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
         let Kernel { values, store, dtype, grid } = self.kernel;
-        let entry = match grid {
-            Grid::One => wgsl!("fill_one"),
-            Grid::Many => wgsl!("fill_many"),
+        let jobs = match grid {
+            Grid::One => wgsl!("jobs_one"),
+            Grid::Many => wgsl!("jobs_many"),
         };
-        let mut parts = vec![wgsl!("params")];
+        let mut parts = vec![wgsl!("params"), jobs];
         if !matches!(values, Values::Constant | Values::Identity | Values::Copy) {
             parts.push(wgsl!("counter"));
             parts.push(philox(self.int64));
@@ -178,7 +191,7 @@ impl Source {
             (Store::Whole, _) => wgsl!("store_vec4"),
             (Store::Ragged, _) => wgsl!("store_words"),
         });
-        parts.push(entry);
+        parts.push(wgsl!("fill"));
         parts.join("\n").into()
     }
 }

@@ -108,6 +108,13 @@ fn every_module_is_valid_and_declares_the_workgroup_size() {
         }
         let [entry] = &module.entry_points[..] else { panic!("{source:?}: one entry point") };
         assert_eq!((entry.name.as_str(), entry.workgroup_size), ("fill", [WORKGROUP_SIZE, 1, 1]));
+        let jobs = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("jobs"));
+        let TypeInner::Array { size: naga::ArraySize::Constant(jobs), .. } =
+            module.types[jobs.unwrap().1.ty].inner
+        else {
+            panic!("{source:?}: an array of jobs")
+        };
+        assert_eq!(jobs.get(), source.kernel.grid.jobs());
     }
 }
 

@@ -1,43 +1,31 @@
-// The entry point of a dispatch with many jobs, or with one whose runs lie within loops. A workgroup works for one job.
+// The entry point of every fill: an invocation makes one block of four elements, or the two of a vector of 16-bit
+// elements. JOBS is 1 or more (jobs_one.wgsl, jobs_many.wgsl); of many, each row of the grid works for one, or for a
+// stretch of one.
 const WORKGROUP_SIZE: u32 = 256u;
 
-@group(0) @binding(0) var<storage, read> jobs: array<Params>;
+@group(0) @binding(0) var<uniform> jobs: array<Params, JOBS>;
 
 // The job of this workgroup, where everything else looks for it.
 var<private> params: Params;
 
-// The last job that begins at this workgroup or before.
-fn job_of(workgroup: u32) -> u32 {
-    var low = 0u;
-    var high = arrayLength(&jobs);
-    while high - low > 1u {
-        let middle = (low + high) >> 1u;
-        if jobs[middle].first_workgroup <= workgroup {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-// The element where a run begins, counted from the job's first block, and its position.
+// The element where a run begins, counted from the beginning of the job's first block, and its position.
 fn start_of(run: u32) -> vec2<u32> {
     var start = vec2<u32>(params.begin - params.origin, params.begin);
     var rest = run;
     for (var level = 0u; level < params.levels; level++) {
-        let turn = rest % params.level_count[level];
-        start += turn * vec2<u32>(params.level_stride[level], params.level_pitch[level]);
-        rest /= params.level_count[level];
+        let count = params.level_count[level];
+        start += (rest % count) * vec2<u32>(params.level_stride[level], params.level_pitch[level]);
+        rest /= count;
     }
     return start;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let workgroup = group.y * jobs[0].grid_row + group.x;
-    params = jobs[job_of(workgroup)];
-    let store = (workgroup - params.first_workgroup) * WORKGROUP_SIZE + local;
+    // Of one job a compiler sees that it is always the same, of many that a workgroup shares it.
+    params = jobs[min(group.y, JOBS - 1u)];
+    let workgroup = params.first_workgroup + group.y * params.grid_row + group.x;
+    let store = workgroup * WORKGROUP_SIZE + local;
     if store >= params.stores {
         return;
     }

@@ -1,0 +1,2 @@
+// A dispatch for one job.
+const JOBS: u32 = 1u;
