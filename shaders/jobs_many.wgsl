@@ -1,2 +1,10 @@
-// A dispatch for many jobs: 12 KiB of parameters, which every device can bind.
-const JOBS: u32 = 64u;
+// A dispatch for many jobs: 12 KiB of parameters, which every device can bind. Each row of the grid works for one job,
+// or for a stretch of one.
+@group(0) @binding(0) var<uniform> jobs: array<Params, 64>;
+
+// The job of this invocation.
+var<private> params: Params;
+
+fn take_job(row: u32) {
+    params = jobs[row];
+}

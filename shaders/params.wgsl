@@ -11,9 +11,9 @@ struct Params {
     second_seed: vec2<u32>,
     second_counter: vec2<u32>,
 
-    // How many of the job's workgroups come before those of this row of the grid, if it is a grid of many jobs.
-    first_workgroup: u32,
-    // Workgroups in a row of a grid for one job, else 0.
+    // How many of the job's invocations come before those of this row of the grid, if it is a grid of many jobs.
+    first_store: u32,
+    // Invocations in a row of a grid for one job, else 0.
     grid_row: u32,
     // How many invocations store something.
     stores: u32,
@@ -23,7 +23,7 @@ struct Params {
     begin: u32,
     end: u32,
 
-    // The loops around the runs (fill.wgsl): how many, how many invocations store a run, and of each, the
+    // The loops around the runs (runs_nested.wgsl): how many, how many invocations store a run, and of each, the
     // innermost first: its turns, and what a turn adds to the element and to the position.
     levels: u32,
     stores_of_run: u32,

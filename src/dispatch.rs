@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::jobs::{Job, VECTOR_BYTES};
-use crate::shaders::{JOBS, WORKGROUP_SIZE};
+use crate::shaders::{MOST_JOBS, WORKGROUP_SIZE};
 
 /// Bindings stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
 /// are u32, and elements before the binding wrap to just below 2^32).
@@ -137,7 +137,7 @@ fn workgroups(job: &Job) -> u64 {
 
 /// Packs jobs of one kernel and one buffer into as few dispatches as their sizes and their places in the buffer allow.
 pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T>> {
-    let most_rows = limits.workgroups.min(u64::from(JOBS));
+    let most_rows = limits.workgroups.min(u64::from(MOST_JOBS));
     // The size of a row and their number, among others.
     let rows = |job: &Job| {
         let row = ROWS.into_iter().map(|row| row.min(limits.workgroups));
@@ -200,7 +200,7 @@ mod tests {
             } else {
                 let listed: Vec<_> = d.rows().collect();
                 assert_eq!(listed.len(), rows as usize);
-                assert!(rows <= JOBS);
+                assert!(rows <= MOST_JOBS);
                 listed
             };
             for (job, first) in rows {

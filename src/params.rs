@@ -6,6 +6,7 @@ use crate::distribution::Distribution;
 use crate::host::permute::Rectangle;
 use crate::jobs::{BLOCK, Job, LEVELS};
 use crate::matrix::Matrix;
+use crate::shaders::WORKGROUP_SIZE;
 use crate::{Key, host};
 
 /// The parameter block of one job. Fields are documented where they are used, in
@@ -17,7 +18,7 @@ pub(crate) struct Params {
     counter: [u32; 2],
     second_seed: [u32; 2],
     second_counter: [u32; 2],
-    first_workgroup: u32,
+    first_store: u32,
     grid_row: u32,
     stores: u32,
     pub(crate) origin: u32,
@@ -123,9 +124,15 @@ impl Params {
         }
     }
 
-    /// The same, as one of the jobs of a dispatch.
-    pub(crate) fn in_grid(self, first_workgroup: u32, grid_row: u32) -> Self {
-        Self { first_workgroup, grid_row, ..self }
+    /// The same, for the one job of a grid with so many workgroups in a row. Invocations may wrap where there is one
+    /// row alone, whose number is 0.
+    pub(crate) fn in_grid(self, workgroups: u32) -> Self {
+        Self { grid_row: workgroups.wrapping_mul(WORKGROUP_SIZE), ..self }
+    }
+
+    /// The same, for one row of a grid of many jobs: so many of the job's workgroups come before it.
+    pub(crate) fn in_row(self, first_workgroup: u32) -> Self {
+        Self { first_store: first_workgroup * WORKGROUP_SIZE, ..self }
     }
 
     /// Rows and columns of a matrix that is checked fit 31 bits.
@@ -163,7 +170,7 @@ mod tests {
             ($($field:ident)*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
         }
         let rust = offsets!(
-            seed counter second_seed second_counter first_workgroup grid_row stores origin begin end levels
+            seed counter second_seed second_counter first_store grid_row stores origin begin end levels
             stores_of_run level_count level_stride level_pitch zero value mean std_dev low range least most
             rows columns first_row first_column group inputs field centre zeros width height source_origin
         );

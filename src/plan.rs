@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::dispatch::{self, Dispatch, Limits};
 use crate::distribution::Distribution;
 use crate::jobs::{Job, jobs};
-use crate::shaders::{Grid, Kernel, Values};
+use crate::shaders::{Jobs, Kernel, Runs, Values};
 use crate::tensor::Placed;
 use crate::{Key, Tensor};
 
@@ -86,7 +86,8 @@ impl<'a> Plan<'a> {
             // A copy reads f32, of which a binding may hold fewer than of what it writes.
             let most = matches!(source, Source::Matrix(_)).then(|| limits.elements_of_source());
             for job in jobs(limits, dtype, &request.placed.runs, bytes.start, most) {
-                let kernel = Kernel { values, store: job.store, dtype, grid: Grid::One };
+                let runs = if job.levels.is_empty() { Runs::One } else { Runs::Nested };
+                let kernel = Kernel { values, store: job.store, dtype, runs, jobs: Jobs::One };
                 let group = Group { layer, buffer, kernel: kernel.index(), source };
                 groups.entry(group).or_insert((kernel, Vec::new())).1.push((number, job));
             }
@@ -100,8 +101,8 @@ impl<'a> Plan<'a> {
                 _ => dispatch::pack(limits, jobs),
             };
             plan.dispatches.extend(dispatches.into_iter().map(|dispatch| {
-                let grid = if dispatch.jobs.len() == 1 { Grid::One } else { Grid::Many };
-                Planned { kernel: Kernel { grid, ..kernel }, buffer, source, dispatch }
+                let jobs = if dispatch.jobs.len() == 1 { Jobs::One } else { Jobs::Many };
+                Planned { kernel: Kernel { jobs, ..kernel }, buffer, source, dispatch }
             }));
         }
         plan

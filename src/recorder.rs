@@ -12,7 +12,7 @@ use crate::orthogonal::Orthogonal;
 use crate::params::Params;
 use crate::plan::{self, Plan, Planned, Request};
 use crate::quantile::{self, Truncation};
-use crate::shaders::{Grid, JOBS, Kernel, Source, Values};
+use crate::shaders::{Jobs, Kernel, MOST_JOBS, Runs, Source, Values};
 use crate::slots::Slots;
 use crate::{DType, Error, Init, Math, gpu};
 
@@ -70,7 +70,7 @@ impl Bindings {
         let read_only = wgpu::BufferBindingType::Storage { read_only: true };
         let table = if has_uniform_table(device) { wgpu::BufferBindingType::Uniform } else { read_only };
         let uniform = wgpu::BufferBindingType::Uniform;
-        let size = |grid: Grid| wgpu::BufferSize::new(u64::from(grid.jobs()) * size_of::<Params>() as u64);
+        let size = |jobs: Jobs| wgpu::BufferSize::new(u64::from(jobs.most()) * size_of::<Params>() as u64);
         // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
         let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
         let layout = |entries: &[_]| {
@@ -90,14 +90,14 @@ impl Bindings {
             with_matrix: layout(&[params, destination, entry(2, read_only, None)]),
             with_table: layout(&[params, destination, entry(2, table, None)]),
         };
-        let [one, many] = [Grid::One, Grid::Many].map(|grid| layouts(entry(0, uniform, size(grid))));
+        let [one, many] = [Jobs::One, Jobs::Many].map(|jobs| layouts(entry(0, uniform, size(jobs))));
         Ok(Self { limits, one, many })
     }
 
     fn layout(&self, kernel: Kernel) -> &Layout {
-        let layouts = match kernel.grid {
-            Grid::One => &self.one,
-            Grid::Many => &self.many,
+        let layouts = match kernel.jobs {
+            Jobs::One => &self.one,
+            Jobs::Many => &self.many,
         };
         match kernel.values {
             Values::Copy => &layouts.with_matrix,
@@ -143,7 +143,7 @@ impl Recorder {
             self.orthogonal.prepare()?;
         }
         for store in [Store::Whole, Store::Ragged] {
-            self.pipeline(bindings, Kernel { values, store, dtype, grid: Grid::One });
+            self.pipeline(bindings, Kernel { values, store, dtype, runs: Runs::One, jobs: Jobs::One });
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ impl Recorder {
             // At least one.
             let mut bytes = 0;
             let fit = rest.iter().take_while(|planned| {
-                bytes += planned.kernel.grid.jobs() as usize * size_of::<Params>();
+                bytes += planned.kernel.jobs.most() as usize * size_of::<Params>();
                 bytes <= PARAMETER_BYTES
             });
             let (some, others) = rest.split_at(fit.count());
@@ -244,7 +244,7 @@ impl Recorder {
         let params = Slots::new(
             &self.device,
             label,
-            JOBS,
+            MOST_JOBS,
             dispatches.iter().map(|planned| params(bindings, requests, planned)),
         );
         // A matrix is made before the first dispatch that copies from it; its other dispatches follow.
@@ -269,7 +269,7 @@ impl Recorder {
                 _ => None,
             };
             let mut entries = vec![
-                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot, kernel.grid.jobs()) },
+                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot, kernel.jobs.most()) },
                 binding(1, buffer, dispatch.binding.clone()),
             ];
             entries.extend(source.as_ref().map(|(source, bytes)| binding(2, source, bytes.clone())));
@@ -324,9 +324,9 @@ fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) 
         Params::new(distribution, *key, job, binding_start, source_start)
     };
     let jobs: Vec<_> = dispatch.jobs.iter().map(params_of).collect();
-    match kernel.grid {
-        Grid::One => vec![jobs[0].in_grid(0, dispatch.workgroups[0])],
-        Grid::Many => dispatch.rows().map(|(job, first)| jobs[job].in_grid(first, 0)).collect(),
+    match kernel.jobs {
+        Jobs::One => vec![jobs[0].in_grid(dispatch.workgroups[0])],
+        Jobs::Many => dispatch.rows().map(|(job, first)| jobs[job].in_row(first)).collect(),
     }
 }
 

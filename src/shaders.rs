@@ -81,26 +81,34 @@ impl Values {
     }
 }
 
-/// What a dispatch has to do.
+/// How many jobs a dispatch can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grid {
-    /// One job.
+pub(crate) enum Jobs {
     One,
-    /// Up to [`JOBS`] jobs, or stretches of them: one for each row of the grid.
+    /// Up to [`MOST_JOBS`], or stretches of jobs: one for each row of the grid.
     Many,
 }
 
-/// Jobs of [`Grid::Many`], as `shaders/jobs_many.wgsl` declares it (a test compares them).
-pub(crate) const JOBS: u32 = 64;
+/// Jobs of [`Jobs::Many`], as `shaders/jobs_many.wgsl` declares it (a test compares them).
+pub(crate) const MOST_JOBS: u32 = 64;
 
-impl Grid {
+impl Jobs {
     /// Parameter blocks that a dispatch binds.
-    pub(crate) fn jobs(self) -> u32 {
+    pub(crate) fn most(self) -> u32 {
         match self {
             Self::One => 1,
-            Self::Many => JOBS,
+            Self::Many => MOST_JOBS,
         }
     }
+}
+
+/// What jobs a kernel can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// Of one run.
+    One,
+    /// Of runs within loops.
+    Nested,
 }
 
 /// A compute pipeline's identity on one device.
@@ -109,11 +117,12 @@ pub(crate) struct Kernel {
     pub(crate) values: Values,
     pub(crate) store: Store,
     pub(crate) dtype: DType,
-    pub(crate) grid: Grid,
+    pub(crate) runs: Runs,
+    pub(crate) jobs: Jobs,
 }
 
 impl Kernel {
-    pub(crate) const COUNT: usize = Values::COUNT * 2 * 3 * 2;
+    pub(crate) const COUNT: usize = Values::COUNT * 2 * 3 * 2 * 2;
 
     /// Its place in a table of all kernels.
     pub(crate) fn index(self) -> usize {
@@ -122,14 +131,16 @@ impl Kernel {
             DType::F16 => 1,
             DType::BF16 => 2,
         };
-        ((self.values as usize * 2 + self.store as usize) * 3 + dtype) * 2 + self.grid as usize
+        let stores = (self.values as usize * 2 + self.store as usize) * 3 + dtype;
+        (stores * 2 + self.runs as usize) * 2 + self.jobs as usize
     }
 
     pub(crate) fn label(self) -> String {
-        let Self { values, store, dtype, grid } = self;
+        let Self { values, store, dtype, runs, jobs } = self;
         let store = if store == Store::Whole { "whole" } else { "ragged" };
-        let many = if grid == Grid::Many { "_many" } else { "" };
-        format!("seedbed::Initializer::{}_{dtype}_{store}{many}", values.name())
+        let nested = if runs == Runs::Nested { "_nested" } else { "" };
+        let many = if jobs == Jobs::Many { "_many" } else { "" };
+        format!("seedbed::Initializer::{}_{dtype}_{store}{nested}{many}", values.name())
     }
 }
 
@@ -146,12 +157,12 @@ pub(crate) struct Source {
 impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
-        let Kernel { values, store, dtype, grid } = self.kernel;
-        let jobs = match grid {
-            Grid::One => wgsl!("jobs_one"),
-            Grid::Many => wgsl!("jobs_many"),
-        };
-        let mut parts = vec![wgsl!("params"), jobs];
+        let Kernel { values, store, dtype, runs, jobs } = self.kernel;
+        let mut parts = vec![wgsl!("params")];
+        parts.push(match jobs {
+            Jobs::One => wgsl!("jobs_one"),
+            Jobs::Many => wgsl!("jobs_many"),
+        });
         if !matches!(values, Values::Constant | Values::Identity | Values::Copy) {
             parts.push(wgsl!("counter"));
             parts.push(philox(self.int64));
@@ -190,6 +201,10 @@ impl Source {
             (Store::Ragged, 2) => wgsl!("store_halves"),
             (Store::Whole, _) => wgsl!("store_vec4"),
             (Store::Ragged, _) => wgsl!("store_words"),
+        });
+        parts.push(match runs {
+            Runs::One => wgsl!("runs_one"),
+            Runs::Nested => wgsl!("runs_nested"),
         });
         parts.push(wgsl!("fill"));
         parts.join("\n").into()

@@ -9,8 +9,13 @@ use naga::{BinaryOperator, Expression, Handle, Module, ScalarKind, TypeInner, Un
 use super::*;
 
 impl Kernel {
-    pub(crate) const NORMAL_WHOLE: Self =
-        Self { values: Values::Normal, store: Store::Whole, dtype: DType::F32, grid: Grid::One };
+    pub(crate) const NORMAL_WHOLE: Self = Self {
+        values: Values::Normal,
+        store: Store::Whole,
+        dtype: DType::F32,
+        runs: Runs::One,
+        jobs: Jobs::One,
+    };
 
     fn all() -> impl Iterator<Item = Self> {
         const VALUES: [Values; 8] = [
@@ -23,8 +28,11 @@ impl Kernel {
             Values::Sparse,
             Values::Copy,
         ];
-        let grids =
-            |values, store, dtype| [Grid::One, Grid::Many].map(|grid| Self { values, store, dtype, grid });
+        let grids = |values, store, dtype| {
+            [Runs::One, Runs::Nested].into_iter().flat_map(move |runs| {
+                [Jobs::One, Jobs::Many].map(|jobs| Self { values, store, dtype, runs, jobs })
+            })
+        };
         VALUES.into_iter().flat_map(move |values| {
             [Store::Whole, Store::Ragged].into_iter().flat_map(move |store| {
                 [DType::F32, DType::F16, DType::BF16]
@@ -108,13 +116,16 @@ fn every_module_is_valid_and_declares_the_workgroup_size() {
         }
         let [entry] = &module.entry_points[..] else { panic!("{source:?}: one entry point") };
         assert_eq!((entry.name.as_str(), entry.workgroup_size), ("fill", [WORKGROUP_SIZE, 1, 1]));
-        let jobs = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("jobs"));
-        let TypeInner::Array { size: naga::ArraySize::Constant(jobs), .. } =
-            module.types[jobs.unwrap().1.ty].inner
-        else {
-            panic!("{source:?}: an array of jobs")
-        };
-        assert_eq!(jobs.get(), source.kernel.grid.jobs());
+        let size_of_jobs =
+            module.global_variables.iter().find_map(|(_, variable)| match module.types[variable.ty].inner {
+                TypeInner::Array { size: naga::ArraySize::Constant(size), .. }
+                    if variable.name.as_deref() == Some("jobs") =>
+                {
+                    Some(size.get())
+                }
+                _ => None,
+            });
+        assert_eq!(size_of_jobs.unwrap_or(1), source.kernel.jobs.most());
     }
 }
 
