@@ -8,6 +8,7 @@
 //! | `apt.rs` | installing and downloading Debian packages |
 //! | `swiftshader.rs` | finding or fetching SwiftShader |
 //! | `environment.rs` | the variables that show those drivers to a test or a benchmark |
+//! | `examples.rs` | building and finding the examples, which are run as tests |
 //! | `steps.rs` | the cargo commands behind `test`, `bench` and `ci` |
 //! | `tally.rs` | adding up the results that several test programs print |
 //! | `process.rs` | running a command, with an error that names it |
@@ -16,6 +17,7 @@ mod adapters;
 mod apt;
 mod drivers;
 mod environment;
+mod examples;
 mod process;
 mod steps;
 mod swiftshader;
@@ -41,7 +43,7 @@ struct Arguments {
 enum Task {
     /// Install or fetch the software adapters that the tests run on, and print what is there
     Setup,
-    /// Set up, then run every test of the workspace
+    /// Set up, then run every test of the workspace, and every example
     Test {
         /// Adapters that must be there, separated by commas ('' = use what is there, install nothing)
         ///
@@ -50,7 +52,8 @@ enum Task {
         /// a Linux with apt, and whatever is installed elsewhere.
         #[arg(long, value_name = "LIST")]
         require: Option<String>,
-        /// Arguments for `cargo test`; what follows a second `--` goes to the test programs
+        /// Arguments for `cargo test`, which leave out the examples; what follows a second `--` goes to the
+        /// test programs
         #[arg(last = true)]
         arguments: Vec<String>,
     },

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::adapters::{self, Required};
 use crate::environment::{self, Variables};
+use crate::examples;
 use crate::process;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
@@ -21,7 +22,11 @@ const BENCH: [&str; 4] = ["bench", "--workspace", "--bench", "*"];
 pub fn test(workspace: &Workspace, require: Option<String>, arguments: &[String]) -> Result<()> {
     let variables = prepare(workspace, require)?;
     let mut tally = Tally::default();
-    let result = run_tests(workspace, &variables, arguments, &mut tally);
+    let mut result = run_tests(workspace, &variables, arguments, &mut tally);
+    // Arguments choose among the tests: whoever gives some waits for those alone.
+    if result.is_ok() && arguments.is_empty() {
+        result = run_examples(workspace, &variables, &mut Report::default());
+    }
     print_tally(&tally);
     result
 }
@@ -71,6 +76,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
     report.step("benchmarks, once each", || {
         process::run(cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()))
     })?;
+    run_examples(workspace, &variables, report)?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
 }
 
@@ -89,6 +95,16 @@ fn run_tests(
     let mut command: Command = workspace.cargo(&TEST);
     command.args(arguments).envs(variables.clone());
     process::run_watching(&mut command, |line| tally.add(line))
+}
+
+/// Each example is a step of its own: the one that fails is named.
+fn run_examples(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
+    for example in report.step("examples, built", || examples::build(workspace))? {
+        report.step(&format!("example {}", example.name), || {
+            process::run(example.command(workspace).envs(variables.clone()))
+        })?;
+    }
+    Ok(())
 }
 
 fn print_tally(tally: &Tally) {

@@ -1,7 +1,7 @@
 //! Where the checkout and its target folder are.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -36,8 +36,15 @@ impl Workspace {
 
     /// A cargo command that runs in the workspace's root.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(cargo_program());
-        command.current_dir(&self.root).args(arguments);
+        let mut command = self.command(cargo_program());
+        command.args(arguments);
+        command
+    }
+
+    /// A command that runs in the workspace's root.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
         command
     }
 
