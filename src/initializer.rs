@@ -58,10 +58,10 @@ impl Initializer {
     ///
     /// ```
     /// # use seedbed::{wgpu, DType, Init, Initializer, Math, gpu};
-    /// # pollster::block_on(async {
-    /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return };
-    /// # if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) { return }
-    /// # let gpu = gpu::Gpu::open_with(&adapter, wgpu::Features::PIPELINE_CACHE, adapter.limits()).await.unwrap();
+    /// # async fn f() -> Result<(), seedbed::Error> {
+    /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return Ok(()) };
+    /// # if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) { return Ok(()) }
+    /// # let gpu = gpu::Gpu::open_with(&adapter, wgpu::Features::PIPELINE_CACHE, adapter.limits()).await?;
     /// # let device = &gpu.device;
     /// # let saved: Option<Vec<u8>> = None;
     /// // SAFETY: `saved` is what `get_data` gave an earlier run of this program, or nothing.
@@ -76,7 +76,9 @@ impl Initializer {
     /// initializer.prepare(&Init::xavier_normal(), DType::F32)?;
     /// let to_save = cache.get_data();
     /// # assert!(!to_save.unwrap().is_empty());
-    /// # Ok::<(), seedbed::Error>(()) }.map(Result::unwrap));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(f()).unwrap();
     /// ```
     pub fn with_pipeline_cache(device: &wgpu::Device, math: Math, cache: &wgpu::PipelineCache) -> Self {
         Self { recorder: Arc::new(Recorder::new(device, math, Some(cache.clone()))) }

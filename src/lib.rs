@@ -21,7 +21,7 @@
 //! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
 //! matrix by kernels of its own (`orthogonal.rs`), which the fill then copies.
 //!
-//! Beside it: [`host`] is the same arithmetic in Rust (the oracle of the tests, and a CPU engine),
+//! [`embedding`] walks through a program that does all of that. Beside it: [`host`] is the same arithmetic in Rust (the oracle of the tests, and a CPU engine),
 //! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
 //! wrong.
 
@@ -29,6 +29,7 @@ mod axes;
 mod dispatch;
 mod distribution;
 mod dtype;
+pub mod embedding;
 mod error;
 mod fan;
 mod fill;

@@ -1,6 +1,8 @@
 //! Fills that are recorded together -> clears and dispatches: as few as their places, types and distributions
 //! allow, with the effect of one fill after the other.
 
+#![expect(clippy::mutable_key_type, reason = "wgpu compares buffers by their identity")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
