@@ -21,6 +21,7 @@ Examples:
   seedbed init old.safetensors -o fresh.safetensors --seed 42 --rules my_rules.toml
   seedbed fill \"normal(std=0.02)\" --shape 50257,768 -o wte.npy
   seedbed adapters
+  seedbed bench
 
 Exit codes: 0 done, 1 the run failed, 2 the input or the command line is at fault, 130 interrupted."
 )]
@@ -33,6 +34,7 @@ pub struct Args {
 pub enum Command {
     Init(InitArgs),
     Fill(FillArgs),
+    Bench(BenchArgs),
     /// Lists what --adapter can choose, with the limits that matter
     Adapters {
         /// As a JSON array
@@ -106,6 +108,28 @@ pub struct FillArgs {
     pub name: String,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Measures how fast every adapter and the host are
+///
+/// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them. `clear` is
+/// the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `native` the kernel of
+/// `normal` with the device's own log, sqrt, sin and cos. Compare within one run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed bench
+  seedbed bench --adapter nvidia --elements 268435456 --json bench.json")]
+pub struct BenchArgs {
+    /// auto (what `init` would take), host, or a part of a name that `seedbed adapters` lists [default: all]
+    #[arg(long, value_name = "auto|host|NAME")]
+    pub adapter: Option<AdapterChoice>,
+    /// Elements of a fill
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = integer)]
+    pub elements: u64,
+    /// A file for the figures, which is replaced if it exists
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -13,10 +13,13 @@
 //! | the file, whole or not at all | `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
+//! `bench.rs` measures instead.
+//!
 //! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
 
 mod adapters;
 mod args;
+mod bench;
 mod engine;
 mod failure;
 mod fill;
@@ -59,6 +62,7 @@ fn command(command: Command) -> Result<(), Failure> {
         Command::Init(args) => run::init(&args),
         Command::Fill(args) => run::fill(&args),
         Command::Adapters { json } => adapters::print(json),
+        Command::Bench(args) => bench::run(&args),
         Command::Rules => stdout::print(rules::DEFAULT),
     }
 }

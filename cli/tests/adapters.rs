@@ -73,7 +73,34 @@ fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
         let adapter = adapter.to_owned();
         Trial::test(format!("{label}::{test}"), move || run(&adapter))
     };
-    vec![trial("init_equals_host", init_equals_host), trial("fill_equals_host", fill_equals_host)]
+    vec![
+        trial("init_equals_host", init_equals_host),
+        trial("fill_equals_host", fill_equals_host),
+        trial("bench_measures_everything", bench_measures_everything),
+    ]
+}
+
+fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
+    let folder = Folder::new();
+    let json = folder.path("bench.json");
+    let elements = "4096";
+    let output = seedbed()
+        .args(["bench", "--adapter", adapter, "--elements", elements, "--json"])
+        .arg(&json)
+        .output()?;
+    if !output.status.success() {
+        return Err(text(&output.stderr).into());
+    }
+    let report: Value = serde_json::from_slice(&fs::read(json)?)?;
+    let engine = &report["engines"][0];
+    if engine["name"] != adapter {
+        return Err(format!("{} was measured", engine["name"]).into());
+    }
+    let rows = engine["rows"].as_array().map_or(0, Vec::len);
+    if rows != 14 || engine["first_use"]["pipelines"].as_f64().is_none_or(|seconds| seconds <= 0.0) {
+        return Err(format!("{rows} rows: {engine}").into());
+    }
+    Ok(())
 }
 
 /// Odd shapes that share a window, one that takes two, and one that begins in the middle of a window.

@@ -112,6 +112,7 @@ impl GpuEngine {
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
             label: Some("seedbed-cli::GpuEngine::window"),
         });
+        let mut pieces = Vec::new();
         for piece in &window.pieces {
             let fill = &fills[piece.fill];
             if fill.is_whole() && piece.elements != (0..fill.elements) {
@@ -123,8 +124,9 @@ impl GpuEngine {
             }
             let region = Region::new(&fill.shape[..]).elements(piece.elements.clone());
             let tensor = Tensor::new(&slot.buffer, fill.dtype, region).at(piece.at);
-            self.initializer.fill(&mut encoder, &tensor, &fill.init, fill.key)?;
+            pieces.push(seedbed::Fill::new(tensor, fill.init, fill.key));
         }
+        self.initializer.fill_all(&mut encoder, &pieces)?;
         slot.readback.record(&mut encoder, &slot.buffer, 0..window.word_bytes());
         self.gpu.queue.submit([encoder.finish()]);
         // Mapping a buffer of a device that has failed would fail less clearly.

@@ -1,0 +1,169 @@
+//! `seedbed bench`: how fast each engine is, beside what bounds it.
+//!
+//! | step | module |
+//! |---|---|
+//! | the host: all cores | `bench/host.rs` |
+//! | an adapter: the time that its queue says, and wall time | `bench/device.rs` |
+//! | repetitions, median and spread | `bench/sample.rs` |
+//! | what is printed and written | `bench/report.rs` |
+
+mod device;
+mod host;
+mod report;
+mod sample;
+
+use std::path::Path;
+
+use anyhow::Context;
+use seedbed::{DType, Init, Key, gpu};
+
+use crate::args::{AdapterChoice, BenchArgs};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::{select, stdout};
+
+use self::report::{EngineReport, Report};
+
+/// The values do not matter; that they are the same each time does.
+const KEY: Key = Key::new(42);
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Work {
+    /// The engine's own way to write zeros: what memory allows.
+    Clear,
+    Words,
+    Fill(Init),
+    /// The same kernel with the device's own functions.
+    Native(Init),
+}
+
+/// One line of the report.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    name: &'static str,
+    work: Work,
+    dtype: DType,
+}
+
+/// All of them, those that others are compared with first.
+fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case { name: "clear", work: Work::Clear, dtype: DType::F32 },
+        Case { name: "words", work: Work::Words, dtype: DType::U32 },
+    ];
+    let normal = Init::normal(0.0, 0.02);
+    for dtype in [DType::F32, DType::BF16] {
+        let case = |name, work| Case { name, work, dtype };
+        cases.extend([
+            case("constant", Work::Fill(Init::Constant { value: 0.01 })),
+            case("uniform", Work::Fill(Init::uniform(-0.1, 0.1))),
+            case("native", Work::Native(normal)),
+            case("normal", Work::Fill(normal)),
+            case("xavier_normal", Work::Fill(Init::xavier_normal())),
+            case("trunc_normal", Work::Fill(Init::TruncNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 })),
+        ]);
+    }
+    cases
+}
+
+/// A matrix of so many elements.
+fn shape(elements: u64) -> [u64; 2] {
+    let rows = 1 << (elements.trailing_zeros() / 2);
+    [rows, elements / rows]
+}
+
+pub fn run(args: &BenchArgs) -> Result<(), Failure> {
+    // A path that can't be written is found before anything is measured.
+    let output = args.json.as_deref().map(Output::create).transpose().map_err(Failure::input)?;
+    let elements = args.elements;
+    let mut engines = Vec::new();
+    let mut add = |name: &str, measured: anyhow::Result<EngineReport>| {
+        match measured {
+            Ok(engine) => {
+                stdout::print(&engine.table())?;
+                engines.push(engine);
+            }
+            // One that was asked for has to work.
+            Err(error) if args.adapter.is_some() => return Err(Failure::run(error.context(name.to_owned()))),
+            Err(error) => eprintln!("{name} is left out: {error:#}"),
+        }
+        Ok(())
+    };
+    let chosen = |adapter: &seedbed::wgpu::Adapter| {
+        let name = gpu::name(&adapter.get_info());
+        match &args.adapter {
+            None => true,
+            Some(AdapterChoice::Named(part)) => name.to_lowercase().contains(&part.to_lowercase()),
+            Some(_) => false,
+        }
+    };
+    let mut adapters = pollster::block_on(gpu::adapters(&select::instance()));
+    adapters.retain(chosen);
+    if let Some(AdapterChoice::Named(name)) = &args.adapter {
+        if adapters.is_empty() {
+            let error = pollster::block_on(gpu::pick(&select::instance(), Some(name))).err();
+            let error = error.map_or_else(|| anyhow::anyhow!("no adapter"), anyhow::Error::from);
+            return Err(Failure::input(error.context(format!("--adapter {name}"))));
+        }
+        adapters.truncate(1);
+    }
+    if matches!(args.adapter, Some(AdapterChoice::Auto)) {
+        // What `init` would take.
+        let first = pollster::block_on(gpu::adapters(&select::instance()));
+        adapters.extend(first.into_iter().find(|adapter| !gpu::is_software(&adapter.get_info())));
+    }
+    let host = match args.adapter {
+        None | Some(AdapterChoice::Host) => true,
+        Some(AdapterChoice::Auto) => adapters.is_empty(),
+        Some(AdapterChoice::Named(_)) => false,
+    };
+    for adapter in adapters {
+        let name = gpu::name(&adapter.get_info());
+        add(&name, device::measure(&adapter, elements, &cases()))?;
+    }
+    if host {
+        add("host", host::measure(elements, &cases()))?;
+    }
+    match (output, &args.json) {
+        (Some(output), Some(path)) => write(output, path, &Report::new(elements, engines)),
+        _ => Ok(()),
+    }
+}
+
+fn write(mut output: Output, path: &Path, report: &Report) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(report).map_err(Failure::run)?;
+    output.write(format!("{text}\n").as_bytes()).map_err(Failure::run)?;
+    output.finish().map_err(Failure::run)?;
+    stdout::print(&format!("{}: written\n", path.display()))
+}
+
+/// Memory for a benchmark, or a word about it.
+fn bytes_of(elements: u64, most: u64, whose: &str) -> anyhow::Result<u64> {
+    elements.checked_mul(4).filter(|&bytes| 0 < bytes && bytes <= most).with_context(|| {
+        format!("{elements} elements of 4 bytes do not fit {whose} ({most} bytes); give another --elements")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_have_all_elements() {
+        for elements in [1, 2, 3, 4, 1000, 1 << 20, 1 << 26, (1 << 26) + 1] {
+            let [rows, columns] = shape(elements);
+            assert_eq!(rows * columns, elements);
+        }
+        assert_eq!(shape(1 << 26), [1 << 13, 1 << 13]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(bytes_of(16, 64, "the host").unwrap(), 64);
+        for elements in [0, 17, u64::MAX] {
+            let error = bytes_of(elements, 64, "the host").unwrap_err().to_string();
+            assert!(error.contains("--elements"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The host, on all cores.
+
+use std::time::Instant;
+
+use seedbed::host;
+
+use super::report::{EngineReport, Row};
+use super::sample::{Seconds, repeat};
+use super::{Case, KEY, Work, bytes_of, shape};
+
+pub fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
+    let bytes = bytes_of(elements, usize::MAX as u64 / 2, "memory")?;
+    let mut memory: Vec<u32> = Vec::new();
+    memory
+        .try_reserve_exact(elements as usize)
+        .map_err(|_| anyhow::anyhow!("no memory for {bytes} bytes; give fewer --elements"))?;
+    memory.resize(elements as usize, 0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut rows = Vec::new();
+    // The host has no other functions than the portable ones.
+    for case in cases.iter().filter(|case| !matches!(case.work, Work::Native(_))) {
+        let times = repeat(|| {
+            let start = Instant::now();
+            once(&mut memory, case, elements, threads)?;
+            Ok(start.elapsed().as_secs_f64())
+        })?;
+        rows.push(Row::new(case, elements, Seconds::of(times), None));
+    }
+    Ok(EngineReport::new("host".into(), format!("{threads} threads"), None, rows))
+}
+
+fn once(memory: &mut [u32], case: &Case, elements: u64, threads: usize) -> Result<(), seedbed::Error> {
+    let shape = shape(elements);
+    match case.work {
+        Work::Clear => {
+            // A parallel memset.
+            std::thread::scope(|scope| {
+                for part in memory.chunks_mut((elements as usize).div_ceil(threads)) {
+                    scope.spawn(|| part.fill(0));
+                }
+            });
+            Ok(())
+        }
+        Work::Words => host::fill_words(memory, &shape, KEY),
+        Work::Fill(init) | Work::Native(init) => {
+            let bytes = &mut bytemuck::cast_slice_mut(memory)[..(elements * case.dtype.size()) as usize];
+            host::fill_bytes(bytes, case.dtype, &shape, &init, KEY)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Repetitions of one measurement.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// Time for all repetitions of a case, beyond which no further one begins.
+const BUDGET: Duration = Duration::from_millis(1500);
+const LEAST: usize = 7;
+const MOST: usize = 101;
+
+/// Seconds: the median, and the quarters of the repetitions that were quickest and slowest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Seconds {
+    pub median: f64,
+    pub first_quartile: f64,
+    pub third_quartile: f64,
+}
+
+impl Seconds {
+    /// Of at least one repetition.
+    pub fn of(mut times: Vec<f64>) -> Self {
+        times.sort_by(f64::total_cmp);
+        let at = |part: f64| times.get(((times.len() - 1) as f64 * part).round() as usize).copied();
+        let at = |part| at(part).unwrap_or(f64::NAN);
+        Self { median: at(0.5), first_quartile: at(0.25), third_quartile: at(0.75) }
+    }
+
+    /// The width of the middle half, as a part of the median.
+    pub fn spread(&self) -> f64 {
+        (self.third_quartile - self.first_quartile) / self.median
+    }
+}
+
+/// Calls `once` until there are enough results, after one call that is not counted.
+pub fn repeat<T>(mut once: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
+    once()?;
+    let start = Instant::now();
+    let mut results = Vec::new();
+    while results.len() < LEAST || (results.len() < MOST && start.elapsed() < BUDGET) {
+        results.push(once()?);
+    }
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles() {
+        let seconds = Seconds::of(vec![5.0, 1.0, 4.0, 2.0, 3.0]);
+        assert_eq!(seconds, Seconds { median: 3.0, first_quartile: 2.0, third_quartile: 4.0 });
+        assert_eq!(seconds.spread(), 2.0 / 3.0);
+        assert_eq!(Seconds::of(vec![7.0]).median, 7.0);
+    }
+
+    #[test]
+    fn a_failure_ends_the_repetitions() {
+        let mut calls = 0;
+        let result = repeat(|| {
+            calls += 1;
+            anyhow::ensure!(calls < 3, "third");
+            Ok(calls)
+        });
+        assert_eq!((result.unwrap_err().to_string().as_str(), calls), ("third", 3));
+    }
+}
