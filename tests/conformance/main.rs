@@ -33,6 +33,7 @@ mod initialiser_statistics;
 mod initialisers;
 mod memory;
 mod orthogonal;
+mod random;
 mod reference;
 mod scales;
 mod sparse;
