@@ -33,9 +33,11 @@ mod initialiser_statistics;
 mod initialisers;
 mod memory;
 mod orthogonal;
+mod places;
 mod random;
 mod reference;
 mod scales;
+mod shards;
 mod sparse;
 mod statistical;
 mod torch;
@@ -173,6 +175,7 @@ fn main() -> ExitCode {
         golden::CHECKS,
         memory::CHECKS,
         halves_memory::CHECKS,
+        shards::CHECKS,
         windows::CHECKS,
         statistical::CHECKS,
         initialiser_statistics::CHECKS,
