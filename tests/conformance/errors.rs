@@ -21,7 +21,7 @@ const KEY: Key = Key::new(10);
 const NORMAL: Init = Init::normal(0.0, 1.0);
 
 /// Mistakes that no destination is needed for: shape, elements, initialiser, message.
-fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
+pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
     let whole = |shape: &'static [u64]| Region::from(shape);
     #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
     let reversed = whole(&[4]).elements(3..2);

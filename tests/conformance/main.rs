@@ -24,6 +24,7 @@ mod bounded;
 mod engines;
 mod errors;
 mod exact;
+mod fill_all;
 mod golden;
 mod halves;
 mod halves_memory;
@@ -176,6 +177,7 @@ fn main() -> ExitCode {
         memory::CHECKS,
         halves_memory::CHECKS,
         shards::CHECKS,
+        fill_all::CHECKS,
         windows::CHECKS,
         statistical::CHECKS,
         initialiser_statistics::CHECKS,
