@@ -289,6 +289,16 @@ fn shards_and_row_pitch(device: &Device) {
         let expected = Engine::Host.fill([4], &NORMAL, KEY);
         assert_only(&device.read(&after), &[(24, &expected)], message);
     }
+    // Too far for 64 bits: it is the pitch, or the offset, that is too large, and not the shape.
+    for (tensor, value) in [
+        (f32(whole(&[3, 4])).row_pitch(1 << 63), "9223372036854775808"),
+        (f32(whole(&[4])).at(u64::MAX - 3), "18446744073709551612"),
+    ] {
+        device.submit(|encoder| {
+            let error = device.initializer.fill(encoder, &tensor, &NORMAL, KEY).expect_err(value).to_string();
+            assert!(error.contains(value), "{error:?} does not name {value}");
+        });
+    }
     let words = Tensor::u32(&buffer, [2, 4]).row_pitch(8);
     device.submit(|encoder| {
         assert_starts(
