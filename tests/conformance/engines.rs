@@ -100,6 +100,18 @@ impl Device {
         Self::new(self.adapter.clone(), gpu.expect("limits that the adapter has"))
     }
 
+    /// The adapter with bindings of at most so many bytes, grids of at most so many workgroups, and
+    /// bindings that begin at multiples of so many bytes.
+    pub fn limited(&self, binding: u64, workgroups: u32, alignment: u32) -> Self {
+        let all = self.adapter.limits();
+        self.with_limits(wgpu::Limits {
+            max_storage_buffer_binding_size: binding,
+            max_compute_workgroups_per_dimension: workgroups,
+            min_storage_buffer_offset_alignment: alignment.max(all.min_storage_buffer_offset_alignment),
+            ..all
+        })
+    }
+
     pub fn description(&self) -> String {
         let int64 = self.gpu.device.features().contains(Features::SHADER_INT64);
         let limits = self.gpu.device.limits();

@@ -3,7 +3,7 @@
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
 use seedbed::wgpu::{self, BufferUsages, Limits};
-use seedbed::{DType, Error, Init, Initializer, Key, Region, Tensor, host};
+use seedbed::{DType, Error, Fill, Init, Initializer, Key, Region, Tensor, host};
 
 use crate::Check;
 use crate::engines::{Device, Engine, USAGE};
@@ -13,6 +13,7 @@ pub const CHECKS: &[Check] = &[
     Check::host("errors::host", on_the_host),
     Check::host("errors::no_such_adapter", no_such_adapter),
     Check::device("errors::mistakes_and_working_on", mistakes_and_working_on),
+    Check::device("errors::shards_and_row_pitch", shards_and_row_pitch),
     Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
     Check::device("errors::download", download),
 ];
@@ -21,7 +22,7 @@ const KEY: Key = Key::new(10);
 const NORMAL: Init = Init::normal(0.0, 1.0);
 
 /// Mistakes that no destination is needed for: shape, elements, initialiser, message.
-fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
+pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
     let whole = |shape: &'static [u64]| Region::from(shape);
     #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
     let reversed = whole(&[4]).elements(3..2);
@@ -68,6 +69,52 @@ fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
             Init::xavier_normal(),
             "the shape [18446744073709551615, 2, 2] has more than",
         ),
+        (
+            whole(&[4, 3]).shard([0], [4, 3]),
+            NORMAL,
+            "the shard begins at [0] and has the shape [4, 3]; \
+             both need one number for each of the tensor's 2 dimensions",
+        ),
+        (
+            whole(&[4, 3]).shard([1, 0], [2]),
+            NORMAL,
+            "the shard begins at [1, 0] and has the shape [2]; both need one number for each of the tensor's 2",
+        ),
+        (
+            whole(&[]).shard([0], [1]),
+            Init::Zeros,
+            "the shard begins at [0] and has the shape [1]; both need one number for each of the tensor's 0",
+        ),
+        (
+            whole(&[4, 3]).shard([0, 2], [4, 2]),
+            NORMAL,
+            "the shard has 2 elements from 2 on in dimension 1, of which the tensor has 3",
+        ),
+        (
+            whole(&[4, 3]).shard([5, 0], [0, 3]),
+            Init::Zeros,
+            "the shard has 0 elements from 5 on in dimension 0, of which the tensor has 4",
+        ),
+        (
+            whole(&[2, 4, 3]).shard([0, u64::MAX, 0], [2, 2, 3]),
+            NORMAL,
+            "the shard has 2 elements from 18446744073709551615 on in dimension 1, of which the tensor has 4",
+        ),
+        (
+            whole(&[4, 3]).shard([0, 1], [1, u64::MAX]),
+            NORMAL,
+            "the shard has 18446744073709551615 elements from 1 on in dimension 1, of which the tensor has 3",
+        ),
+        (
+            whole(&[1 << 31, 1 << 30]).shard([0, 0], [2, 2]),
+            NORMAL,
+            "the shape [2147483648, 1073741824] has more than 2^60 elements",
+        ),
+        (
+            whole(&[4]).shard([0], [4]),
+            Init::xavier_normal(),
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions: the shape is [4]",
+        ),
     ]
 }
 
@@ -92,6 +139,16 @@ fn on_the_host() {
     assert_starts(
         host::fill_words(&mut [0; 3], Region::from([9]).elements(8..10), KEY),
         "elements 8..10 were asked",
+    );
+    let shard = || Region::from([4, 4]).shard([1, 1], [2, 3]);
+    let lengths = "the destination has 4 elements, but 6 are to be written";
+    assert_starts(host::fill(&mut values, shard(), &NORMAL, KEY), lengths);
+    assert_starts(host::fill_words(&mut [0; 4], shard(), KEY), lengths);
+    assert_starts(host::fill_bytes(&mut [0; 16], DType::F32, shard(), &NORMAL, KEY), lengths);
+    assert_eq!(values, [7.0; 4]);
+    assert_starts(
+        host::fill_words(&mut [0; 4], Region::from([4, 4]).shard([3, 0], [2, 2]), KEY),
+        "the shard has 2 elements from 3 on in dimension 0, of which the tensor has 4",
     );
 }
 
@@ -173,6 +230,83 @@ fn mistakes_and_working_on(device: &Device) {
         assert_only(&device.read(&buffer), &[(24, &expected)], message);
     }
     assert_only(&device.read(&no_storage), &[], "without STORAGE");
+}
+
+/// Rows that do not go into their pitch, and rows that do not go into the buffer with it.
+fn shards_and_row_pitch(device: &Device) {
+    let buffer = device.sentinel_buffer(64, USAGE);
+    let shard = Region::from([9, 9]).shard([1, 2], [3, 5]);
+    let f32 = |region: Region<'static>| Tensor::f32(&buffer, region);
+    let f16 = |region: Region<'static>| Tensor::f16(&buffer, region);
+    let whole = |shape: &'static [u64]| Region::from(shape);
+    for (tensor, message) in [
+        (
+            f32(whole(&[2, 4])).row_pitch(12),
+            "a row pitch of 12 bytes; rows of 4 elements of f32 need a multiple of 4 from 16 on",
+        ),
+        (f32(whole(&[2, 4])).row_pitch(18), "a row pitch of 18 bytes; rows of 4 elements of f32 need"),
+        (
+            f16(whole(&[2, 4])).row_pitch(9),
+            "a row pitch of 9 bytes; rows of 4 elements of f16 need a multiple of 2 from 8 on",
+        ),
+        (f16(whole(&[2, 4])).row_pitch(6), "a row pitch of 6 bytes; rows of 4 elements of f16 need"),
+        (f32(whole(&[3, 1])).row_pitch(0), "a row pitch of 0 bytes; rows of 1 elements of f32 need"),
+        (f32(whole(&[])).row_pitch(0), "a row pitch of 0 bytes; rows of 1 elements of f32 need"),
+        (f32(whole(&[5])).row_pitch(16), "a row pitch of 16 bytes; rows of 5 elements of f32 need"),
+        (f32(shard.clone()).row_pitch(16), "a row pitch of 16 bytes; rows of 5 elements of f32 need"),
+        (
+            f32(whole(&[9, 9]).elements(3..13)).row_pitch(36),
+            "a row pitch of 36 bytes; rows of 10 elements of f32 need",
+        ),
+        (f32(whole(&[4, 4])).row_pitch(20), "the tensor needs bytes 0..76 of its buffer, which has 64"),
+        (f32(whole(&[2, 4])).row_pitch(52), "the tensor needs bytes 0..68 of its buffer, which has 64"),
+        (f32(whole(&[2, 4])).row_pitch(48).at(4), "the tensor needs bytes 4..68 of its buffer, which has 64"),
+        (f16(whole(&[2, 3])).row_pitch(58).at(2), "the tensor needs bytes 2..68 of its buffer, which has 64"),
+        (f32(shard.clone()).at(8), "the tensor needs bytes 8..68 of its buffer, which has 64"),
+        (f32(shard).row_pitch(24).at(4), "the tensor needs bytes 4..72 of its buffer, which has 64"),
+        (
+            f32(whole(&[2, 4])).row_pitch(1 << 63),
+            "the tensor needs bytes 0..9223372036854775824 of its buffer, which has 64",
+        ),
+    ] {
+        let after = device.sentinel_buffer(64, USAGE);
+        device
+            .submit(|encoder| {
+                for init in [NORMAL, Init::Zeros, Init::Ones] {
+                    assert_starts(device.initializer.fill(encoder, &tensor, &init, KEY), message);
+                    let fills = [
+                        Fill::new(Tensor::f32(&after, [4]), Init::Zeros, KEY),
+                        Fill::named("w", tensor.clone(), init, KEY),
+                    ];
+                    let message = format!("w: {message}");
+                    assert_starts(device.initializer.fill_all(encoder, &fills), &message);
+                    assert_starts(device.initializer.prepare_all(&fills), &message);
+                }
+                device.initializer.fill(encoder, &Tensor::f32(&after, [4]).at(24), &NORMAL, KEY)
+            })
+            .expect("a fill that is right");
+        assert_only(&device.read(&buffer), &[], message);
+        let expected = Engine::Host.fill([4], &NORMAL, KEY);
+        assert_only(&device.read(&after), &[(24, &expected)], message);
+    }
+    // Too far for 64 bits: it is the pitch, or the offset, that is too large, and not the shape.
+    for (tensor, value) in [
+        (f32(whole(&[3, 4])).row_pitch(1 << 63), "9223372036854775808"),
+        (f32(whole(&[4])).at(u64::MAX - 3), "18446744073709551612"),
+    ] {
+        device.submit(|encoder| {
+            let error = device.initializer.fill(encoder, &tensor, &NORMAL, KEY).expect_err(value).to_string();
+            assert!(error.contains(value), "{error:?} does not name {value}");
+        });
+    }
+    let words = Tensor::u32(&buffer, [2, 4]).row_pitch(8);
+    device.submit(|encoder| {
+        assert_starts(
+            device.initializer.fill_words(encoder, &words, KEY),
+            "a row pitch of 8 bytes; rows of 4 elements of u32 need a multiple of 4 from 16 on",
+        );
+    });
+    assert_only(&device.read(&buffer), &[], "words");
 }
 
 /// A device that was opened with less than every kernel needs says which limit it is.

@@ -165,18 +165,6 @@ fn zeros(device: &Device) {
     }
 }
 
-/// The adapter with bindings of at most so many bytes, grids of at most so many workgroups, and
-/// bindings that begin at multiples of so many bytes.
-fn limited(device: &Device, binding: u64, workgroups: u32, alignment: u32) -> Device {
-    let all = device.adapter.limits();
-    device.with_limits(seedbed::wgpu::Limits {
-        max_storage_buffer_binding_size: binding,
-        max_compute_workgroups_per_dimension: workgroups,
-        min_storage_buffer_offset_alignment: alignment.max(all.min_storage_buffer_offset_alignment),
-        ..all
-    })
-}
-
 /// One fill takes many bindings and many dispatches, and elements may begin in the middle of the first
 /// word of any of them.
 fn under_small_limits(device: &Device) {
@@ -187,7 +175,7 @@ fn under_small_limits(device: &Device) {
         (65_536, 2, 256),
         (all.max_storage_buffer_binding_size, 3, 1),
     ] {
-        let small = limited(device, binding, workgroups, alignment);
+        let small = device.limited(binding, workgroups, alignment);
         for (i, (offset, start, len)) in
             [(0, 0, 20_000), (2, 1, 20_001), (18, 3, 20_002), (254, 4, 20_003), (20, 5, 19_999)]
                 .into_iter()
@@ -200,7 +188,7 @@ fn under_small_limits(device: &Device) {
 
 fn every_initialiser_under_small_limits(device: &Device) {
     for (binding, workgroups, alignment) in [(16_384, 3, 256), (65_536, 1, 1)] {
-        let small = limited(device, binding, workgroups, alignment);
+        let small = device.limited(binding, workgroups, alignment);
         for Case { init, shape, .. } in every_initialiser([101, 103]) {
             for dtype in ALL {
                 let region = Region::from(&shape[..]).elements(3..shape.iter().product());

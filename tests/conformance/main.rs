@@ -24,6 +24,7 @@ mod bounded;
 mod engines;
 mod errors;
 mod exact;
+mod fill_all;
 mod golden;
 mod halves;
 mod halves_memory;
@@ -33,8 +34,11 @@ mod initialiser_statistics;
 mod initialisers;
 mod memory;
 mod orthogonal;
+mod places;
+mod random;
 mod reference;
 mod scales;
+mod shards;
 mod sparse;
 mod statistical;
 mod torch;
@@ -172,6 +176,8 @@ fn main() -> ExitCode {
         golden::CHECKS,
         memory::CHECKS,
         halves_memory::CHECKS,
+        shards::CHECKS,
+        fill_all::CHECKS,
         windows::CHECKS,
         statistical::CHECKS,
         initialiser_statistics::CHECKS,

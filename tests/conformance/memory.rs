@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use seedbed::wgpu::BufferUsages;
 use seedbed::{DType, Init, Initializer, Key, Region, Tensor};
 
 use crate::Check;
 use crate::engines::{Device, Engine, SENTINEL, USAGE};
+use crate::random;
 use crate::reference::{assert_same_bits, assert_same_halves, assert_same_words};
 
 pub const CHECKS: &[Check] = &[
@@ -130,16 +130,7 @@ fn random_places(device: &Device) {
         Just(Init::Zeros),
     ];
     let key = (any::<u64>(), any::<u64>()).prop_map(|(seed, offset)| Key { seed, offset });
-    let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
-    // The same cases in every run, so that a failure can be looked into.
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let result = runner.run(&(place, init, key), |(place, init, key)| {
-        check(device, &place, &init, key);
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    random::cases(96, (place, init, key), |(place, init, key)| check(device, &place, &init, key));
 }
 
 fn no_elements(device: &Device) {

@@ -29,13 +29,7 @@ fn small_limits(device: &Device) {
         (all.max_storage_buffer_binding_size, 4, all.min_storage_buffer_offset_alignment),
         (all.max_storage_buffer_binding_size, 5, 256),
     ] {
-        let limits = seedbed::wgpu::Limits {
-            max_storage_buffer_binding_size: binding,
-            max_compute_workgroups_per_dimension: workgroups,
-            min_storage_buffer_offset_alignment: alignment.max(all.min_storage_buffer_offset_alignment),
-            ..all.clone()
-        };
-        let small = device.with_limits(limits);
+        let small = device.limited(binding, workgroups, alignment);
         // Whole blocks on 16-byte boundaries, and neither.
         for (offset, start, len) in [(0, 0, 60_000), (16, 4, 50_001), (20, 3, 50_003), (252, 1, 40_001)] {
             let region = Region::from([1 << 40]).elements(start..start + len);

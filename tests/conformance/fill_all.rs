@@ -1,0 +1,482 @@
+//! Many fills in one recording: what `fill` would have done, one after the other.
+
+use proptest::prelude::*;
+use seedbed::wgpu::{Buffer, BufferUsages, Limits};
+use seedbed::{DType, Error, Fill, Init, Initializer, Key, Region, Tensor};
+
+use crate::Check;
+use crate::engines::{Device, Engine, USAGE};
+use crate::errors::{assert_starts, mistakes_without_a_buffer};
+use crate::memory::assert_only;
+use crate::places::{self, Arena, Job, Part, Shard, assert_buffers, buffers, simulate};
+use crate::random;
+use crate::reference::half::ALL;
+use crate::shards::{initialisers_of, key};
+
+pub const CHECKS: &[Check] = &[
+    Check::device("memory::fill_all_random", random_lists),
+    Check::device("memory::fill_all_over_one_another", over_one_another),
+    Check::device("memory::fill_all_zeros", zeros),
+    Check::device("memory::fill_all_of_one_kind", of_one_kind),
+    Check::device("memory::fill_all_ten_thousand", ten_thousand),
+    Check::device("memory::fill_all_of_nothing", of_nothing),
+    Check::device("memory::fill_all_named", named),
+    Check::device("memory::fill_all_many_buffers", many_buffers),
+    Check::device("memory::fill_alls_of_one_encoder", fill_alls_of_one_encoder),
+    Check::device("memory::fill_all_prepared", prepared),
+    Check::device("windows::fill_all", windows),
+    Check::device("windows::fill_all_random", windows_of_random_lists),
+    Check::device("errors::fill_all", mistakes),
+    Check::device("errors::fill_all_without_a_device_for_it", device_that_can_not_fill),
+];
+
+const KEY: Key = Key { seed: 0x0F17_0A11, offset: u64::MAX - 50 };
+const NORMAL: Init = Init::normal(0.0, 0.02);
+const NO_COPY: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_SRC);
+
+fn job(shape: &[u64], dtype: DType, init: Init, buffer: usize, offset: u64) -> Job {
+    let shape = shape.to_vec();
+    Job { shape, part: Part::Whole, dtype, init, key: KEY, name: None, buffer, offset, pitch: None }
+}
+
+/// The same with streams of their own.
+fn with_keys(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
+    (0..).zip(jobs).map(|(i, job)| Job { key: KEY.fold_in(i), ..job }).collect()
+}
+
+fn check(device: &Device, arenas: &[Arena], jobs: &[Job]) {
+    places::check(device, arenas, jobs, |job| job.take(&job.whole()));
+}
+
+fn fill_all(device: &Device, buffers: &[Buffer], jobs: &[Job]) {
+    let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(buffers)).collect();
+    device.submit(|encoder| device.initializer.fill_all(encoder, &fills)).expect("fills that are right");
+}
+
+const SIZE: u64 = 2048;
+
+/// One of a list: any part of a small tensor at any place of one of two buffers.
+fn random_job(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = Job> {
+    use prop::sample::{Index, select};
+    let shape = (0..=4_usize).prop_flat_map(|rank| {
+        let len = prop_oneof![20 => 1..=[1_u64, 300, 20, 7, 4][rank], 1 => Just(0)];
+        prop::collection::vec(len, rank)
+    });
+    let init = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Init::Zeros)),
+        1 => Just(Some(NORMAL)),
+    ];
+    let part = prop::collection::vec((any::<Index>(), any::<Index>()), 4);
+    let place = (0..2_usize, prop::option::of(any::<Index>()), prop::option::of(0..7_u64));
+    let name = prop::option::of("[a-c.]{0,3}");
+    (shape, (select(ALL.as_slice()), init, any::<Index>()), (0..3, part), place, key(), name).prop_map(
+        move |(shape, (dtype, init, index), (part, ends), (buffer, at, padding), key, name)| {
+            let init = init.unwrap_or_else(|| *index.get(&initialisers(&shape)));
+            let range = |len: u64, (a, b): &(Index, Index)| {
+                let [a, b] = [a, b].map(|x| x.index(len as usize + 1) as u64);
+                a.min(b)..a.max(b)
+            };
+            let part = match part {
+                0 => Part::Whole,
+                1 => Part::Elements(range(shape.iter().product(), &ends[0])),
+                _ => {
+                    let ranges: Vec<_> =
+                        shape.iter().zip(&ends).map(|(&len, ends)| range(len, ends)).collect();
+                    let start = ranges.iter().map(|range| range.start).collect();
+                    let shape = ranges.iter().map(|range| range.end - range.start).collect();
+                    Part::Shard(Shard { start, shape })
+                }
+            };
+            let mut job = Job { shape, part, dtype, init, key, name, buffer, offset: 0, pitch: None };
+            let size = dtype.size();
+            let (row, rows) = {
+                let region = job.region();
+                let local = region.local_shape();
+                (local.last().copied().unwrap_or(1), local.iter().rev().skip(1).product::<u64>())
+            };
+            let pitch = padding.map(|padding| size * (row + padding));
+            job.pitch = pitch.filter(|pitch| rows * pitch <= SIZE);
+            let span = rows * job.pitch.unwrap_or(size * row);
+            let places = (SIZE - span) / size + 1;
+            job.offset = size * at.map_or(1.min(places - 1), |at| at.index(places as usize) as u64);
+            job
+        },
+    )
+}
+
+/// Overlapping, in any order: the last one wins.
+fn check_random_lists(device: &Device, count: u32, initialisers: fn(&[u64]) -> Vec<Init>) {
+    let lists = (prop::collection::vec(random_job(initialisers), 0..24), any::<[bool; 2]>());
+    random::cases(count, lists, |(jobs, copy_dst)| {
+        let arenas = copy_dst.map(|copy_dst| (SIZE, if copy_dst { USAGE } else { NO_COPY }));
+        check(device, &arenas, &jobs);
+    });
+}
+
+fn random_lists(device: &Device) {
+    check_random_lists(device, 150, initialisers_of);
+}
+
+/// Bindings of less than most tensors, for tensors that begin anywhere in them.
+fn windows_of_random_lists(device: &Device) {
+    let plain = |_: &[u64]| vec![NORMAL, Init::Zeros, Init::Ones, Init::constant(-1.5)];
+    check_random_lists(&device.limited(512, 1, 1), 60, plain);
+    check_random_lists(&device.limited(1024, 2, 256), 60, plain);
+}
+
+/// Each of a list of tensors that overlap the one before it, of all types and initialisers, in both orders.
+fn over_one_another(device: &Device) {
+    let inits = initialisers_of(&[19, 13]);
+    for usage in [USAGE, NO_COPY] {
+        for (shift, stride) in [(0, 0), (2, 2), (4, 4), (6, 250), (0, 480), (2, 988)] {
+            let jobs = (0..3 * inits.len()).map(|i| {
+                let dtype = ALL[(i + i / 3) % 3];
+                let offset = shift + stride * i as u64;
+                job(&[19, 13], dtype, inits[i % inits.len()], 0, offset / dtype.size() * dtype.size())
+            });
+            let mut jobs = with_keys(jobs);
+            let arena = [(1100 + shift + stride * jobs.len() as u64 / 4 * 4, usage)];
+            let arena = arena.map(|(size, usage)| (size.next_multiple_of(4), usage));
+            check(device, &arena, &jobs);
+            jobs.reverse();
+            check(device, &arena, &jobs);
+            // Only every third, which are of one type.
+            let jobs: Vec<Job> = jobs.into_iter().filter(|job| job.dtype == DType::F16).collect();
+            check(device, &arena, &jobs);
+        }
+    }
+}
+
+/// Before, between and after other fills of the same bytes, of halves of words too.
+fn zeros(device: &Device) {
+    let zero = Init::Zeros;
+    for usages in [[USAGE, USAGE], [NO_COPY, USAGE], [NO_COPY, NO_COPY]] {
+        let arenas = usages.map(|usage| (600, usage));
+        for dtype in ALL {
+            let at =
+                |buffer, elements, len: u64, init| job(&[len], dtype, init, buffer, elements * dtype.size());
+            for jobs in [
+                vec![at(0, 1, 100, NORMAL), at(0, 1, 100, zero)],
+                vec![at(0, 1, 100, zero), at(0, 1, 100, NORMAL)],
+                vec![at(0, 1, 100, zero), at(0, 50, 1, NORMAL), at(0, 20, 61, zero)],
+                vec![at(0, 1, 100, NORMAL), at(0, 50, 1, zero), at(0, 50, 3, Init::Ones), at(0, 52, 1, zero)],
+                vec![at(0, 0, 50, zero), at(0, 50, 51, zero), at(0, 101, 3, zero)],
+                vec![at(0, 4, 50, zero), at(1, 4, 50, NORMAL), at(1, 8, 9, zero), at(0, 8, 9, NORMAL)],
+                vec![
+                    at(0, 4, 50, Init::constant(-0.0)),
+                    at(0, 4, 49, zero),
+                    at(0, 5, 1, Init::constant(0.0)),
+                ],
+            ] {
+                check(device, &arenas, &with_keys(jobs));
+            }
+        }
+        // Types by turns in the same words.
+        let jobs = (0..40).map(|i| {
+            let (dtype, init) = (ALL[i % 3], [zero, NORMAL, zero, Init::Ones, zero][i % 5]);
+            job(&[20 - i as u64 / 4], dtype, init, i % 2, [4, 6, 8][i % 3 * usize::from(dtype != DType::F32)])
+        });
+        check(device, &arenas, &with_keys(jobs));
+    }
+}
+
+/// What is made before the fill itself, a table or a matrix, is each one's own.
+fn of_one_kind(device: &Device) {
+    let truncated = (0..30_u32).map(|i| {
+        let init = Init::trunc_normal(0.0, 1.0, -0.5 - f64::from(i % 7), 0.25 + f64::from(i % 5));
+        ([31, 3 + u64::from(i)], init)
+    });
+    let orthogonal = [[33, 31], [31, 33], [1, 90], [64, 64], [33, 31], [5, 5], [100, 7]]
+        .into_iter()
+        .zip([1.0, 1.0, 2.0, 0.5, 3.0, 0.0, 1.0])
+        .map(|(shape, gain)| (shape, Init::Orthogonal { gain }));
+    let sparse = (1..20_u32).map(|i| ([u64::from(i * 7), 9], Init::sparse(f64::from(i) / 20.0)));
+    let eye = (1..20).map(|i| ([i * 3, 40 - i], Init::Eye));
+    let all = truncated.chain(orthogonal).chain(sparse).chain(eye);
+    let all: Vec<([u64; 2], Init)> = all.collect();
+    // One after the other, then as many steps apart that kinds follow each other by turns.
+    for step in [1, 32] {
+        for types in [&ALL[..1], &ALL[1..2], &ALL] {
+            let mut end = 2;
+            let jobs = (0..all.len()).map(|i| {
+                let (shape, init) = all[i * step % all.len()];
+                let dtype = types[i % types.len()];
+                let offset = end / dtype.size() * dtype.size() + dtype.size();
+                end = offset + shape[0] * shape[1] * dtype.size();
+                job(&shape, dtype, init, 0, offset)
+            });
+            let jobs = with_keys(jobs);
+            check(device, &[(end.next_multiple_of(4) + 8, USAGE)], &jobs);
+        }
+    }
+}
+
+/// More than one parameter buffer or one dispatch may hold, of one to seven elements each; halves of words among
+/// them. The same bytes as those of `fill`, of which some are recorded alone.
+fn ten_thousand(device: &Device) {
+    let inits = [NORMAL, Init::Zeros, Init::uniform(0.0, 1.0), Init::Ones, NORMAL];
+    let mut end = 6;
+    let jobs: Vec<Job> = with_keys((0..10_000).map(|i| {
+        let (dtype, len) = (ALL[i / 7 % 3], (i * i % 7) as u64 + 1);
+        let offset = u64::next_multiple_of(end, dtype.size());
+        end = offset + len * dtype.size();
+        job(&[len], dtype, inits[i / 3 % 5], 0, offset)
+    }));
+    let arenas = [(end.next_multiple_of(4) + 4, USAGE)];
+    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
+    let arena = buffers(device, &arenas);
+    fill_all(device, &arena, &jobs);
+    assert_buffers(device, &arena, &expected, "ten thousand");
+    check(device, &arenas, &jobs[4000..4100]);
+}
+
+fn of_nothing(device: &Device) {
+    let arenas = [(64, USAGE), (64, NO_COPY)];
+    check(device, &arenas, &[]);
+    let nothing = [
+        job(&[0], DType::F32, NORMAL, 0, 64),
+        job(&[3, 0], DType::F16, Init::Zeros, 0, 2),
+        job(&[0, 3], DType::F32, Init::xavier_uniform(), 1, 0),
+        job(&[0, 3, 5], DType::BF16, Init::dirac(), 1, 10),
+        job(&[0, 4], DType::F32, Init::orthogonal(), 1, 8),
+        Job { part: Part::Elements(7..7), ..job(&[9], DType::F32, NORMAL, 0, 64) },
+        Job {
+            part: Part::Shard(Shard { start: vec![9, 0], shape: vec![0, 4] }),
+            ..job(&[9, 4], DType::F16, NORMAL, 1, 64)
+        },
+    ];
+    check(device, &arenas, &nothing);
+    // Among others.
+    let others =
+        [job(&[3], DType::F16, Init::Ones, 0, 2), job(&[9, 1], DType::F32, Init::orthogonal(), 1, 4)];
+    let [first, second] = others;
+    let mixed: Vec<Job> = [&nothing[..3], &[first], &nothing[3..], &[second], &nothing].concat();
+    check(device, &arenas, &mixed);
+    check(device, &arenas, &with_keys(mixed));
+}
+
+/// A name is a key; the order in the list is none.
+fn named(device: &Device) {
+    let model = Key::new(42);
+    let names = ["", "h.0.attn.weight", "h.1.attn.weight", "fc.bias", "π", "h.0.attn.weight"];
+    let buffer = device.sentinel_buffer(6 * 400, USAGE);
+    let shape = [10, 10];
+    let tensor = |i: u64| Tensor::f32(&buffer, shape).at(400 * i);
+    let fills = (0..).zip(names).map(|(i, name)| match i % 2 {
+        0 => Fill::named(name, tensor(i), NORMAL, model),
+        _ => Fill::named(name.to_owned(), tensor(i), NORMAL, model),
+    });
+    let mut fills: Vec<Fill<'_>> = fills.collect();
+    let values = names.map(|name| Engine::Host.fill(shape, &NORMAL, model.named(name)));
+    let written: Vec<(u64, &[f32])> = (0..).zip(&values).map(|(i, values)| (400 * i, &values[..])).collect();
+    for _ in 0..2 {
+        device.submit(|encoder| {
+            encoder.clear_buffer(&buffer, 0, None);
+            device.initializer.fill_all(encoder, &fills).expect("fills that are right");
+        });
+        assert_only(&device.read(&buffer), &written, "names");
+        fills.reverse();
+    }
+}
+
+/// Of all usages that go together with a storage buffer's, more of them than a device has bindings for.
+fn many_buffers(device: &Device) {
+    use BufferUsages as Usage;
+    let others =
+        [Usage::empty(), Usage::COPY_DST, Usage::VERTEX, Usage::INDEX, Usage::UNIFORM, Usage::INDIRECT];
+    let arenas: Vec<Arena> = (0..150).map(|i| (36 + 4 * i as u64, NO_COPY | others[i % 6])).collect();
+    let inits = [NORMAL, Init::Zeros, Init::trunc_normal(0.0, 1.0, -1.0, 2.0), Init::Ones];
+    // Twice over all, so that each buffer is met again after all others.
+    let jobs = (0..300).map(|i| {
+        let dtype = ALL[i % 7 % 3];
+        let len = 3 + (i % 6) as u64;
+        job(&[len], dtype, inits[i / 2 % 4], i % 150, (i % 5) as u64 / 4 * 2 * dtype.size())
+    });
+    check(device, &arenas, &with_keys(jobs));
+}
+
+/// With fills and clears between them, in the order of their recording.
+fn fill_alls_of_one_encoder(device: &Device) {
+    let arenas = [(SIZE, USAGE), (SIZE, NO_COPY)];
+    let all: Vec<Job> = with_keys((0..60_usize).map(|i| {
+        let dtype = ALL[i % 3];
+        let inits = initialisers_of(&[7, 11]);
+        job(
+            &[7, 11],
+            dtype,
+            inits[i % inits.len()],
+            i / 2 % 2,
+            (i * 97 % 800) as u64 / 2 * 2 * dtype.size() / 2,
+        )
+    }));
+    let (first, single, second) = (&all[..30], &all[30], &all[31..]);
+    let mut expected = simulate(&arenas, &all, |job| job.take(&job.whole()));
+    expected[0][100..120].fill(0);
+    let places = buffers(device, &arenas);
+    device
+        .submit(|encoder| {
+            let [first, second] = [first, second]
+                .map(|jobs| jobs.iter().map(|job| job.to_fill(&places)).collect::<Vec<Fill<'_>>>());
+            device.initializer.fill_all(encoder, &first)?;
+            device.initializer.fill_all(encoder, &[])?;
+            single.record(device, encoder, &places)?;
+            device.initializer.fill_all(encoder, &second)?;
+            encoder.clear_buffer(&places[0], 100, Some(20));
+            Ok::<(), Error>(())
+        })
+        .expect("fills that are right");
+    assert_buffers(device, &places, &expected, "one encoder");
+}
+
+/// On initialisers of which nothing is compiled yet: prepared, half prepared, and not.
+fn prepared(device: &Device) {
+    let inits = [NORMAL, Init::Zeros, Init::uniform(0.0, 2.0), Init::Ones, Init::Eye, Init::xavier_normal()];
+    let jobs = with_keys((0..inits.len()).map(|i| job(&[9, 5], ALL[i % 2], inits[i], 0, 180 * i as u64)));
+    let arenas = [(180 * jobs.len() as u64, USAGE)];
+    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
+    for prepared in [0, 3, jobs.len()] {
+        let initializer = Initializer::new(&device.gpu.device);
+        let places = buffers(device, &arenas);
+        let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&places)).collect();
+        initializer.prepare_all(&fills[..prepared]).expect("fills that are right");
+        device.submit(|encoder| initializer.fill_all(encoder, &fills)).expect("fills that are right");
+        assert_buffers(device, &places, &expected, prepared);
+    }
+}
+
+/// Tensors that share a binding, lie across two, or are larger than one; few workgroups for all of them.
+fn windows(device: &Device) {
+    let all = device.adapter.limits();
+    let most = (all.max_storage_buffer_binding_size, all.max_compute_workgroups_per_dimension);
+    let inits = [NORMAL, Init::Zeros, NORMAL, Init::Ones, Init::constant(0.1)];
+    for (binding, workgroups, alignment, usages) in [
+        (4096, most.1, 1, &[NO_COPY][..]),
+        (1024, 2, 256, &[USAGE, NO_COPY]),
+        (65_536, 1, 1, &[USAGE]),
+        (most.0, 3, 256, &[NO_COPY]),
+    ] {
+        let small = device.limited(binding, workgroups, alignment);
+        for &usage in usages {
+            let mut end = 6;
+            let mut jobs = with_keys((0..60_u64).map(|i| {
+                let dtype = ALL[(i / 2 % 3) as usize];
+                let len = [700, 5, 300, 1, 64, 3000, 2, 20_001, 33, 256][(i % 10) as usize] / (1 + i / 30);
+                let offset = u64::next_multiple_of(end, dtype.size());
+                end = offset + len * dtype.size();
+                job(&[len], dtype, inits[(i / 3 % 5) as usize], 0, offset)
+            }));
+            // Over the ends of others.
+            let over = (0..20)
+                .map(|i| job(&[2 * i + 1], ALL[i as usize % 3], inits[i as usize % 5], 0, 3000 * i + 4));
+            jobs.extend(with_keys(over));
+            check(&small, &[(end.next_multiple_of(4) + 300, usage)], &jobs);
+        }
+    }
+
+    // Parameters of more fills than a binding has room for.
+    let small = device.limited(1024, 2, 256);
+    let jobs = with_keys((0..3000).map(|i| job(&[3], ALL[i / 50 % 3], inits[i / 7 % 5], 0, 12 * i as u64)));
+    let arenas = [(36_000, USAGE)];
+    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
+    let arena = buffers(&small, &arenas);
+    fill_all(&small, &arena, &jobs);
+    assert_buffers(&small, &arena, &expected, "three thousand");
+}
+
+/// A mistake among fills that are right, which are clears and dispatches, before and after it.
+fn mistakes(device: &Device) {
+    type Mistake<'a> = (Tensor<'a>, Init, String);
+    let buffer = device.sentinel_buffer(64, USAGE);
+    let no_storage = device.sentinel_buffer(64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
+    let regions = mistakes_without_a_buffer();
+    let without_a_buffer = regions
+        .iter()
+        .map(|(region, init, message)| (Tensor::f32(&buffer, region.clone()), *init, (*message).to_owned()));
+    let of_places = [
+        (Tensor::f32(&buffer, [4]).at(2), NORMAL, "the byte offset 2 is not a multiple of 4"),
+        (Tensor::f16(&buffer, [4]).at(3), Init::Zeros, "the byte offset 3 is not a multiple of 2"),
+        (Tensor::f32(&buffer, [4]).at(52), Init::Zeros, "the tensor needs bytes 52..68 of its buffer"),
+        (Tensor::bf16(&buffer, [33]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
+        (Tensor::u32(&buffer, [4]), NORMAL, "an initialiser can't write u32"),
+        (Tensor::f32(&no_storage, [4]), NORMAL, "the buffer was created with usage"),
+        (Tensor::f32(&no_storage, [4]), Init::Zeros, "the buffer was created with usage"),
+        (Tensor::f16(&buffer, [4]), Init::constant(7e4), "value = 7e4 overflows f16"),
+        (Tensor::f32(&buffer, [2, 4]).row_pitch(12), NORMAL, "a row pitch of 12 bytes"),
+        (
+            Tensor::f32(&buffer, Region::from([4, 4]).shard([3, 0], [2, 2])),
+            NORMAL,
+            "the shard has 2 elements from 3",
+        ),
+        (
+            Tensor::f32(&buffer, Region::from([1 << 17, 1 << 17]).elements(0..4)),
+            Init::orthogonal(),
+            "an orthogonal matrix of 131072 x 131072 has more elements than 32 bits can count",
+        ),
+    ];
+    let of_places = of_places.map(|(tensor, init, message)| (tensor, init, message.to_owned()));
+    let all: Vec<Mistake<'_>> = without_a_buffer.chain(of_places).collect();
+
+    let expected = Engine::Host.fill([4], &NORMAL, KEY);
+    for (number, (tensor, init, message)) in all.into_iter().enumerate() {
+        let place = number % 4;
+        let name = ["h.0.weight", "", "3"].get(number % 5);
+        let mut fills: Vec<Fill<'_>> = [Init::Zeros, NORMAL, Init::orthogonal()]
+            .map(|init| Fill::new(Tensor::f32(&buffer, [4, 4]), init, KEY))
+            .into();
+        let (fill, called) = match name {
+            Some(name) => (Fill::named(*name, tensor, init, KEY), (*name).to_owned()),
+            None => (Fill::new(tensor, init, KEY), format!("fill {place}")),
+        };
+        fills.insert(place, fill.clone());
+        let mut second = fills.clone();
+        second.push(Fill::named("a second mistake", Tensor::f32(&buffer, [17]), NORMAL, KEY));
+
+        let after = device.sentinel_buffer(64, USAGE);
+        device
+            .submit(|encoder| {
+                for fills in [&fills, &second] {
+                    let error = device.initializer.fill_all(encoder, fills).expect_err(&message);
+                    assert!(matches!(&error, Error::Fill { fill, .. } if *fill == called), "{error:?}");
+                    assert_starts(device.initializer.prepare_all(fills), &error.to_string());
+                    assert_starts(Err(error), &format!("{called}: {message}"));
+                }
+                device
+                    .initializer
+                    .fill_all(encoder, &[Fill::new(Tensor::f32(&after, [4]).at(24), NORMAL, KEY)])
+            })
+            .expect("a fill that is right");
+        assert_only(&device.read(&buffer), &[], &message);
+        assert_only(&device.read(&no_storage), &[], &message);
+        assert_only(&device.read(&after), &[(24, &expected)], &message);
+    }
+}
+
+/// A limit that is not enough for a fill is not enough for a list of them.
+fn device_that_can_not_fill(device: &Device) {
+    let all = device.adapter.limits();
+    for (limits, limit) in [
+        (Limits { max_compute_workgroup_size_x: 1, ..all.clone() }, "max_compute_workgroup_size_x is 1"),
+        (
+            Limits { max_storage_buffers_per_shader_stage: 0, ..all.clone() },
+            "max_storage_buffers_per_shader_stage is 0",
+        ),
+        (
+            Limits { max_storage_buffer_binding_size: 4, ..all.clone() },
+            "max_storage_buffer_binding_size is 4",
+        ),
+    ] {
+        let small = device.with_limits(limits);
+        let buffer = small.sentinel_buffer(64, NO_COPY);
+        let tensor = Tensor::f32(&buffer, [8]);
+        let fills = [Fill::new(tensor.clone(), Init::Zeros, KEY), Fill::named("w", tensor, NORMAL, KEY)];
+        small.submit(|encoder| {
+            for result in [small.initializer.fill_all(encoder, &fills), small.initializer.prepare_all(&fills)]
+            {
+                let error = result.expect_err(limit).to_string();
+                assert!(error.contains(&format!("the device's {limit}; a fill needs at least ")), "{error}");
+            }
+        });
+        assert_only(&small.read(&buffer), &[], limit);
+    }
+}

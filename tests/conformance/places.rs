@@ -1,0 +1,194 @@
+//! Fills at places of buffers, and what the buffers hold afterwards: simulated byte by byte, from the host's
+//! fill of the whole tensor.
+
+use std::ops::Range;
+
+use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
+use seedbed::{DType, Error, Fill, Init, Key, Region, Tensor};
+
+use crate::engines::{Device, Engine, SENTINEL};
+use crate::reference::{assert_same_halves, assert_same_words};
+
+/// What is filled of a tensor.
+#[derive(Clone, Debug)]
+pub enum Part {
+    Whole,
+    Elements(Range<u64>),
+    Shard(Shard),
+}
+
+/// A box of a tensor.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    pub start: Vec<u64>,
+    pub shape: Vec<u64>,
+}
+
+/// A fill, and where it goes. Of u32 it is one of raw words.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub shape: Vec<u64>,
+    pub part: Part,
+    pub dtype: DType,
+    pub init: Init,
+    /// Of the model, where there is a name.
+    pub key: Key,
+    pub name: Option<String>,
+    /// Which of the buffers, and from which byte on.
+    pub buffer: usize,
+    pub offset: u64,
+    /// In bytes.
+    pub pitch: Option<u64>,
+}
+
+impl Job {
+    pub fn region(&self) -> Region<'_> {
+        let whole = Region::from(&self.shape);
+        match &self.part {
+            Part::Whole => whole,
+            Part::Elements(elements) => whole.elements(elements.clone()),
+            Part::Shard(Shard { start, shape }) => whole.shard(start, shape),
+        }
+    }
+
+    fn tensor<'a>(&'a self, buffers: &'a [Buffer]) -> Tensor<'a> {
+        let tensor = Tensor::new(&buffers[self.buffer], self.dtype, self.region()).at(self.offset);
+        match self.pitch {
+            Some(pitch) => tensor.row_pitch(pitch),
+            None => tensor,
+        }
+    }
+
+    fn stream(&self) -> Key {
+        match &self.name {
+            Some(name) => self.key.named(name),
+            None => self.key,
+        }
+    }
+
+    pub fn to_fill<'a>(&'a self, buffers: &'a [Buffer]) -> Fill<'a> {
+        match &self.name {
+            Some(name) => Fill::named(name, self.tensor(buffers), self.init, self.key),
+            None => Fill::new(self.tensor(buffers), self.init, self.key),
+        }
+    }
+
+    pub fn record(
+        &self,
+        device: &Device,
+        encoder: &mut CommandEncoder,
+        buffers: &[Buffer],
+    ) -> Result<(), Error> {
+        let tensor = self.tensor(buffers);
+        match self.dtype {
+            DType::U32 => device.initializer.fill_words(encoder, &tensor, self.stream()),
+            _ => device.initializer.fill(encoder, &tensor, &self.init, self.stream()),
+        }
+    }
+
+    /// The elements of the whole tensor.
+    pub fn whole(&self) -> Vec<u8> {
+        bytes_of(&Engine::Host, self.dtype, Region::from(&self.shape), &self.init, self.stream())
+    }
+
+    /// What goes into the buffer, of the whole.
+    pub fn take(&self, whole: &[u8]) -> Vec<u8> {
+        let size = self.dtype.size();
+        match &self.part {
+            Part::Whole => whole.to_vec(),
+            Part::Elements(range) => {
+                whole[(range.start * size) as usize..(range.end * size) as usize].to_vec()
+            }
+            Part::Shard(shard) => shard.take(whole, size, &self.shape),
+        }
+    }
+
+    /// What the elements do to the buffer.
+    pub fn put(&self, values: &[u8], bytes: &mut [u8]) {
+        let region = self.region();
+        let row = region.local_shape().last().copied().unwrap_or(1) * self.dtype.size();
+        if row == 0 {
+            return;
+        }
+        let pitch = self.pitch.unwrap_or(row);
+        for (i, values) in values.chunks(row as usize).enumerate() {
+            bytes[(self.offset + i as u64 * pitch) as usize..][..values.len()].copy_from_slice(values);
+        }
+    }
+}
+
+impl Shard {
+    /// The shard's elements, of those of a tensor of this shape: one after the other, by its index.
+    pub fn take(&self, whole: &[u8], size: u64, shape: &[u64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in 0..self.shape.iter().product() {
+            let (mut rest, mut element, mut stride) = (number, 0, 1);
+            for axis in (0..shape.len()).rev() {
+                element += stride * (self.start[axis] + rest % self.shape[axis]);
+                rest /= self.shape[axis];
+                stride *= shape[axis];
+            }
+            bytes.extend(&whole[(element * size) as usize..][..size as usize]);
+        }
+        bytes
+    }
+}
+
+/// As [`Engine::fill_bytes`], and the raw words of u32.
+pub fn bytes_of(engine: &Engine, dtype: DType, region: Region<'_>, init: &Init, key: Key) -> Vec<u8> {
+    match dtype {
+        DType::U32 => bytemuck::pod_collect_to_vec(&engine.words(region, key)),
+        _ => engine.fill_bytes(dtype, region, init, key),
+    }
+}
+
+/// A buffer of a check: bytes, a multiple of 4, and usages.
+pub type Arena = (u64, BufferUsages);
+
+pub fn buffers(device: &Device, arenas: &[Arena]) -> Vec<Buffer> {
+    arenas.iter().map(|&(size, usage)| device.sentinel_buffer(size, usage)).collect()
+}
+
+/// The buffers after all jobs, one after the other.
+pub fn simulate(arenas: &[Arena], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let mut bytes: Vec<_> = arenas.iter().map(|&(size, _)| vec![SENTINEL; size as usize]).collect();
+    for job in jobs {
+        job.put(&values(job), &mut bytes[job.buffer]);
+    }
+    bytes
+}
+
+pub fn assert_buffers(device: &Device, buffers: &[Buffer], expected: &[Vec<u8>], what: impl std::fmt::Debug) {
+    for (number, (buffer, expected)) in buffers.iter().zip(expected).enumerate() {
+        let actual = device.read(buffer);
+        if actual == *expected {
+            continue;
+        }
+        let halves = |bytes: &[u8]| -> Vec<u16> { bytemuck::pod_collect_to_vec(bytes) };
+        let words = |bytes: &[u8]| -> Vec<u32> { bytemuck::pod_collect_to_vec(bytes) };
+        let what = (&what, "buffer", number);
+        // Halves tell which side of a word is wrong, words are whole f32.
+        let half = |words: &(&u32, &u32)| (words.0 ^ words.1) & 0xFFFF == 0 || (words.0 ^ words.1) >> 16 == 0;
+        if words(&actual).iter().zip(&words(expected)).filter(|(a, e)| a != e).any(|pair| half(&pair)) {
+            assert_same_halves(&halves(&actual), &halves(expected), what);
+        }
+        assert_same_words(&words(&actual), &words(expected), what);
+    }
+}
+
+/// Fills one after the other, and all in one recording: either way the buffers hold what the host says, and the
+/// sentinel in all other bytes. Raw words can only be filled one after the other.
+pub fn check(device: &Device, arenas: &[Arena], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) {
+    let expected = simulate(arenas, jobs, values);
+    let one_by_one = buffers(device, arenas);
+    device
+        .submit(|encoder| jobs.iter().try_for_each(|job| job.record(device, encoder, &one_by_one)))
+        .expect("fills that are right");
+    assert_buffers(device, &one_by_one, &expected, "one by one");
+    if jobs.iter().all(|job| job.dtype != DType::U32) {
+        let at_once = buffers(device, arenas);
+        let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&at_once)).collect();
+        device.submit(|encoder| device.initializer.fill_all(encoder, &fills)).expect("fills that are right");
+        assert_buffers(device, &at_once, &expected, "all at once");
+    }
+}
