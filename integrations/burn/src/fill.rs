@@ -1,0 +1,160 @@
+//! What a program calls: fills of burn's tensors, submitted to burn's own queue.
+
+use burn::backend::DispatchDevice;
+use burn::backend::wgpu::{CubeTensor, WgpuSetup};
+use burn::tensor::{DType, Device, Shape, Tensor};
+use seedbed::{Init, Initializer, Key, wgpu};
+
+use crate::{Error, buffer, primitive};
+
+/// Fills tensors of one of burn's wgpu devices. Cheap to clone, and all clones share their pipelines.
+#[derive(Clone, Debug)]
+pub struct Seedbed {
+    pub(crate) device: Device,
+    gpu: wgpu::Device,
+    queue: wgpu::Queue,
+    initializer: Initializer,
+}
+
+impl Seedbed {
+    /// For the tensors of `device`, with autodiff or without, which runs on the handles of `setup`: what
+    /// `Device::wgpu_options().init_with_setup()` returned together, or what was given to
+    /// `Device::wgpu_options().setup()`. Burn does not tell a device's handles later.
+    ///
+    /// The handles of another device make wgpu panic at the first fill.
+    ///
+    /// # Errors
+    /// [`Error::NotWgpu`].
+    pub fn new(device: &Device, setup: &WgpuSetup) -> Result<Self, Error> {
+        let device = device.clone().without_autodiff();
+        match device.as_dispatch() {
+            DispatchDevice::Cube(burn::cubecl::Device::Wgpu(_)) => {}
+            _ => return Err(Error::NotWgpu { device: format!("{device:?}") }),
+        }
+        Ok(Self {
+            device,
+            gpu: setup.device.clone(),
+            queue: setup.queue.clone(),
+            initializer: Initializer::new(&setup.device),
+        })
+    }
+
+    /// A new tensor, written once: the values of `init` from the stream of `key`.
+    ///
+    /// `options` say where and of which type, as in burn's `Tensor::empty`: `&device`, or `(&device, DType::F16)`.
+    /// The tensor has the device's autodiff association and does not require gradients.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn tensor<const D: usize>(
+        &self,
+        shape: impl Into<Shape>,
+        options: impl Into<burn::tensor::TensorCreationOptions>,
+        init: &Init,
+        key: Key,
+    ) -> Result<Tensor<D>, Error> {
+        self.fill(Tensor::empty(shape, options), init, key)
+    }
+
+    /// Writes the values of `init` from the stream of `key` over those of `tensor`: in its memory if nothing
+    /// else holds that, in new memory if a clone or a view of it exists, as burn's own operations do.
+    /// What is returned has the tensor's shape, type, device and `require_grad`, and is a leaf.
+    ///
+    /// # Errors
+    /// See [`Error`]; the tensor is gone then.
+    pub fn fill<const D: usize>(&self, tensor: Tensor<D>, init: &Init, key: Key) -> Result<Tensor<D>, Error> {
+        let device = tensor.device().without_autodiff();
+        if device != self.device {
+            let (actual, expected) = (format!("{device:?}"), format!("{:?}", self.device));
+            return Err(Error::Device { actual, expected });
+        }
+        let dtype = element(tensor.dtype())?;
+        let shape: Vec<u64> = tensor.dims().iter().map(|&d| d as u64).collect();
+        self.initializer.check(init, dtype, &shape)?;
+        if shape.contains(&0) {
+            return Ok(tensor);
+        }
+        let (tensor, restore) = primitive::without_autodiff(tensor);
+        let tensor = writable(primitive::into_cube(tensor)?)?;
+        buffer::after_queued_work(&tensor, |resource| {
+            let mut encoder = self.gpu.create_command_encoder(&wgpu::CommandEncoderDescriptor {
+                label: Some("seedbed_burn::Seedbed::fill"),
+            });
+            let destination = seedbed::Tensor::new(&resource.buffer, dtype, &shape[..]).at(resource.offset);
+            self.initializer.fill(&mut encoder, &destination, init, key)?;
+            self.queue.submit([encoder.finish()]);
+            Ok(())
+        })?;
+        Ok(restore(primitive::from_cube(tensor)))
+    }
+}
+
+/// The element type in the library's terms.
+fn element(dtype: DType) -> Result<seedbed::DType, Error> {
+    match dtype {
+        DType::F32 => Ok(seedbed::DType::F32),
+        DType::F16 => Ok(seedbed::DType::F16),
+        DType::BF16 => Ok(seedbed::DType::BF16),
+        dtype => Err(Error::DType { dtype }),
+    }
+}
+
+/// The tensor itself if it may be written, else another of its shape.
+fn writable(tensor: CubeTensor) -> Result<CubeTensor, Error> {
+    let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
+    if !tensor.is_contiguous() {
+        return Err(Error::NotContiguous { shape: shape.to_vec(), strides: strides.to_vec() });
+    }
+    if tensor.handle.can_mut() {
+        return Ok(tensor);
+    }
+    let (shape, bytes) = (shape.clone(), shape.num_elements() * tensor.dtype.size());
+    let handle = tensor.client.empty(bytes);
+    Ok(CubeTensor::new_contiguous(tensor.client, tensor.device, shape, handle, tensor.dtype))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::wgpu::WgpuBackend;
+
+    use super::*;
+
+    fn place(tensor: &Tensor<1>) -> (wgpu::Buffer, u64) {
+        let cube = primitive::into_cube(tensor.clone()).unwrap();
+        buffer::after_queued_work(&cube, |r| Ok((r.buffer.clone(), r.offset))).unwrap()
+    }
+
+    #[test]
+    fn a_part_of_a_pooled_buffer_is_filled_in_place_and_its_neighbours_stay() {
+        let (device, setup) =
+            Device::wgpu_options().graphics_api(WgpuBackend::Vulkan).init_with_setup().unwrap();
+        let seedbed = Seedbed::new(&device, &setup).unwrap();
+        let init = Init::normal(0.0, 1.0);
+        for (dtype, element) in [
+            (DType::F32, seedbed::DType::F32),
+            (DType::F16, seedbed::DType::F16),
+            (DType::BF16, seedbed::DType::BF16),
+        ] {
+            let sentinels: Vec<Tensor<1>> = (0..8)
+                .map(|i| {
+                    seedbed.tensor([77], (&device, dtype), &Init::constant(i.into()), Key::new(0)).unwrap()
+                })
+                .collect();
+            let places: Vec<_> = sentinels.iter().map(place).collect();
+            assert!(places.iter().any(|(_, offset)| *offset > 0), "{places:?}");
+            assert!(places.windows(2).any(|w| w[0].0 == w[1].0), "{places:?}");
+
+            for (i, tensor) in sentinels.into_iter().enumerate() {
+                let (init, key) = match i % 2 {
+                    0 => (Init::constant(i as f64), Key::new(0)),
+                    _ => (init, Key::new(i as u64)),
+                };
+                let tensor = if i % 2 == 0 { tensor } else { seedbed.fill(tensor, &init, key).unwrap() };
+                assert_eq!(place(&tensor), places[i], "{dtype:?} {i}");
+                let mut expected = vec![0; 77 * element.size() as usize];
+                seedbed::host::fill_bytes(&mut expected, element, [77], &init, key).unwrap();
+                assert_eq!(tensor.into_data().as_bytes(), expected, "{dtype:?} {i}");
+            }
+        }
+    }
+}

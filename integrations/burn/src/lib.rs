@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # The way of a fill
+//!
+//! | step | module |
+//! |---|---|
+//! | what you call: one tensor | [`Seedbed`] (`fill.rs`) |
+//! | what you call: a module, parameter by parameter | [`Seedbed::init_module`] (`module.rs`) |
+//! | burn's tensor -> cubecl's handle, and back | `primitive.rs` |
+//! | handle -> buffer and offset, in the order of burn's own work | `buffer.rs` |
+//! | what can go wrong | [`Error`] (`error.rs`) |
+
+mod buffer;
+mod error;
+mod fill;
+mod module;
+mod primitive;
+
+pub use burn;
+pub use error::Error;
+pub use fill::Seedbed;
+pub use seedbed;
+pub use seedbed::{Init, Key};
