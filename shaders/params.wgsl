@@ -15,7 +15,7 @@ struct Params {
     first_store: u32,
     // Invocations in a row of a grid for one job, else 0.
     grid_row: u32,
-    // How many invocations store something.
+    // How many invocations have something to store, or may have.
     stores: u32,
     // Where the first block lies; modulo 2^32, because its first elements may lie before the binding.
     origin: u32,
@@ -61,6 +61,6 @@ struct Params {
     zeros: u32,
     width: u32,
     height: u32,
-    // Where in `source` the first block's elements lie (fill_copy.wgsl), modulo 2^32.
+    // Where in `source` the first block's elements lie (fill_copy.wgsl).
     source_origin: u32,
 }

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::jobs::{Job, VECTOR_BYTES};
-use crate::shaders::{MOST_JOBS, WORKGROUP_SIZE};
+use crate::params::Params;
+use crate::shaders::{MOST_ROWS, WORKGROUP_SIZE};
 
 /// Bindings stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
 /// are u32, and elements before the binding wrap to just below 2^32).
@@ -46,6 +47,8 @@ impl Limits {
     pub(crate) fn of(limits: &wgpu::Limits, is_software: bool) -> Result<Self, Error> {
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(VECTOR_BYTES);
         let workgroup = u64::from(WORKGROUP_SIZE);
+        let binding = limits.max_storage_buffer_binding_size.min(LARGEST_BINDING);
+        let params = size_of::<Params>() as u64 * u64::from(MOST_ROWS);
         for (limit, actual, needed) in [
             ("max_compute_workgroup_size_x", u64::from(limits.max_compute_workgroup_size_x), workgroup),
             (
@@ -64,15 +67,15 @@ impl Limits {
                 2,
             ),
             // A window may begin up to one alignment before its first element.
-            ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size, 2 * alignment),
+            ("max_storage_buffer_binding_size", binding, 2 * alignment),
+            ("max_uniform_buffer_binding_size", limits.max_uniform_buffer_binding_size, params),
         ] {
             if actual < needed {
                 return Err(Error::DeviceLimit { limit, actual, needed });
             }
         }
         Ok(Self {
-            binding: limits.max_storage_buffer_binding_size.min(LARGEST_BINDING) / VECTOR_BYTES
-                * VECTOR_BYTES,
+            binding: binding / VECTOR_BYTES * VECTOR_BYTES,
             alignment,
             workgroups: u64::from(limits.max_compute_workgroups_per_dimension.min(MOST_WORKGROUPS)),
             large: if is_software { LARGE_IN_SOFTWARE } else { LARGE },
@@ -89,7 +92,8 @@ impl Limits {
         self.alignment
     }
 
-    /// Invocations that one dispatch can have: below 2^32, as what a binding holds is.
+    /// Invocations that one dispatch can have. 32 bits count those of a job, which has no more than elements of a
+    /// binding.
     pub(crate) fn stores(&self) -> u64 {
         self.workgroups * self.workgroups * u64::from(WORKGROUP_SIZE)
     }
@@ -137,7 +141,7 @@ fn workgroups(job: &Job) -> u64 {
 
 /// Packs jobs of one kernel and one buffer into as few dispatches as their sizes and their places in the buffer allow.
 pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T>> {
-    let most_rows = limits.workgroups.min(u64::from(MOST_JOBS));
+    let most_rows = limits.workgroups.min(u64::from(MOST_ROWS));
     // The size of a row and their number, among others.
     let rows = |job: &Job| {
         let row = ROWS.into_iter().map(|row| row.min(limits.workgroups));
@@ -181,8 +185,7 @@ pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T
 mod tests {
     use super::*;
     use crate::DType;
-    use crate::jobs::{BLOCK, LEVELS, Store, jobs};
-    use crate::params::Params;
+    use crate::jobs::{BLOCK, Store, jobs};
     use crate::runs::{Runs, tests::by_definition, tests::shards};
     use proptest::prelude::*;
 
@@ -195,23 +198,25 @@ mod tests {
             assert!((d.binding.end - d.binding.start).is_multiple_of(4));
             assert!(d.workgroups.iter().all(|&w| 1 <= w && u64::from(w) <= limits.workgroups));
             let [row, rows] = d.workgroups;
+            let params = |job: usize| Params::placed(&d.jobs[job].1, d.binding.start / dtype.size());
             let rows: Vec<_> = if d.jobs.len() == 1 {
-                (0..rows).map(|y| (0, y * row)).collect()
+                (0..rows).map(|_| (0, params(0).in_grid(row))).collect()
             } else {
-                let listed: Vec<_> = d.rows().collect();
-                assert_eq!(listed.len(), rows as usize);
-                assert!(rows <= MOST_JOBS);
-                listed
+                assert!(rows <= MOST_ROWS);
+                d.rows().map(|(job, first)| (job, params(job).in_row(first))).collect()
             };
-            for (job, first) in rows {
+            assert_eq!(rows.len(), d.workgroups[1] as usize);
+            for (y, (job, p)) in (0..).zip(rows) {
                 let job = &d.jobs[job].1;
-                let p = Params::placed(job, d.binding.start / dtype.size());
                 let vector = job.store.elements(dtype) as u32;
-                for store in (first * 256..(first + row) * 256).filter(|&store| u64::from(store) < job.stores)
-                {
+                for x in 0..row * WORKGROUP_SIZE {
+                    let store = p.first_store + y * p.grid_row + x;
+                    if store >= p.stores {
+                        continue;
+                    }
                     let (mut run, slot) = (store / p.stores_of_run, store % p.stores_of_run);
                     let (mut element, mut begin) = (p.begin.wrapping_sub(p.origin), p.begin);
-                    for level in 0..LEVELS {
+                    for level in 0..p.levels as usize {
                         element += run % p.level_count[level] * p.level_stride[level];
                         begin += run % p.level_count[level] * p.level_pitch[level];
                         run /= p.level_count[level];

@@ -84,8 +84,8 @@ impl Initializer {
         Self { recorder: Arc::new(Recorder::new(device, math, Some(cache.clone()))) }
     }
 
-    /// Records the initialisation of `tensor`: one compute pass, or a `clear_buffer` for zeros where the
-    /// buffer's usage allows it. A tensor without elements records nothing.
+    /// Records the initialisation of `tensor`: one compute pass; or a `clear_buffer` for zeros without gaps and in
+    /// whole words, where the buffer's usage allows it. A tensor without elements records nothing.
     ///
     /// The values depend on `key`, `init`, the shape and each element's index alone.
     ///
@@ -103,9 +103,12 @@ impl Initializer {
     }
 
     /// Records many fills at once, with the effect of [`Self::fill`] for one after the other: hundreds of tensors,
-    /// in one buffer or many, of any initialisers and types. At most one compute pass and a few buffers' worth of
-    /// `clear_buffer`s; tensors of the same buffer, type and kind of distribution share a dispatch as far as one
-    /// binding reaches, and all share one parameter buffer.
+    /// in one buffer or many, of any initialisers and types. Large zeros become a `clear_buffer` each, everything else
+    /// one compute pass: in each buffer, tensors of the same type and kind of distribution share dispatches, up to
+    /// 64 small or middling ones at a time; and all dispatches share one parameter buffer.
+    ///
+    /// Orthogonal matrices and the scratch memory of each live until the submission has ended: submit many
+    /// large ones in groups.
     ///
     /// ```no_run
     /// # fn f(initializer: seedbed::Initializer, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
@@ -125,7 +128,8 @@ impl Initializer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Fill`], which names the tensor, before anything is recorded.
+    /// [`Error::Fill`], which names the tensor, or [`Error::DeviceLimit`] on a device that can run no fill;
+    /// before anything is recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         self.recorder.record(encoder, &self.requests(fills)?)
     }
@@ -161,7 +165,8 @@ impl Initializer {
     }
 
     /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the first one
-    /// does not have to.
+    /// does not have to: of whole tensors and ranges of elements. Those of shards and padded rows are
+    /// [`Self::prepare_all`]'s.
     ///
     /// # Errors
     /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].

@@ -99,10 +99,20 @@ fn span(run: u64, levels: &[Level], step: impl Fn(&Level) -> u64) -> u64 {
 impl Cutter {
     /// Cuts the outermost loop into as few jobs as the limits allow, or unrolls it.
     fn cut(&mut self, element: u64, position: u64, run: u64, levels: &[Level]) {
+        if levels.len() > LEVELS {
+            // The loop with the fewest turns becomes jobs; the order of loops is free.
+            let fewest = (0..levels.len()).min_by_key(|&i| levels[i].count).unwrap_or(0);
+            let others = [&levels[..fewest], &levels[fewest + 1..]].concat();
+            for turn in 0..levels[fewest].count {
+                let (stride, pitch) = (turn * levels[fewest].stride, turn * levels[fewest].pitch);
+                self.cut(element + stride, position + pitch, run, &others);
+            }
+            return;
+        }
         let Some((outer, inner)) = levels.split_first() else {
             return self.cut_run(element, position, run);
         };
-        let turns = if levels.len() > LEVELS { 0 } else { self.turns(outer, run, inner) };
+        let turns = self.turns(outer, run, inner);
         let mut turn = 0;
         while turn < outer.count {
             let (element, position) = (element + turn * outer.stride, position + turn * outer.pitch);

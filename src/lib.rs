@@ -21,7 +21,9 @@
 //! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
 //! matrix by kernels of its own (`orthogonal.rs`), which the fill then copies.
 //!
-//! [`embedding`] walks through a program that does all of that. Beside it: [`host`] is the same arithmetic in Rust (the oracle of the tests, and a CPU engine),
+//! [`embedding`] walks through a program that does all of that.
+//!
+//! Beside it: [`host`] is the same arithmetic in Rust (the oracle of the tests, and a CPU engine),
 //! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
 //! wrong.
 

@@ -18,13 +18,13 @@ pub(crate) struct Params {
     counter: [u32; 2],
     second_seed: [u32; 2],
     second_counter: [u32; 2],
-    first_store: u32,
-    grid_row: u32,
-    stores: u32,
+    pub(crate) first_store: u32,
+    pub(crate) grid_row: u32,
+    pub(crate) stores: u32,
     pub(crate) origin: u32,
     pub(crate) begin: u32,
     pub(crate) end: u32,
-    levels: u32,
+    pub(crate) levels: u32,
     pub(crate) stores_of_run: u32,
     pub(crate) level_count: [u32; LEVELS],
     pub(crate) level_stride: [u32; LEVELS],
@@ -56,8 +56,8 @@ impl Params {
     /// steps fit u32; only the origin may lie before the binding, and wrap.
     pub(crate) fn placed(job: &Job, binding_start: u64) -> Self {
         let begin = job.position - binding_start;
-        // The shader counts from the innermost level out, the others turning once.
-        let mut params = Self { level_count: [1; LEVELS], ..Self::default() };
+        // The shader counts from the innermost level out.
+        let mut params = Self::default();
         for (i, level) in job.levels.iter().rev().enumerate() {
             params.level_count[i] = level.count as u32;
             params.level_stride[i] = level.stride as u32;
@@ -116,18 +116,15 @@ impl Params {
                     ..common.on_matrix(matrix, first_element)
                 }
             }
-            Distribution::Orthogonal { gain, .. } => Self {
-                std_dev: gain,
-                source_origin: first_element.wrapping_sub(source_start) as u32,
-                ..common
-            },
+            Distribution::Orthogonal { gain, .. } => {
+                Self { std_dev: gain, source_origin: (first_element - source_start) as u32, ..common }
+            }
         }
     }
 
-    /// The same, for the one job of a grid with so many workgroups in a row. Invocations may wrap where there is one
-    /// row alone, whose number is 0.
+    /// The same, for the one job of a grid with so many workgroups in a row.
     pub(crate) fn in_grid(self, workgroups: u32) -> Self {
-        Self { grid_row: workgroups.wrapping_mul(WORKGROUP_SIZE), ..self }
+        Self { grid_row: workgroups * WORKGROUP_SIZE, ..self }
     }
 
     /// The same, for one row of a grid of many jobs: so many of the job's workgroups come before it.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::dispatch::{self, Dispatch, Limits};
 use crate::distribution::Distribution;
 use crate::jobs::{Job, jobs};
-use crate::shaders::{Jobs, Kernel, Runs, Values};
+use crate::shaders::{Jobs, Kernel, Loops, Values};
 use crate::tensor::Placed;
 use crate::{Key, Tensor};
 
@@ -32,13 +32,13 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Planned<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) buffer: &'a wgpu::Buffer,
-    pub(crate) source: Source,
+    pub(crate) reads: Reads,
     pub(crate) dispatch: Dispatch<usize>,
 }
 
 /// What a dispatch reads beside its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum Reads {
     Nothing,
     /// The quantiles of the truncated distribution with these bounds.
     Table([u64; 3]),
@@ -51,9 +51,10 @@ pub(crate) enum Source {
 struct Group<'a> {
     layer: usize,
     buffer: &'a wgpu::Buffer,
+    /// Before the kernel: all that a matrix is copied by follows its making.
+    reads: Reads,
     /// The number of the kernel, if there were one job.
     kernel: usize,
-    source: Source,
 }
 
 /// Clearing less costs more than a place in a dispatch with others.
@@ -67,7 +68,7 @@ impl<'a> Plan<'a> {
         for request in requests.iter().filter(|request| request.is_clear() && request.has_few_bytes()) {
             *few_zeros.entry(request.tensor.buffer).or_default() += 1;
         }
-        let mut layers = Layers::default();
+        let mut layers = Layers { written: BTreeMap::new() };
         for (number, request) in requests.iter().enumerate() {
             let (buffer, dtype, bytes) = (request.tensor.buffer, request.tensor.dtype, &request.placed.bytes);
             if bytes.is_empty() {
@@ -80,31 +81,31 @@ impl<'a> Plan<'a> {
                 continue;
             }
             let values = Values::from(&request.distribution);
-            let source = match request.distribution {
-                Distribution::TruncNormal { truncation, .. } => Source::Table(truncation.canonical().bits()),
-                Distribution::Orthogonal { .. } => Source::Matrix(number),
-                _ => Source::Nothing,
+            let reads = match request.distribution {
+                Distribution::TruncNormal { truncation, .. } => Reads::Table(truncation.canonical().bits()),
+                Distribution::Orthogonal { .. } => Reads::Matrix(number),
+                _ => Reads::Nothing,
             };
             // A copy reads f32, of which a binding may hold fewer than of what it writes.
-            let most = matches!(source, Source::Matrix(_)).then(|| limits.elements_of_source());
+            let most = matches!(reads, Reads::Matrix(_)).then(|| limits.elements_of_source());
             for job in jobs(limits, dtype, &request.placed.runs, bytes.start, most) {
-                let runs = if job.levels.is_empty() { Runs::One } else { Runs::Nested };
-                let kernel = Kernel { values, store: job.store, dtype, runs, jobs: Jobs::One };
-                let group = Group { layer, buffer, kernel: kernel.index(), source };
+                let loops = if job.levels.is_empty() { Loops::None } else { Loops::Some };
+                let kernel = Kernel { values, store: job.store, dtype, loops, jobs: Jobs::One };
+                let group = Group { layer, buffer, reads, kernel: kernel.index() };
                 groups.entry(group).or_insert((kernel, Vec::new())).1.push((number, job));
             }
         }
-        for (Group { buffer, source, .. }, (kernel, jobs)) in groups {
-            let dispatches = match source {
+        for (Group { buffer, reads, .. }, (kernel, jobs)) in groups {
+            let dispatches = match reads {
                 // Each reads its own part of the matrix.
-                Source::Matrix(_) => {
+                Reads::Matrix(_) => {
                     jobs.into_iter().flat_map(|job| dispatch::pack(limits, vec![job])).collect()
                 }
                 _ => dispatch::pack(limits, jobs),
             };
             plan.dispatches.extend(dispatches.into_iter().map(|dispatch| {
                 let jobs = if dispatch.jobs.len() == 1 { Jobs::One } else { Jobs::Many };
-                Planned { kernel: Kernel { jobs, ..kernel }, buffer, source, dispatch }
+                Planned { kernel: Kernel { jobs, ..kernel }, buffer, reads, dispatch }
             }));
         }
         plan
@@ -116,6 +117,7 @@ impl Request<'_> {
     fn is_clear(&self) -> bool {
         let Placed { runs, bytes } = &self.placed;
         self.distribution == (Distribution::Constant { bits: 0 })
+            && !bytes.is_empty()
             && runs.levels.is_empty()
             && self.tensor.buffer.usage().contains(wgpu::BufferUsages::COPY_DST)
             && bytes.start.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)
@@ -128,23 +130,53 @@ impl Request<'_> {
 }
 
 /// Fills of a layer may be written in any order, and at once. Those of a later layer come after them.
-#[derive(Default)]
-struct Layers<'a> {
-    layer: usize,
-    /// What this layer writes: buffer and first byte, and the end.
-    written: BTreeMap<(&'a wgpu::Buffer, u64), u64>,
+struct Layers<B> {
+    /// What was written last where: buffer and first byte, and the end and the layer. No two overlap.
+    written: BTreeMap<(B, u64), (u64, usize)>,
 }
 
-impl<'a> Layers<'a> {
-    /// The layer of what is written next: another one than what it might overwrite.
-    fn of(&mut self, buffer: &'a wgpu::Buffer, bytes: &Range<u64>) -> usize {
-        // Ranges of a layer are apart, so the last one that begins before the end is the last one that ends there.
-        let before = self.written.range(..(buffer, bytes.end)).next_back();
-        if before.is_some_and(|(&(other, _), &end)| other == buffer && end > bytes.start) {
-            self.layer += 1;
-            self.written.clear();
+impl<B: Ord + Copy> Layers<B> {
+    /// The layer of what is written next: the one after all that it might overwrite, or the first.
+    fn of(&mut self, buffer: B, bytes: &Range<u64>) -> usize {
+        let mut layer = 0;
+        // Of those that begin before the end, the last ones end last.
+        while let Some((&(other, start), &(end, of))) = self.written.range(..(buffer, bytes.end)).next_back()
+            && other == buffer
+            && end > bytes.start
+        {
+            layer = layer.max(of + 1);
+            // What is left of it on either side keeps its layer.
+            self.written.remove(&(buffer, start));
+            if start < bytes.start {
+                self.written.insert((buffer, start), (bytes.start, of));
+            }
+            if bytes.end < end {
+                self.written.insert((buffer, bytes.end), (end, of));
+            }
         }
-        self.written.insert((buffer, bytes.start), bytes.end);
-        self.layer
+        self.written.insert((buffer, bytes.start), (bytes.end, layer));
+        layer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever overlaps something before it comes after it, and in the first layer that does.
+        #[test]
+        fn layers_keep_the_order(fills in prop::collection::vec((0_u8..2, 0_u64..40, 1_u64..12), 0..60)) {
+            let mut layers = Layers { written: BTreeMap::new() };
+            let mut last = std::collections::HashMap::new();
+            for (buffer, start, len) in fills {
+                let bytes = start..start + len;
+                let before = bytes.clone().filter_map(|byte| last.get(&(buffer, byte)).copied()).max();
+                let layer = layers.of(buffer, &bytes);
+                prop_assert_eq!(layer, before.map_or(0, |before: usize| before + 1));
+                last.extend(bytes.map(|byte| ((buffer, byte), layer)));
+            }
+        }
     }
 }

@@ -10,9 +10,9 @@ use crate::distribution::Distribution;
 use crate::jobs::{Job, Store};
 use crate::orthogonal::Orthogonal;
 use crate::params::Params;
-use crate::plan::{self, Plan, Planned, Request};
+use crate::plan::{Plan, Planned, Reads, Request};
 use crate::quantile::{self, Truncation};
-use crate::shaders::{Jobs, Kernel, MOST_JOBS, Runs, Source, Values};
+use crate::shaders::{Jobs, Kernel, Loops, MOST_ROWS, Source, Values};
 use crate::slots::Slots;
 use crate::{DType, Error, Init, Math, gpu};
 
@@ -70,7 +70,7 @@ impl Bindings {
         let read_only = wgpu::BufferBindingType::Storage { read_only: true };
         let table = if has_uniform_table(device) { wgpu::BufferBindingType::Uniform } else { read_only };
         let uniform = wgpu::BufferBindingType::Uniform;
-        let size = |jobs: Jobs| wgpu::BufferSize::new(u64::from(jobs.most()) * size_of::<Params>() as u64);
+        let size = |jobs: Jobs| wgpu::BufferSize::new(u64::from(jobs.blocks()) * size_of::<Params>() as u64);
         // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
         let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
         let layout = |entries: &[_]| {
@@ -142,8 +142,13 @@ impl Recorder {
         if values == Values::Copy {
             self.orthogonal.prepare()?;
         }
-        for store in [Store::Whole, Store::Ragged] {
-            self.pipeline(bindings, Kernel { values, store, dtype, runs: Runs::One, jobs: Jobs::One });
+        for (store, jobs) in
+            [(Store::Whole, Jobs::One), (Store::Ragged, Jobs::One), (Store::Ragged, Jobs::Many)]
+        {
+            // The two ends of a range share a dispatch; parts of a matrix do not.
+            if values != Values::Copy || jobs == Jobs::One {
+                self.pipeline(bindings, Kernel { values, store, dtype, loops: Loops::None, jobs });
+            }
         }
         Ok(())
     }
@@ -187,16 +192,20 @@ impl Recorder {
             label: Some("seedbed::Initializer::fill"),
             timestamp_writes: None,
         });
+        // Made before the first dispatch that copies from it, which the others follow.
+        let mut matrix = None;
+        let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         let mut rest = &dispatches[..];
         while !rest.is_empty() {
             // At least one.
             let mut bytes = 0;
             let fit = rest.iter().take_while(|planned| {
-                bytes += planned.kernel.jobs.most() as usize * size_of::<Params>();
+                bytes +=
+                    (planned.kernel.jobs.blocks() as usize * size_of::<Params>()).next_multiple_of(alignment);
                 bytes <= PARAMETER_BYTES
             });
             let (some, others) = rest.split_at(fit.count());
-            self.dispatch(bindings, &mut pass, requests, some)?;
+            self.dispatch(bindings, &mut pass, requests, some, &mut matrix)?;
             rest = others;
         }
         Ok(())
@@ -232,44 +241,44 @@ impl Recorder {
         table
     }
 
-    /// Records dispatches whose parameters share a buffer.
+    /// Records dispatches whose parameters share a buffer. `matrix` is the orthogonal one that was made last, and of
+    /// which request.
     fn dispatch(
         &self,
         bindings: &Bindings,
         pass: &mut wgpu::ComputePass<'_>,
         requests: &[Request<'_>],
         dispatches: &[Planned<'_>],
+        matrix: &mut Option<(usize, wgpu::Buffer)>,
     ) -> Result<(), Error> {
         let label = "seedbed::Initializer::params";
         let params = Slots::new(
             &self.device,
             label,
-            MOST_JOBS,
+            MOST_ROWS,
             dispatches.iter().map(|planned| params(bindings, requests, planned)),
         );
-        // A matrix is made before the first dispatch that copies from it; its other dispatches follow.
-        let mut matrix: Option<(usize, wgpu::Buffer)> = None;
         for (slot, planned) in dispatches.iter().enumerate() {
-            let Planned { kernel, buffer, source, ref dispatch } = *planned;
+            let Planned { kernel, buffer, reads, ref dispatch } = *planned;
             let first = dispatch.jobs[0].0;
-            let source = match (source, &requests[first].distribution) {
-                (plan::Source::Table(_), Distribution::TruncNormal { truncation, .. }) => {
+            let source = match (reads, &requests[first].distribution) {
+                (Reads::Table(_), Distribution::TruncNormal { truncation, .. }) => {
                     let table = self.table(*truncation);
                     let bytes = 0..table.size();
                     Some((table, bytes))
                 }
-                (plan::Source::Matrix(of), Distribution::Orthogonal { matrix: size, .. }) => {
+                (Reads::Matrix(of), Distribution::Orthogonal { matrix: size, .. }) => {
                     let made = match matrix.take().filter(|(made, _)| *made == of) {
                         Some((_, made)) => made,
                         None => self.orthogonal.record(pass, requests[of].key, size.rows, size.columns)?,
                     };
-                    matrix = Some((of, made.clone()));
+                    *matrix = Some((of, made.clone()));
                     Some((made, bindings.limits.source_range(&dispatch.jobs[0].1)))
                 }
                 _ => None,
             };
             let mut entries = vec![
-                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot, kernel.jobs.most()) },
+                wgpu::BindGroupEntry { binding: 0, resource: params.binding(slot, kernel.jobs.blocks()) },
                 binding(1, buffer, dispatch.binding.clone()),
             ];
             entries.extend(source.as_ref().map(|(source, bytes)| binding(2, source, bytes.clone())));
@@ -313,12 +322,12 @@ impl Recorder {
 
 /// The parameter blocks of a dispatch: one, or one for each row of its grid.
 fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) -> Vec<Params> {
-    let Planned { dispatch, kernel, source, .. } = planned;
+    let Planned { dispatch, kernel, reads, .. } = planned;
     let params_of = |(number, job): &(usize, Job)| {
         let Request { distribution, key, .. } = &requests[*number];
         let binding_start = dispatch.binding.start / kernel.dtype.size();
-        let source_start = match source {
-            plan::Source::Matrix(_) => bindings.limits.source_range(job).start / 4,
+        let source_start = match reads {
+            Reads::Matrix(_) => bindings.limits.source_range(job).start / 4,
             _ => 0,
         };
         Params::new(distribution, *key, job, binding_start, source_start)

@@ -58,6 +58,7 @@ impl<'a> Region<'a> {
     /// A shard whose elements are not contiguous in the whole tensor is filled in runs. Philox makes blocks of
     /// four neighbours, so a run computes each block that it touches once: nothing more than
     /// its elements where it begins and ends at multiples of four, up to four times as much for runs of one element.
+    /// On a device, rows that lie more than 2^30 elements apart in the whole tensor are planned one by one.
     #[must_use]
     pub fn shard(self, start: impl AsRef<[u64]>, shape: impl AsRef<[u64]>) -> Self {
         let (start, shape) = (start.as_ref().to_vec(), shape.as_ref().to_vec());

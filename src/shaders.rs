@@ -85,30 +85,29 @@ impl Values {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Jobs {
     One,
-    /// Up to [`MOST_JOBS`], or stretches of jobs: one for each row of the grid.
+    /// One job, or a stretch of one, for each row of the grid, of which there are up to [`MOST_ROWS`].
     Many,
 }
 
-/// Jobs of [`Jobs::Many`], as `shaders/jobs_many.wgsl` declares it (a test compares them).
-pub(crate) const MOST_JOBS: u32 = 64;
+/// Rows of the grid of [`Jobs::Many`], as `shaders/jobs_many.wgsl` declares it (a test compares them).
+pub(crate) const MOST_ROWS: u32 = 64;
 
 impl Jobs {
     /// Parameter blocks that a dispatch binds.
-    pub(crate) fn most(self) -> u32 {
+    pub(crate) fn blocks(self) -> u32 {
         match self {
             Self::One => 1,
-            Self::Many => MOST_JOBS,
+            Self::Many => MOST_ROWS,
         }
     }
 }
 
-/// What jobs a kernel can do.
+/// Whether there are loops around the runs of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Runs {
-    /// Of one run.
-    One,
-    /// Of runs within loops.
-    Nested,
+pub(crate) enum Loops {
+    /// One run.
+    None,
+    Some,
 }
 
 /// A compute pipeline's identity on one device.
@@ -117,7 +116,7 @@ pub(crate) struct Kernel {
     pub(crate) values: Values,
     pub(crate) store: Store,
     pub(crate) dtype: DType,
-    pub(crate) runs: Runs,
+    pub(crate) loops: Loops,
     pub(crate) jobs: Jobs,
 }
 
@@ -132,13 +131,13 @@ impl Kernel {
             DType::BF16 => 2,
         };
         let stores = (self.values as usize * 2 + self.store as usize) * 3 + dtype;
-        (stores * 2 + self.runs as usize) * 2 + self.jobs as usize
+        (stores * 2 + self.loops as usize) * 2 + self.jobs as usize
     }
 
     pub(crate) fn label(self) -> String {
-        let Self { values, store, dtype, runs, jobs } = self;
+        let Self { values, store, dtype, loops, jobs } = self;
         let store = if store == Store::Whole { "whole" } else { "ragged" };
-        let nested = if runs == Runs::Nested { "_nested" } else { "" };
+        let nested = if loops == Loops::Some { "_nested" } else { "" };
         let many = if jobs == Jobs::Many { "_many" } else { "" };
         format!("seedbed::Initializer::{}_{dtype}_{store}{nested}{many}", values.name())
     }
@@ -157,7 +156,7 @@ pub(crate) struct Source {
 impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
-        let Kernel { values, store, dtype, runs, jobs } = self.kernel;
+        let Kernel { values, store, dtype, loops, jobs } = self.kernel;
         let mut parts = vec![wgsl!("params")];
         parts.push(match jobs {
             Jobs::One => wgsl!("jobs_one"),
@@ -202,9 +201,9 @@ impl Source {
             (Store::Whole, _) => wgsl!("store_vec4"),
             (Store::Ragged, _) => wgsl!("store_words"),
         });
-        parts.push(match runs {
-            Runs::One => wgsl!("runs_one"),
-            Runs::Nested => wgsl!("runs_nested"),
+        parts.push(match loops {
+            Loops::None => wgsl!("runs_one"),
+            Loops::Some => wgsl!("runs_nested"),
         });
         parts.push(wgsl!("fill"));
         parts.join("\n").into()

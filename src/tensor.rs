@@ -83,19 +83,17 @@ impl<'a> Tensor<'a> {
 
     /// Checks everything that can be wrong between the tensor and its buffer.
     pub(crate) fn place(&self) -> Result<Placed, Error> {
-        let (offset, dtype) = (self.offset, self.dtype);
+        let (offset, dtype, size) = (self.offset, self.dtype, self.buffer.size());
+        // What is wrong with the region has nothing to do with rows.
+        self.region.element_count()?;
         let runs = self.region.runs_with(self.pitch_in_elements()?)?;
         if !offset.is_multiple_of(dtype.size()) {
             return Err(Error::MisalignedOffset { offset, alignment: dtype.size(), dtype });
         }
-        let end = runs
-            .span()
-            .and_then(|elements| elements.checked_mul(dtype.size()))
-            .and_then(|bytes| offset.checked_add(bytes))
-            .filter(|&end| end <= u64::MAX - 4)
-            .ok_or_else(|| Error::ShapeOverflow { shape: self.region.shape().to_vec() })?;
+        let bytes = runs.span().and_then(|elements| elements.checked_mul(dtype.size()));
+        let end = bytes.and_then(|bytes| offset.checked_add(bytes)).unwrap_or(u64::MAX);
         // A shader writes whole words, the last one's other half as it was.
-        let (words_end, size) = (end.next_multiple_of(4), self.buffer.size());
+        let words_end = end.checked_next_multiple_of(4).unwrap_or(u64::MAX);
         if words_end > size {
             return Err(Error::BufferTooSmall { offset, end: words_end, size });
         }

@@ -13,7 +13,7 @@ impl Kernel {
         values: Values::Normal,
         store: Store::Whole,
         dtype: DType::F32,
-        runs: Runs::One,
+        loops: Loops::None,
         jobs: Jobs::One,
     };
 
@@ -29,8 +29,8 @@ impl Kernel {
             Values::Copy,
         ];
         let grids = |values, store, dtype| {
-            [Runs::One, Runs::Nested].into_iter().flat_map(move |runs| {
-                [Jobs::One, Jobs::Many].map(|jobs| Self { values, store, dtype, runs, jobs })
+            [Loops::None, Loops::Some].into_iter().flat_map(move |loops| {
+                [Jobs::One, Jobs::Many].map(|jobs| Self { values, store, dtype, loops, jobs })
             })
         };
         VALUES.into_iter().flat_map(move |values| {
@@ -125,7 +125,7 @@ fn every_module_is_valid_and_declares_the_workgroup_size() {
                 }
                 _ => None,
             });
-        assert_eq!(size_of_jobs.unwrap_or(1), source.kernel.jobs.most());
+        assert_eq!(size_of_jobs.unwrap_or(1), source.kernel.jobs.blocks());
     }
 }
 

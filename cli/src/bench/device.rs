@@ -55,7 +55,7 @@ fn first_use(gpu: &Gpu, elements: u64, bytes: u64) -> anyhow::Result<FirstUse> {
     let once = || {
         let start = Instant::now();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        initializer.fill(&mut encoder, &Tensor::f32(&buffer, &shape(elements)), &init, KEY)?;
+        initializer.fill(&mut encoder, &Tensor::f32(&buffer, shape(elements)), &init, KEY)?;
         gpu.queue.submit([encoder.finish()]);
         gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
         gpu.check()?;
@@ -78,7 +78,7 @@ impl Bench {
     fn time(&self, case: &Case, elements: u64) -> anyhow::Result<(f64, Option<f64>)> {
         let Self { gpu, buffer, clock, portable, native } = self;
         let shape = shape(elements);
-        let tensor = Tensor::new(buffer, case.dtype, &shape);
+        let tensor = Tensor::new(buffer, case.dtype, shape);
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         if let Some(clock) = clock {
             encoder.write_timestamp(&clock.queries, 0);

@@ -41,10 +41,10 @@ fn once(memory: &mut [u32], case: &Case, elements: u64, threads: usize) -> Resul
             });
             Ok(())
         }
-        Work::Words => host::fill_words(memory, &shape, KEY),
+        Work::Words => host::fill_words(memory, shape, KEY),
         Work::Fill(init) | Work::Native(init) => {
             let bytes = &mut bytemuck::cast_slice_mut(memory)[..(elements * case.dtype.size()) as usize];
-            host::fill_bytes(bytes, case.dtype, &shape, &init, KEY)
+            host::fill_bytes(bytes, case.dtype, shape, &init, KEY)
         }
     }
 }
