@@ -241,14 +241,17 @@ pub enum Error {
     },
     /// A destination that reaches past the end of its buffer.
     #[error(
-        "the tensor needs bytes {offset}..{end} of its buffer, which has {size}; \
-         make the buffer larger or the offset smaller"
+        "the tensor needs bytes {offset}..{end} of its buffer, which has {size}{rows}; \
+         make the buffer larger or the offset smaller",
+        rows = match row_pitch { Some(pitch) => format!(", for rows {pitch} bytes apart"), None => String::new() }
     )]
     BufferTooSmall {
         /// The tensor's byte offset.
         offset: u64,
-        /// One past its last byte.
+        /// One past its last byte; `u64::MAX` where that is past 64 bits.
         end: u64,
+        /// Bytes from one row to the next, where the tensor says so.
+        row_pitch: Option<u64>,
         /// Bytes of the buffer.
         size: u64,
     },

@@ -95,7 +95,8 @@ impl<'a> Tensor<'a> {
         // A shader writes whole words, the last one's other half as it was.
         let words_end = end.checked_next_multiple_of(4).unwrap_or(u64::MAX);
         if words_end > size {
-            return Err(Error::BufferTooSmall { offset, end: words_end, size });
+            let row_pitch = self.row_pitch;
+            return Err(Error::BufferTooSmall { offset, end: words_end, row_pitch, size });
         }
         let (needed, actual) = (wgpu::BufferUsages::STORAGE, self.buffer.usage());
         if !actual.contains(needed) {
