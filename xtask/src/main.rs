@@ -10,6 +10,7 @@
 //! | `environment.rs` | the variables that show those drivers to a test or a benchmark |
 //! | `examples.rs` | building and finding the examples, which are run as tests |
 //! | `steps.rs` | the cargo commands behind `test`, `bench` and `ci` |
+//! | `peers.rs` | what others offer, measured beside it |
 //! | `tally.rs` | adding up the results that several test programs print |
 //! | `process.rs` | running a command, with an error that names it |
 
@@ -18,6 +19,7 @@ mod apt;
 mod drivers;
 mod environment;
 mod examples;
+mod peers;
 mod process;
 mod steps;
 mod swiftshader;
@@ -63,6 +65,15 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Measure seedbed beside PyTorch, JAX, NumPy, oneMKL and rand_distr, and write benches/RESULTS.md
+    Peers {
+        /// A Python that has the packages of benches/peers/requirements.txt [default: they are installed under target]
+        #[arg(long, value_name = "PATH")]
+        python: Option<std::path::PathBuf>,
+        /// Elements of a fill
+        #[arg(long, value_name = "N", default_value_t = 1 << 26)]
+        elements: u64,
+    },
     /// Run everything that CI runs
     Ci,
 }
@@ -83,6 +94,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Setup => adapters::set_up(&workspace, &Required::every_adapter()).map(drop),
         Task::Test { require, arguments } => steps::test(&workspace, require, &arguments),
         Task::Bench { arguments } => steps::bench(&workspace, &arguments),
+        Task::Peers { python, elements } => steps::peers(&workspace, python, elements),
         Task::Ci => steps::ci(&workspace),
     }
 }

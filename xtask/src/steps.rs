@@ -1,5 +1,6 @@
 //! The cargo commands behind `test`, `bench` and `ci`.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::adapters::{self, Required};
 use crate::environment::{self, Variables};
 use crate::examples;
+use crate::peers;
 use crate::process;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
@@ -35,6 +37,11 @@ pub fn test(workspace: &Workspace, require: Option<String>, arguments: &[String]
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let variables = prepare(workspace, None)?;
     process::run(workspace.cargo(&BENCH).args(arguments).envs(variables))
+}
+
+/// `cargo xtask peers`.
+pub fn peers(workspace: &Workspace, python: Option<PathBuf>, elements: u64) -> Result<()> {
+    peers::run(workspace, prepare(workspace, None)?, python, elements)
 }
 
 /// `cargo xtask ci`. The tests come last, so that their totals end the output.

@@ -1,0 +1,39 @@
+"""Repetitions of one measurement, and one line of JSON for each: as `seedbed bench` does it."""
+
+import json
+import statistics
+import time
+
+BUDGET_SECONDS = 1.5
+LEAST = 7
+MOST = 101
+
+
+def seconds(once, wait=lambda: None):
+    """The median, after one call that is not counted. `wait` returns when the work is done."""
+    once()
+    wait()
+    times = []
+    begin = time.perf_counter()
+    while len(times) < LEAST or (len(times) < MOST and time.perf_counter() - begin < BUDGET_SECONDS):
+        start = time.perf_counter()
+        once()
+        wait()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def report(peer, version, case, dtype, elements, median):
+    print(
+        json.dumps(
+            {
+                "peer": peer,
+                "version": version,
+                "case": case,
+                "dtype": dtype,
+                "elements": elements,
+                "seconds": median,
+            }
+        ),
+        flush=True,
+    )
