@@ -144,8 +144,8 @@ pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T
     let most_rows = limits.workgroups.min(u64::from(MOST_ROWS));
     // The size of a row and their number, among others.
     let rows = |job: &Job| {
-        let row = ROWS.into_iter().map(|row| row.min(limits.workgroups));
-        let row = row.into_iter().find(|&row| row <= workgroups(job)).unwrap_or(1);
+        let mut sizes = ROWS.into_iter().map(|row| row.min(limits.workgroups));
+        let row = sizes.find(|&row| row <= workgroups(job)).unwrap_or(1);
         (row, workgroups(job).div_ceil(row))
     };
     let is_large = |job: &Job| workgroups(job) >= limits.large || rows(job).1 > most_rows;

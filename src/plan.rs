@@ -32,13 +32,12 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Planned<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) buffer: &'a wgpu::Buffer,
-    pub(crate) reads: Reads,
     pub(crate) dispatch: Dispatch<usize>,
 }
 
 /// What a dispatch reads beside its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reads {
+enum Reads {
     Nothing,
     /// The quantiles of the truncated distribution with these bounds.
     Table([u64; 3]),
@@ -105,7 +104,7 @@ impl<'a> Plan<'a> {
             };
             plan.dispatches.extend(dispatches.into_iter().map(|dispatch| {
                 let jobs = if dispatch.jobs.len() == 1 { Jobs::One } else { Jobs::Many };
-                Planned { kernel: Kernel { jobs, ..kernel }, buffer, reads, dispatch }
+                Planned { kernel: Kernel { jobs, ..kernel }, buffer, dispatch }
             }));
         }
         plan

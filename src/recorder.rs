@@ -10,7 +10,7 @@ use crate::distribution::Distribution;
 use crate::jobs::{Job, Store};
 use crate::orthogonal::Orthogonal;
 use crate::params::Params;
-use crate::plan::{Plan, Planned, Reads, Request};
+use crate::plan::{Plan, Planned, Request};
 use crate::quantile::{self, Truncation};
 use crate::shaders::{Jobs, Kernel, Loops, MOST_ROWS, Source, Values};
 use crate::slots::Slots;
@@ -259,21 +259,23 @@ impl Recorder {
             dispatches.iter().map(|planned| params(bindings, requests, planned)),
         );
         for (slot, planned) in dispatches.iter().enumerate() {
-            let Planned { kernel, buffer, reads, ref dispatch } = *planned;
-            let first = dispatch.jobs[0].0;
-            let source = match (reads, &requests[first].distribution) {
-                (Reads::Table(_), Distribution::TruncNormal { truncation, .. }) => {
-                    let table = self.table(*truncation);
+            let Planned { kernel, buffer, ref dispatch } = *planned;
+            // What a dispatch reads, all its jobs do.
+            let (number, ref job) = dispatch.jobs[0];
+            let Request { distribution, key, .. } = &requests[number];
+            let source = match *distribution {
+                Distribution::TruncNormal { truncation, .. } => {
+                    let table = self.table(truncation);
                     let bytes = 0..table.size();
                     Some((table, bytes))
                 }
-                (Reads::Matrix(of), Distribution::Orthogonal { matrix: size, .. }) => {
-                    let made = match matrix.take().filter(|(made, _)| *made == of) {
+                Distribution::Orthogonal { matrix: size, .. } => {
+                    let made = match matrix.take().filter(|(of, _)| *of == number) {
                         Some((_, made)) => made,
-                        None => self.orthogonal.record(pass, requests[of].key, size.rows, size.columns)?,
+                        None => self.orthogonal.record(pass, *key, size.rows, size.columns)?,
                     };
-                    *matrix = Some((of, made.clone()));
-                    Some((made, bindings.limits.source_range(&dispatch.jobs[0].1)))
+                    *matrix = Some((number, made.clone()));
+                    Some((made, bindings.limits.source_range(job)))
                 }
                 _ => None,
             };
@@ -322,12 +324,12 @@ impl Recorder {
 
 /// The parameter blocks of a dispatch: one, or one for each row of its grid.
 fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) -> Vec<Params> {
-    let Planned { dispatch, kernel, reads, .. } = planned;
+    let Planned { dispatch, kernel, .. } = planned;
     let params_of = |(number, job): &(usize, Job)| {
         let Request { distribution, key, .. } = &requests[*number];
         let binding_start = dispatch.binding.start / kernel.dtype.size();
-        let source_start = match reads {
-            Reads::Matrix(_) => bindings.limits.source_range(job).start / 4,
+        let source_start = match distribution {
+            Distribution::Orthogonal { .. } => bindings.limits.source_range(job).start / 4,
             _ => 0,
         };
         Params::new(distribution, *key, job, binding_start, source_start)

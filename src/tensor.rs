@@ -84,8 +84,6 @@ impl<'a> Tensor<'a> {
     /// Checks everything that can be wrong between the tensor and its buffer.
     pub(crate) fn place(&self) -> Result<Placed, Error> {
         let (offset, dtype, size) = (self.offset, self.dtype, self.buffer.size());
-        // What is wrong with the region has nothing to do with rows.
-        self.region.element_count()?;
         let runs = self.region.runs_with(self.pitch_in_elements()?)?;
         if !offset.is_multiple_of(dtype.size()) {
             return Err(Error::MisalignedOffset { offset, alignment: dtype.size(), dtype });
@@ -107,6 +105,8 @@ impl<'a> Tensor<'a> {
 
     fn pitch_in_elements(&self) -> Result<Option<u64>, Error> {
         let Some(pitch) = self.row_pitch else { return Ok(None) };
+        // What is wrong with the region has nothing to do with rows.
+        self.region.element_count()?;
         let (row, dtype) = (self.region.local_shape().last().copied().unwrap_or(1), self.dtype);
         let elements = pitch / dtype.size();
         if !pitch.is_multiple_of(dtype.size()) || elements < row {

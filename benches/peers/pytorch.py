@@ -4,16 +4,15 @@ import sys
 
 import torch
 
-from sample import report, seconds
+from sample import report, seconds, shape
 
 elements = int(sys.argv[1])
-rows = 1 << ((elements & -elements).bit_length() - 1) // 2
 
 for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     name = "torch " + (torch.cuda.get_device_name() if device == "cuda" else "cpu")
     for dtype in [torch.float32, torch.bfloat16]:
-        weight = torch.empty(rows, elements // rows, dtype=dtype, device=device)
+        weight = torch.empty(shape(elements), dtype=dtype, device=device)
         for case, once in {
             "constant": lambda: torch.nn.init.constant_(weight, 0.01),
             "normal": lambda: torch.nn.init.normal_(weight, 0.0, 0.02),

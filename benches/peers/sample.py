@@ -9,6 +9,12 @@ LEAST = 7
 MOST = 101
 
 
+def shape(elements):
+    """A matrix of so many elements, as `seedbed bench` fills it."""
+    rows = 1 << ((elements & -elements).bit_length() - 1) // 2
+    return rows, elements // rows
+
+
 def seconds(once, wait=lambda: None):
     """The median, after one call that is not counted. `wait` returns when the work is done."""
     once()

@@ -90,33 +90,21 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         }
         Ok(())
     };
-    let chosen = |adapter: &seedbed::wgpu::Adapter| {
-        let name = gpu::name(&adapter.get_info());
-        match &args.adapter {
-            None => true,
-            Some(AdapterChoice::Named(part)) => name.to_lowercase().contains(&part.to_lowercase()),
-            Some(_) => false,
-        }
-    };
-    let mut adapters = pollster::block_on(gpu::adapters(&select::instance()));
-    adapters.retain(chosen);
-    if let Some(AdapterChoice::Named(name)) = &args.adapter {
-        if adapters.is_empty() {
-            let error = pollster::block_on(gpu::pick(&select::instance(), Some(name))).err();
-            let error = error.map_or_else(|| anyhow::anyhow!("no adapter"), anyhow::Error::from);
-            return Err(Failure::input(error.context(format!("--adapter {name}"))));
-        }
-        adapters.truncate(1);
-    }
-    if matches!(args.adapter, Some(AdapterChoice::Auto)) {
+    let all = || pollster::block_on(gpu::adapters(&select::instance()));
+    let (adapters, host) = match &args.adapter {
+        None => (all(), true),
+        Some(AdapterChoice::Host) => (Vec::new(), true),
+        Some(AdapterChoice::Named(name)) => (vec![select::named(name)?], false),
         // What `init` would take.
-        let first = pollster::block_on(gpu::adapters(&select::instance()));
-        adapters.extend(first.into_iter().find(|adapter| !gpu::is_software(&adapter.get_info())));
-    }
-    let host = match args.adapter {
-        None | Some(AdapterChoice::Host) => true,
-        Some(AdapterChoice::Auto) => adapters.is_empty(),
-        Some(AdapterChoice::Named(_)) => false,
+        Some(AdapterChoice::Auto) => {
+            let first: Vec<_> = all()
+                .into_iter()
+                .find(|adapter| !gpu::is_software(&adapter.get_info()))
+                .into_iter()
+                .collect();
+            let host = first.is_empty();
+            (first, host)
+        }
     };
     for adapter in adapters {
         let name = gpu::name(&adapter.get_info());

@@ -15,14 +15,15 @@ pub fn instance() -> wgpu::Instance {
 pub fn engine(choice: &AdapterChoice, note: &mut dyn FnMut(String)) -> Result<Engine, Failure> {
     match choice {
         AdapterChoice::Host => Ok(Engine::Host),
-        AdapterChoice::Named(name) => {
-            let adapter = pollster::block_on(gpu::pick(&instance(), Some(name))).map_err(|error| {
-                Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}")))
-            })?;
-            open(&adapter).map_err(Failure::run)
-        }
+        AdapterChoice::Named(name) => open(&named(name)?).map_err(Failure::run),
         AdapterChoice::Auto => Ok(auto(note)),
     }
+}
+
+/// The adapter that `--adapter NAME` means.
+pub fn named(name: &str) -> Result<wgpu::Adapter, Failure> {
+    pollster::block_on(gpu::pick(&instance(), Some(name)))
+        .map_err(|error| Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}"))))
 }
 
 /// The first GPU that opens, or else the host, which needs no driver to compute on the same CPU.

@@ -10,12 +10,10 @@ use super::permute::Rectangle;
 use super::philox::philox4x32_10_blocks;
 use super::{orthogonal, sparse, values};
 use crate::distribution::Distribution;
+use crate::jobs::BLOCK;
 use crate::matrix::{Matrix, Place};
 use crate::runs::Runs;
 use crate::{DType, Error, Init, Key, Region, half};
-
-/// Elements of a block: the words that one Philox call makes.
-const BLOCK: u64 = 4;
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
 pub trait Element: Pod + Send + Sync + private::Narrow {

@@ -48,28 +48,19 @@ pub fn run(
     process::run(bench.args(["--elements", &count, "--json"]).arg(&json).envs(variables))?;
     let report: Value = serde_json::from_slice(&fs::read(&json)?)?;
     let mut figures = engines(&report);
-    let peers =
-        workspace.command(".").get_current_dir().context("a workspace has a folder")?.join("benches/peers");
-    let commands = python
+    let programs = python
         .iter()
         .flat_map(|python| {
             PYTHON.map(|peer| {
                 let mut command = Command::new(python);
-                command.arg(peers.join(format!("{peer}.py"))).arg(&count);
+                command.arg(workspace.path(&format!("benches/peers/{peer}.py")));
                 (peer, Ok(command))
             })
         })
-        .chain([(
-            "rand_distr",
-            rust.map(|program| {
-                let mut command = Command::new(program);
-                command.arg(&count);
-                command
-            }),
-        )]);
-    for (peer, command) in commands {
+        .chain([("rand_distr", rust.map(Command::new))]);
+    for (peer, program) in programs {
         println!("{peer}");
-        match command.and_then(|mut command| process::output(&mut command)) {
+        match program.and_then(|mut program| process::output(program.arg(&count))) {
             Ok(lines) => figures.extend(String::from_utf8_lossy(&lines).lines().filter_map(figure)),
             // The last line of a traceback says what is wrong.
             Err(error) => {
@@ -80,11 +71,7 @@ pub fn run(
             }
         }
     }
-    let path = workspace
-        .command(".")
-        .get_current_dir()
-        .context("a workspace has a folder")?
-        .join("benches/RESULTS.md");
+    let path = workspace.path("benches/RESULTS.md");
     let text = table(elements, &figures, &left_out)?;
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}: written", path.display());

@@ -34,6 +34,11 @@ impl Workspace {
         Ok(Self { root: folder("workspace_root")?, cache: folder("target_directory")?.join("xtask") })
     }
 
+    /// A file of the checkout, by its path from the root.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// A cargo command that runs in the workspace's root.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(cargo_program());
