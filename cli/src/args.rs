@@ -115,18 +115,26 @@ pub struct FillArgs {
 /// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them. `clear` is
 /// the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `native` the kernel of
 /// `normal` with the device's own log, sqrt, sin and cos. Compare within one run.
+///
+/// --growth measures fills of 1, 4, 16 and so on elements instead, each from the first recorded command to the end of
+/// the wait, and fits launch + elements / rate to them: the knee is the number of elements that take as long as
+/// the launch. What exceeds 1 GiB or the adapter's largest buffer is filled in windows of one buffer.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   seedbed bench
-  seedbed bench --adapter nvidia --elements 268435456 --json bench.json")]
+  seedbed bench --adapter nvidia --elements 268435456 --json bench.json
+  seedbed bench --growth --adapter nvidia --json growth.json")]
 pub struct BenchArgs {
     /// auto (what `init` would take), host, or a part of a name that `seedbed adapters` lists [default: all]
     #[arg(long, value_name = "auto|host|NAME")]
     pub adapter: Option<AdapterChoice>,
-    /// Elements of a fill
-    #[arg(long, value_name = "N", default_value = "67108864", value_parser = integer)]
-    pub elements: u64,
+    /// Elements of a fill [default: 67108864]; with --growth, of the largest one [default: 1073741824]
+    #[arg(long, value_name = "N", value_parser = integer)]
+    pub elements: Option<u64>,
+    /// How the time of a fill grows with its elements
+    #[arg(long)]
+    pub growth: bool,
     /// A file for the figures, which is replaced if it exists
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -6,16 +6,18 @@
 //! | an adapter: the time that its queue says, and wall time | `bench/device.rs` |
 //! | repetitions, median and spread | `bench/sample.rs` |
 //! | what is printed and written | `bench/report.rs` |
+//! | `--growth`: from one element to many | `bench/growth.rs` |
 
+mod clock;
 mod device;
+mod growth;
 mod host;
 mod report;
 mod sample;
 
-use std::path::Path;
-
 use anyhow::Context;
-use seedbed::{DType, Init, Key, gpu};
+use seedbed::{DType, Init, Key, gpu, wgpu};
+use serde::Serialize;
 
 use crate::args::{AdapterChoice, BenchArgs};
 use crate::failure::Failure;
@@ -26,6 +28,9 @@ use self::report::{EngineReport, Report};
 
 /// The values do not matter; that they are the same each time does.
 const KEY: Key = Key::new(42);
+
+/// Of a fill, where nothing else was asked for.
+const ELEMENTS: u64 = 1 << 26;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,12 +81,30 @@ fn shape(elements: u64) -> [u64; 2] {
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     // A path that can't be written is found before anything is measured.
     let output = args.json.as_deref().map(Output::create).transpose().map_err(Failure::input)?;
-    let elements = args.elements;
+    if args.growth {
+        let most = args.elements.unwrap_or(growth::ELEMENTS);
+        let device = |adapter: &_| growth::on_device(adapter, most);
+        let engines = engines(args, device, || growth::on_host(most), growth::EngineReport::table)?;
+        return write(output, args, &growth::Report::new(most, engines));
+    }
+    let elements = args.elements.unwrap_or(ELEMENTS);
+    let device = |adapter: &_| device::measure(adapter, elements, &cases());
+    let engines = engines(args, device, || host::measure(elements, &cases()), EngineReport::table)?;
+    write(output, args, &Report::new(elements, engines))
+}
+
+/// Measures each engine that was asked for, and prints its `table` when it is there.
+fn engines<E>(
+    args: &BenchArgs,
+    device: impl Fn(&wgpu::Adapter) -> anyhow::Result<E>,
+    host: impl Fn() -> anyhow::Result<E>,
+    table: fn(&E) -> String,
+) -> Result<Vec<E>, Failure> {
     let mut engines = Vec::new();
-    let mut add = |name: &str, measured: anyhow::Result<EngineReport>| {
+    let mut add = |name: &str, measured: anyhow::Result<E>| {
         match measured {
             Ok(engine) => {
-                stdout::print(&engine.table())?;
+                stdout::print(&table(&engine))?;
                 engines.push(engine);
             }
             // One that was asked for has to work.
@@ -91,7 +114,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         Ok(())
     };
     let all = || pollster::block_on(gpu::adapters(&select::instance()));
-    let (adapters, host) = match &args.adapter {
+    let (adapters, with_host) = match &args.adapter {
         None => (all(), true),
         Some(AdapterChoice::Host) => (Vec::new(), true),
         Some(AdapterChoice::Named(name)) => (vec![select::named(name)?], false),
@@ -107,23 +130,26 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         }
     };
     for adapter in adapters {
-        let name = gpu::name(&adapter.get_info());
-        add(&name, device::measure(&adapter, elements, &cases()))?;
+        add(&gpu::name(&adapter.get_info()), device(&adapter))?;
     }
-    if host {
-        add("host", host::measure(elements, &cases()))?;
+    if with_host {
+        add("host", host())?;
     }
-    match (output, &args.json) {
-        (Some(output), Some(path)) => write(output, path, &Report::new(elements, engines)),
-        _ => Ok(()),
-    }
+    Ok(engines)
 }
 
-fn write(mut output: Output, path: &Path, report: &Report) -> Result<(), Failure> {
+/// Writes what `--json` asks for.
+fn write(output: Option<Output>, args: &BenchArgs, report: &impl Serialize) -> Result<(), Failure> {
+    let (Some(mut output), Some(path)) = (output, &args.json) else { return Ok(()) };
     let text = serde_json::to_string_pretty(report).map_err(Failure::run)?;
     output.write(format!("{text}\n").as_bytes()).map_err(Failure::run)?;
     output.finish().map_err(Failure::run)?;
     stdout::print(&format!("{}: written\n", path.display()))
+}
+
+/// As people know the driver.
+fn driver(info: &wgpu::AdapterInfo) -> String {
+    [info.driver.as_str(), info.driver_info.as_str()].join(" ").trim().to_owned()
 }
 
 /// Memory for a benchmark, or a word about it.

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::ExitCode;
 
-use common::{Folder, manifest, seedbed, text};
+use common::{Folder, growth_is_complete, manifest, seedbed, text};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
@@ -77,6 +77,7 @@ fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
         trial("init_equals_host", init_equals_host),
         trial("fill_equals_host", fill_equals_host),
         trial("bench_measures_everything", bench_measures_everything),
+        trial("bench_measures_growth", bench_measures_growth),
     ]
 }
 
@@ -99,6 +100,25 @@ fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
     let rows = engine["rows"].as_array().map_or(0, Vec::len);
     if rows != 14 || engine["first_use"]["pipelines"].as_f64().is_none_or(|seconds| seconds <= 0.0) {
         return Err(format!("{rows} rows: {engine}").into());
+    }
+    Ok(())
+}
+
+fn bench_measures_growth(adapter: &str) -> Result<(), Failed> {
+    let folder = Folder::new();
+    let json = folder.path("growth.json");
+    let output = seedbed()
+        .args(["bench", "--growth", "--adapter", adapter, "--elements", "100", "--json"])
+        .arg(&json)
+        .output()?;
+    if !output.status.success() {
+        return Err(text(&output.stderr).into());
+    }
+    let report: Value = serde_json::from_slice(&fs::read(json)?)?;
+    let engine = &report["engines"][0];
+    growth_is_complete(engine)?;
+    if engine["name"] != adapter {
+        return Err(format!("{} was measured", engine["name"]).into());
     }
     Ok(())
 }

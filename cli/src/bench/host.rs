@@ -9,13 +9,7 @@ use super::sample::{Seconds, repeat};
 use super::{Case, KEY, Work, bytes_of, shape};
 
 pub fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
-    let bytes = bytes_of(elements, usize::MAX as u64 / 2, "memory")?;
-    let mut memory: Vec<u32> = Vec::new();
-    memory
-        .try_reserve_exact(elements as usize)
-        .map_err(|_| anyhow::anyhow!("no memory for {bytes} bytes; give fewer --elements"))?;
-    memory.resize(elements as usize, 0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut memory, threads) = (memory(elements)?, threads());
     let mut rows = Vec::new();
     // The host has no other functions than the portable ones.
     for case in cases.iter().filter(|case| !matches!(case.work, Work::Native(_))) {
@@ -29,16 +23,41 @@ pub fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
     Ok(EngineReport::new("host".into(), format!("{threads} threads"), None, rows))
 }
 
+/// So many words, written once.
+pub fn memory(elements: u64) -> anyhow::Result<Vec<u32>> {
+    let bytes = bytes_of(elements, usize::MAX as u64 / 2, "memory")?;
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(elements as usize)
+        .map_err(|_| anyhow::anyhow!("no memory for {bytes} bytes; give fewer --elements"))?;
+    memory.resize(elements as usize, 0);
+    Ok(memory)
+}
+
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A memset on all threads that have something to do.
+pub fn clear(memory: &mut [u32], threads: usize) {
+    /// Less is written sooner than a thread starts.
+    const LEAST: usize = 1 << 16;
+    let part = memory.len().div_ceil(threads).max(LEAST);
+    if memory.len() <= part {
+        return memory.fill(0);
+    }
+    std::thread::scope(|scope| {
+        for part in memory.chunks_mut(part) {
+            scope.spawn(|| part.fill(0));
+        }
+    });
+}
+
 fn once(memory: &mut [u32], case: &Case, elements: u64, threads: usize) -> Result<(), seedbed::Error> {
     let shape = shape(elements);
     match case.work {
         Work::Clear => {
-            // A parallel memset.
-            std::thread::scope(|scope| {
-                for part in memory.chunks_mut((elements as usize).div_ceil(threads)) {
-                    scope.spawn(|| part.fill(0));
-                }
-            });
+            clear(memory, threads);
             Ok(())
         }
         Work::Words => host::fill_words(memory, shape, KEY),

@@ -4,10 +4,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// Time for all repetitions of a case, beyond which no further one begins.
-const BUDGET: Duration = Duration::from_millis(1500);
-const LEAST: usize = 7;
-const MOST: usize = 101;
+/// How often something is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Time for all repetitions, beyond which no further one begins.
+    pub budget: Duration,
+    pub least: usize,
+    pub most: usize,
+}
+
+const USUAL: Effort = Effort { budget: Duration::from_millis(1500), least: 7, most: 101 };
 
 /// Seconds: the median, and the quarters of the repetitions that were quickest and slowest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -35,9 +41,14 @@ impl Seconds {
 /// Calls `once` until there are enough results, after one call that is not counted.
 pub fn repeat<T>(mut once: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
     once()?;
+    repeat_warm(USUAL, once)
+}
+
+/// Calls `once`, which has been called before, until there are enough results for this effort.
+pub fn repeat_warm<T>(effort: Effort, mut once: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
     let start = Instant::now();
     let mut results = Vec::new();
-    while results.len() < LEAST || (results.len() < MOST && start.elapsed() < BUDGET) {
+    while results.len() < effort.least || (results.len() < effort.most && start.elapsed() < effort.budget) {
         results.push(once()?);
     }
     Ok(results)
@@ -53,6 +64,14 @@ mod tests {
         assert_eq!(seconds, Seconds { median: 3.0, first_quartile: 2.0, third_quartile: 4.0 });
         assert_eq!(seconds.spread(), 2.0 / 3.0);
         assert_eq!(Seconds::of(vec![7.0]).median, 7.0);
+    }
+
+    #[test]
+    fn an_effort_has_a_least_and_a_most() {
+        let effort = Effort { budget: Duration::ZERO, least: 3, most: 5 };
+        assert_eq!(repeat_warm(effort, || Ok(())).unwrap().len(), 3);
+        let effort = Effort { budget: Duration::from_secs(60), ..effort };
+        assert_eq!(repeat_warm(effort, || Ok(())).unwrap().len(), 5);
     }
 
     #[test]

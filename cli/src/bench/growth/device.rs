@@ -1,0 +1,75 @@
+//! An adapter.
+
+use std::time::Instant;
+
+use seedbed::gpu::{self, Gpu};
+use seedbed::{Initializer, Region, Tensor, wgpu};
+
+use super::super::clock::{self, Clock};
+use super::super::{KEY, Work, driver, shape};
+use super::report::{EngineReport, Row};
+use super::{capacity, grown, point, sizes, windows};
+
+pub fn measure(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<EngineReport> {
+    let (info, sizes) = (adapter.get_info(), sizes(most)?);
+    let gpu = clock::open(adapter)?;
+    let capacity = capacity(most, gpu.device.limits().max_buffer_size);
+    let bench = Bench {
+        buffer: gpu.storage_buffer(4 * capacity),
+        clock: Clock::new(&gpu),
+        initializer: Initializer::new(&gpu.device),
+        gpu,
+        capacity,
+    };
+    // Memory that nobody touched before is slower.
+    bench.once(Work::Clear, capacity, false)?;
+    let point = |work, elements| point(elements, capacity, |clocked| bench.once(work, elements, clocked));
+    let row = |case: super::Case| {
+        let points =
+            sizes.iter().map(|&elements| point(case.work, elements)).collect::<anyhow::Result<_>>()?;
+        anyhow::Ok(Row::new(case.name, case.dtype, points))
+    };
+    let rows = grown().map(row).collect::<anyhow::Result<_>>()?;
+    Ok(EngineReport { name: gpu::name(&info), driver: driver(&info), window_elements: capacity, rows })
+}
+
+struct Bench {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    /// Elements of the buffer.
+    capacity: u64,
+    clock: Option<Clock>,
+    initializer: Initializer,
+}
+
+impl Bench {
+    /// From the first recorded command to the end of the wait, as a clock on the wall says; and as the queue says, if
+    /// it is `clocked`.
+    fn once(&self, work: Work, elements: u64, clocked: bool) -> anyhow::Result<(f64, Option<f64>)> {
+        let Self { gpu, buffer, initializer, .. } = self;
+        let clock = self.clock.as_ref().filter(|_| clocked);
+        let shape = shape(elements);
+        let start = Instant::now();
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        if let Some(clock) = clock {
+            clock.begin(&mut encoder);
+        }
+        for window in windows(elements, self.capacity) {
+            match work {
+                Work::Fill(init) => {
+                    let tensor = Tensor::f32(buffer, Region::new(&shape[..]).elements(window));
+                    initializer.fill(&mut encoder, &tensor, &init, KEY)?;
+                }
+                _ => encoder.clear_buffer(buffer, 0, Some(4 * (window.end - window.start))),
+            }
+        }
+        if let Some(clock) = clock {
+            clock.end(&mut encoder);
+        }
+        gpu.queue.submit([encoder.finish()]);
+        gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
+        let wall = start.elapsed().as_secs_f64();
+        gpu.check()?;
+        Ok((wall, clock.map(|clock| clock.read(gpu)).transpose()?))
+    }
+}
