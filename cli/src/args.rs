@@ -118,7 +118,7 @@ pub struct FillArgs {
 ///
 /// --growth measures fills of 1, 4, 16 and so on elements instead, each from the first recorded command to the end of
 /// the wait, and fits launch + elements / rate to them: the knee is the number of elements that take as long as
-/// the launch. What exceeds 1 GiB or the adapter's largest buffer is filled in windows of one buffer.
+/// the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in windows of one buffer.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

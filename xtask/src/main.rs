@@ -11,6 +11,7 @@
 //! | `examples.rs` | building and finding the examples, which are run as tests |
 //! | `steps.rs` | the cargo commands behind `test`, `bench` and `ci` |
 //! | `peers.rs` | what others offer, measured beside it |
+//! | `growth.rs` | time against elements, drawn |
 //! | `tally.rs` | adding up the results that several test programs print |
 //! | `process.rs` | running a command, with an error that names it |
 
@@ -19,6 +20,7 @@ mod apt;
 mod drivers;
 mod environment;
 mod examples;
+mod growth;
 mod peers;
 mod process;
 mod steps;
@@ -74,6 +76,15 @@ enum Task {
         #[arg(long, value_name = "N", default_value_t = 1 << 26)]
         elements: u64,
     },
+    /// Measure how the time of a fill grows with its elements, and write benches/growth.svg and benches/GROWTH.md
+    Growth {
+        /// Elements of the largest fill
+        #[arg(long, value_name = "N", default_value_t = 1 << 30)]
+        elements: u64,
+        /// Measure nothing: draw what `seedbed bench --growth --json FILE` wrote, on whatever machine, into FILE's folder
+        #[arg(long, value_name = "FILE", conflicts_with = "elements")]
+        from: Option<std::path::PathBuf>,
+    },
     /// Run everything that CI runs
     Ci,
 }
@@ -95,6 +106,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test { require, arguments } => steps::test(&workspace, require, &arguments),
         Task::Bench { arguments } => steps::bench(&workspace, &arguments),
         Task::Peers { python, elements } => steps::peers(&workspace, python, elements),
+        Task::Growth { elements, from: None } => steps::growth(&workspace, elements),
+        Task::Growth { from: Some(json), .. } => growth::draw_elsewhere(&workspace, &json),
         Task::Ci => steps::ci(&workspace),
     }
 }

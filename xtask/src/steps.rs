@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::adapters::{self, Required};
 use crate::environment::{self, Variables};
 use crate::examples;
+use crate::growth;
 use crate::peers;
 use crate::process;
 use crate::tally::Tally;
@@ -42,6 +43,11 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 /// `cargo xtask peers`.
 pub fn peers(workspace: &Workspace, python: Option<PathBuf>, elements: u64) -> Result<()> {
     peers::run(workspace, prepare(workspace, None)?, python, elements)
+}
+
+/// `cargo xtask growth`.
+pub fn growth(workspace: &Workspace, elements: u64) -> Result<()> {
+    growth::run(workspace, prepare(workspace, None)?, elements)
 }
 
 /// `cargo xtask ci`. The tests come last, so that their totals end the output.
@@ -84,6 +90,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         process::run(cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()))
     })?;
     run_examples(workspace, &variables, report)?;
+    report.step("the plot of `growth`", || growth::test(workspace))?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
 }
 

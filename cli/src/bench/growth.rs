@@ -36,6 +36,9 @@ const MOST: u64 = 1 << 40;
 /// The most elements of a buffer: 1 GiB, far out of every cache, and small enough for machines that do other things too.
 const WINDOW: u64 = 1 << 28;
 
+/// A device that has no memory for so many has a problem of another kind.
+const LEAST_WINDOW: u64 = 1 << 20;
+
 /// Small fills are repeated often, those that take the whole budget are measured once.
 const EFFORT: Effort = Effort { budget: Duration::from_secs(1), least: 3, most: 301 };
 

@@ -8,21 +8,12 @@ use seedbed::{Initializer, Region, Tensor, wgpu};
 use super::super::clock::{self, Clock};
 use super::super::{KEY, Work, driver, shape};
 use super::report::{EngineReport, Row};
-use super::{capacity, grown, point, sizes, windows};
+use super::{LEAST_WINDOW, capacity, grown, point, sizes, windows};
 
 pub fn measure(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<EngineReport> {
     let (info, sizes) = (adapter.get_info(), sizes(most)?);
-    let gpu = clock::open(adapter)?;
-    let capacity = capacity(most, gpu.device.limits().max_buffer_size);
-    let bench = Bench {
-        buffer: gpu.storage_buffer(4 * capacity),
-        clock: Clock::new(&gpu),
-        initializer: Initializer::new(&gpu.device),
-        gpu,
-        capacity,
-    };
-    // Memory that nobody touched before is slower.
-    bench.once(Work::Clear, capacity, false)?;
+    let bench = Bench::open(adapter, most)?;
+    let capacity = bench.capacity;
     let point = |work, elements| point(elements, capacity, |clocked| bench.once(work, elements, clocked));
     let row = |case: super::Case| {
         let points =
@@ -43,6 +34,28 @@ struct Bench {
 }
 
 impl Bench {
+    /// With the largest buffer that the device has memory for.
+    fn open(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<Self> {
+        let mut capacity = capacity(most, adapter.limits().max_buffer_size);
+        loop {
+            // A device that failed is of no more use.
+            let gpu = clock::open(adapter)?;
+            let bench = Self {
+                buffer: gpu.storage_buffer(4 * capacity),
+                clock: Clock::new(&gpu),
+                initializer: Initializer::new(&gpu.device),
+                gpu,
+                capacity,
+            };
+            // And memory that nobody touched before is slower.
+            match bench.once(Work::Clear, capacity, false) {
+                Ok(_) => return Ok(bench),
+                Err(_) if capacity > LEAST_WINDOW => capacity = (capacity / 2).next_multiple_of(4),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// From the first recorded command to the end of the wait, as a clock on the wall says; and as the queue says, if
     /// it is `clocked`.
     fn once(&self, work: Work, elements: u64, clocked: bool) -> anyhow::Result<(f64, Option<f64>)> {

@@ -1,0 +1,69 @@
+//! `cargo xtask growth`: time against elements for every engine. `seedbed bench --growth` measures, and the program in
+//! xtask/growth, which has a workspace of its own, draws.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::environment::Variables;
+use crate::process;
+use crate::workspace::Workspace;
+
+const MANIFEST: &str = "xtask/growth/Cargo.toml";
+
+/// Measures, and writes into the folder `benches`.
+pub fn run(workspace: &Workspace, variables: Variables, elements: u64) -> Result<()> {
+    let program = build(workspace)?;
+    process::run(&mut workspace.cargo(&["build", "--release", "-p", "seedbed-cli"]))?;
+    let json = workspace.cache()?.join("growth.json");
+    let arguments = ["run", "--release", "--quiet", "-p", "seedbed-cli", "--", "bench", "--growth"];
+    let mut bench = workspace.cargo(&arguments);
+    process::run(bench.args(["--elements", &elements.to_string(), "--json"]).arg(&json).envs(variables))?;
+    let origin = format!("`cargo xtask growth --elements {elements}`, {}", here_and_now());
+    draw(&program, &json, &workspace.path("benches"), &origin)
+}
+
+/// Writes beside the figures of another machine.
+pub fn draw_elsewhere(workspace: &Workspace, json: &Path) -> Result<()> {
+    let folder = json.parent().filter(|folder| *folder != Path::new(""));
+    draw(&build(workspace)?, json, folder.unwrap_or(Path::new(".")), "`seedbed bench --growth`")
+}
+
+/// `cargo test` of the program that draws.
+pub fn test(workspace: &Workspace) -> Result<()> {
+    process::run(cargo(workspace, "test")?.arg("--quiet"))
+}
+
+fn build(workspace: &Workspace) -> Result<PathBuf> {
+    process::run(&mut cargo(workspace, "build")?)?;
+    Ok(target(workspace)?.join("release").join(format!("xtask-growth{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn cargo(workspace: &Workspace, command: &str) -> Result<Command> {
+    let mut cargo = workspace.cargo(&[command, "--release", "--locked", "--manifest-path", MANIFEST]);
+    cargo.arg("--target-dir").arg(target(workspace)?);
+    Ok(cargo)
+}
+
+fn target(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(workspace.cache()?.join("growth-target"))
+}
+
+fn draw(program: &Path, json: &Path, folder: &Path, origin: &str) -> Result<()> {
+    process::run(Command::new(program).arg(json).arg(folder).arg(origin))
+}
+
+/// The day and the machine.
+fn here_and_now() -> String {
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let date = process::output(Command::new("date").arg("+%F")).unwrap_or_default();
+    format!(
+        "{}, on {threads} threads of {}",
+        String::from_utf8_lossy(&date).trim(),
+        processor.unwrap_or("an unknown processor")
+    )
+}
