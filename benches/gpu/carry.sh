@@ -5,8 +5,8 @@
 #   carry.sh local [RESULTS_FOLDER]        in a temporary folder of this machine
 #   carry.sh --pack FILE.tar.gz            packs only; there: tar xzf FILE.tar.gz && seedbed-gpu/run.sh
 #
-# The variables of run.sh (ELEMENTS, GROWTH_ELEMENTS, PYTHON, VK_DRIVER_FILES, …) are handed on. The other machine needs this
-# one's processor architecture and a glibc at least as new as the one that is printed.
+# The variables of run.sh (ELEMENTS, GROWTH_ELEMENTS, PYTHON, VK_DRIVER_FILES, …) are handed on. The other machine
+# needs this one's processor architecture and a glibc at least as new as the one that is printed.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

@@ -5,8 +5,8 @@
 #   ELEMENTS         elements of a fill [67108864]
 #   GROWTH_ELEMENTS  elements of the largest fill of `bench --growth` [1073741824]
 #   PYTHON           an interpreter with torch, for the peers [python3]
-#   VK_DRIVER_FILES, VK_ADD_DRIVER_FILES, LD_LIBRARY_PATH, WGPU_BACKEND, CUDA_HOME: as everywhere; where one of the first two is
-#                    set, no Vulkan driver is looked for
+#   VK_DRIVER_FILES, VK_ADD_DRIVER_FILES, LD_LIBRARY_PATH, WGPU_BACKEND, CUDA_HOME: as everywhere; where one of the
+#                    first two is set, no Vulkan driver is looked for
 #
 # What is missing is "left out: WHY". Exit codes: 0, or 1 where seedbed failed or its bits differ.
 set -euo pipefail
@@ -69,7 +69,8 @@ vulkan() {
     file=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
     if [ ! -e "$file" ]; then
         file=$work/nvidia_icd.json
-        printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3.0"}}\n' "$driver" >"$file"
+        printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3.0"}}\n' "$driver" \
+            >"$file"
     fi
     export VK_ADD_DRIVER_FILES=$file
     echo "NVIDIA's Vulkan driver is named to the loader by VK_ADD_DRIVER_FILES=$file"

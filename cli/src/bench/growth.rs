@@ -66,8 +66,9 @@ fn windows(elements: u64, capacity: u64) -> impl Iterator<Item = Range<u64>> {
     starts.map(move |start| start..elements.min(start + capacity))
 }
 
-/// Measures fills of one size. `once` gives the seconds on the wall and, if it is told to read the queue's clock and there is
-/// one, those of the queue. Reading it takes time on the wall (60 us on lavapipe), so each has repetitions of its own.
+/// Measures fills of one size. `once` gives the seconds on the wall and, if it is told to read the queue's clock and
+/// there is one, those of the queue. The clock takes time on the wall (about 60 us on lavapipe, where a small fill takes
+/// 90), so each has repetitions of its own.
 fn point(
     elements: u64,
     capacity: u64,

@@ -12,8 +12,8 @@ pub fn table(figures: &Figures, origin: &str, plot: &str) -> Result<String> {
          ![Time of one fill against its elements, for every engine]({plot})\n\n\
          What one fill costs by itself: wall time from the creation of the command encoder to the end of the wait for the \
          device, the median of its repetitions (of one, from a second on). The line *launch + elements / rate* is fitted to \
-         both ends: `launch` is the median of fills of up to 16 elements, the rate that of the largest fills. The knee is where \
-         both cost the same: smaller fills cost what launching costs, and are what `fill_all` shares launches among. \
+         both ends: `launch` is the median of fills of up to 16 elements, the rate that of the largest fills. The knee is \
+         where both cost the same: smaller fills cost what launching costs, and are what `fill_all` shares launches among. \
          `furthest` is by what factor the worst time misses the line.\n\n\
          | engine | fill | type | launch µs | Melem/s | knee, elements | furthest |\n|---|---|---|---:|---:|---:|---:|\n",
     );
