@@ -67,15 +67,8 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Measure seedbed beside PyTorch, JAX, NumPy, oneMKL and rand_distr, and write benches/RESULTS.md
-    Peers {
-        /// A Python that has the packages of benches/peers/requirements.txt [default: they are installed under target]
-        #[arg(long, value_name = "PATH")]
-        python: Option<std::path::PathBuf>,
-        /// Elements of a fill
-        #[arg(long, value_name = "N", default_value_t = 1 << 26)]
-        elements: u64,
-    },
+    /// Measure seedbed beside PyTorch, JAX, NumPy, oneMKL, rand_distr and burn, and write benches/RESULTS.md
+    Peers(peers::Options),
     /// Measure how the time of a fill grows with its elements, and write benches/growth.svg and benches/GROWTH.md
     Growth {
         /// Elements of the largest fill
@@ -105,7 +98,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Setup => adapters::set_up(&workspace, &Required::every_adapter()).map(drop),
         Task::Test { require, arguments } => steps::test(&workspace, require, &arguments),
         Task::Bench { arguments } => steps::bench(&workspace, &arguments),
-        Task::Peers { python, elements } => steps::peers(&workspace, python, elements),
+        Task::Peers(options) => steps::peers(&workspace, options),
         Task::Growth { elements, from: None } => steps::growth(&workspace, elements),
         Task::Growth { from: Some(json), .. } => growth::draw_elsewhere(&workspace, &json),
         Task::Ci => steps::ci(&workspace),

@@ -1,13 +1,30 @@
 //! `cargo xtask peers`: seedbed beside what people would use instead, in one go, into benches/RESULTS.md.
+//!
+//! | step | module |
+//! |---|---|
+//! | everything is built | `peers/programs.rs` |
+//! | what the programs print -> figures | `peers/figures.rs` |
+//! | whole processes: wall time and memory | `peers/whole_job.rs` |
+//! | figures -> the ratios that the project sets itself | `peers/goals.rs` |
+//! | what it ran on | `peers/machine.rs` |
+//! | the text | `peers/report.rs` |
 
-use std::fmt::Write;
+mod figures;
+mod goals;
+mod machine;
+mod programs;
+mod report;
+mod whole_job;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
+use self::figures::{Bench, Figure};
+use self::machine::Machine;
+use self::report::Report;
 use crate::environment::Variables;
 use crate::process;
 use crate::workspace::Workspace;
@@ -15,156 +32,88 @@ use crate::workspace::Workspace;
 /// Each a file of benches/peers.
 const PYTHON: [&str; 4] = ["pytorch", "numpy_philox", "jax_glorot", "onemkl"];
 
-/// One figure.
-struct Figure {
-    who: String,
-    case: String,
-    dtype: String,
-    seconds: f64,
+#[derive(clap::Args)]
+pub struct Options {
+    /// A Python that has the packages of benches/peers/requirements.txt [default: they are installed under target]
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    /// Elements of a fill
+    #[arg(long, value_name = "N", default_value_t = 1 << 26)]
+    elements: u64,
+    /// Measure burn too, which takes half an hour to build for the first time
+    #[arg(long)]
+    burn: bool,
+    /// Where burn is built [default: integrations/burn/target, which the tests there share]
+    #[arg(long, value_name = "FOLDER", requires = "burn")]
+    burn_target: Option<PathBuf>,
 }
 
-/// Measures everything and writes the results. `python` is an interpreter that has the peers' packages; without one, a
-/// virtual environment is made for them.
-pub fn run(
-    workspace: &Workspace,
-    variables: Variables,
-    python: Option<PathBuf>,
-    elements: u64,
-) -> Result<()> {
-    let (count, mut left_out) = (elements.to_string(), Vec::new());
-    process::run(&mut workspace.cargo(&["build", "--release", "--workspace"]))?;
-    let python = match python.map_or_else(|| environment(workspace), Ok) {
-        Ok(python) => Some(python),
-        Err(error) => {
-            left_out.push(format!("Python's peers: {error:#}"));
-            None
-        }
+/// Measures everything and writes the results.
+pub fn run(workspace: &Workspace, variables: Variables, options: Options) -> Result<()> {
+    let mut left_out = Vec::new();
+    let mut note = |peer: &str, error: anyhow::Error| {
+        // The last line of a traceback says what is wrong.
+        let text = format!("{error:#}");
+        left_out.push(format!("{peer}: {}", text.trim().lines().last().unwrap_or("failed")));
     };
-    let rust = rust_peer(workspace);
+    let seedbed = programs::seedbed(workspace)?;
+    let python = programs::python(workspace, options.python);
+    let rand_distr = programs::rand_distr(workspace);
+    let burn = programs::burn(workspace, options.burn, options.burn_target);
 
     // From here on nothing is built.
+    let count = options.elements.to_string();
     let json = workspace.cache()?.join("bench.json");
-    let mut bench = workspace.cargo(&["run", "--release", "--quiet", "-p", "seedbed-cli", "--", "bench"]);
-    process::run(bench.args(["--elements", &count, "--json"]).arg(&json).envs(variables))?;
-    let report: Value = serde_json::from_slice(&fs::read(&json)?)?;
-    let mut figures = engines(&report);
-    let programs = python
-        .iter()
-        .flat_map(|python| {
-            PYTHON.map(|peer| {
-                let mut command = Command::new(python);
-                command.arg(workspace.path(&format!("benches/peers/{peer}.py")));
-                (peer, Ok(command))
-            })
-        })
-        .chain([("rand_distr", rust.map(Command::new))]);
-    for (peer, program) in programs {
+    let mut bench = workspace.command(&seedbed);
+    bench.args(["bench", "--elements", &count, "--json"]).arg(&json);
+    process::run(bench.envs(variables))?;
+    let mut bench = Bench::read(&fs::read(&json).with_context(|| json.display().to_string())?)?;
+
+    let peers = PYTHON.map(|peer| {
+        let script = workspace.path(&format!("benches/peers/{peer}.py"));
+        (peer, python.as_ref().map(|python| command(python, &[script])))
+    });
+    let peers = peers.into_iter().chain([
+        ("rand_distr", rand_distr.as_ref().map(|program| command(program, &[]))),
+        ("burn", burn.as_ref().map(|program| command(program, &[]))),
+    ]);
+    for (peer, program) in peers {
+        // Said once, below.
+        let Ok(mut program) = program else { continue };
         println!("{peer}");
-        match program.and_then(|mut program| process::output(program.arg(&count))) {
-            Ok(lines) => figures.extend(String::from_utf8_lossy(&lines).lines().filter_map(figure)),
-            // The last line of a traceback says what is wrong.
-            Err(error) => {
-                left_out.push(format!(
-                    "{peer}: {}",
-                    format!("{error:#}").trim().lines().last().unwrap_or("failed")
-                ));
-            }
+        match process::output(program.arg(&count)) {
+            Ok(lines) => bench.figures.extend(Figure::read_lines(&lines)),
+            Err(error) => note(peer, error),
         }
     }
+    let jobs = python.as_ref().ok().map(|python| {
+        println!("whole job");
+        whole_job::run(workspace, &seedbed, python, bench.usual_adapter())
+    });
+    let jobs = match jobs.transpose() {
+        Ok(jobs) => jobs.unwrap_or_default(),
+        Err(error) => {
+            note("whole job", error);
+            Vec::new()
+        }
+    };
+    for (peer, error) in
+        [("Python's peers", python.err()), ("rand_distr", rand_distr.err()), ("burn", burn.err())]
+    {
+        error.into_iter().for_each(|error| note(peer, error));
+    }
+
+    let machine = Machine::look(workspace);
+    let remarks = fs::read_to_string(workspace.path("benches/REMARKS.md")).ok();
+    let report = Report { elements: options.elements, machine, bench, jobs, left_out, remarks };
     let path = workspace.path("benches/RESULTS.md");
-    let text = table(elements, &figures, &left_out)?;
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, report.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}: written", path.display());
     Ok(())
 }
 
-fn environment(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.cache()?.join("peers");
-    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    if !python.exists() {
-        process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    }
-    let mut pip = workspace.command(&python);
-    process::run(pip.args(["-m", "pip", "install", "--quiet", "-r", "benches/peers/requirements.txt"]))?;
-    Ok(python)
-}
-
-fn rust_peer(workspace: &Workspace) -> Result<PathBuf> {
-    let target = workspace.cache()?.join("peers-target");
-    let manifest = "benches/peers/rand_distr/Cargo.toml";
-    let mut cargo = workspace.cargo(&["build", "--release", "--locked", "--manifest-path", manifest]);
-    process::run(cargo.arg("--target-dir").arg(&target))?;
-    Ok(target.join("release/peer-rand_distr"))
-}
-
-/// What `seedbed bench --json` wrote.
-fn engines(report: &Value) -> Vec<Figure> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let elements = report["elements"].as_f64().unwrap_or(f64::NAN);
-    let mut figures = Vec::new();
-    for engine in list(&report["engines"]) {
-        figures.extend(list(&engine["rows"]).iter().map(|row| Figure {
-            who: format!("**seedbed**, {}", text(&engine["name"])),
-            case: text(&row["name"]),
-            dtype: text(&row["dtype"]),
-            seconds: elements / row["elements_per_second"].as_f64().unwrap_or(f64::NAN),
-        }));
-    }
-    figures
-}
-
-/// A peer's line.
-fn figure(line: &str) -> Option<Figure> {
-    let value: Value = serde_json::from_str(line).ok()?;
-    let text = |key: &str| value[key].as_str().map(str::to_owned);
-    let who = format!("{} ({})", text("peer")?, text("version")?);
-    Some(Figure { who, case: text("case")?, dtype: text("dtype")?, seconds: value["seconds"].as_f64()? })
-}
-
-fn table(elements: u64, figures: &[Figure], left_out: &[String]) -> Result<String> {
-    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let date = process::output(Command::new("date").arg("+%F")).unwrap_or_default();
-    let mut text = format!(
-        "# Results\n\n`cargo xtask peers --elements {elements}`, {}, on {threads} threads of {}.\n\n\
-         One run, one thing after the other; compare within it. Medians, in millions of elements a second, and as a \
-         multiple of PyTorch's `xavier_normal_` on the CPU, in f32. What each peer is: `benches/peers`.\n\n\
-         | who | what | type | Melem/s | of torch |\n|---|---|---|---:|---:|\n",
-        String::from_utf8_lossy(&date).trim(),
-        processor.unwrap_or("an unknown processor"),
-    );
-    let torch = figures
-        .iter()
-        .find(|f| f.who.starts_with("torch cpu") && f.case == "xavier_normal" && f.dtype == "f32")
-        .map(|f| f.seconds);
-    for Figure { who, case, dtype, seconds } in figures {
-        let ratio = torch.map_or_else(|| "-".into(), |torch| format!("{:.2}", torch / seconds));
-        writeln!(text, "| {who} | {case} | {dtype} | {:.0} | {ratio} |", elements as f64 / seconds / 1e6)?;
-    }
-    for why in left_out {
-        writeln!(text, "\nLeft out: {why}")?;
-    }
-    Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_become_rows_and_ratios() {
-        let report = serde_json::json!({"elements": 100, "engines": [{"name": "host", "rows": [
-            {"name": "xavier_normal", "dtype": "f32", "elements_per_second": 50.0}]}]});
-        let mut figures = engines(&report);
-        assert!(figure("not JSON").is_none());
-        figures.extend(figure(
-            r#"{"peer": "torch cpu", "version": "2", "case": "xavier_normal", "dtype": "f32", "seconds": 8.0}"#,
-        ));
-        let text = table(100, &figures, &["jax: no such module".into()]).unwrap();
-        assert!(text.contains("| **seedbed**, host | xavier_normal | f32 | 0 | 4.00 |"), "{text}");
-        assert!(text.contains("| torch cpu (2) | xavier_normal | f32 | 0 | 1.00 |"), "{text}");
-        assert!(text.ends_with("Left out: jax: no such module\n"), "{text}");
-    }
+fn command(program: &PathBuf, arguments: &[PathBuf]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
 }

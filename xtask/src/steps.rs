@@ -1,6 +1,5 @@
 //! The cargo commands behind `test`, `bench` and `ci`.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -41,8 +40,8 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 }
 
 /// `cargo xtask peers`.
-pub fn peers(workspace: &Workspace, python: Option<PathBuf>, elements: u64) -> Result<()> {
-    peers::run(workspace, prepare(workspace, None)?, python, elements)
+pub fn peers(workspace: &Workspace, options: peers::Options) -> Result<()> {
+    peers::run(workspace, prepare(workspace, None)?, options)
 }
 
 /// `cargo xtask growth`.

@@ -15,8 +15,8 @@ use crate::process;
 pub struct Workspace {
     /// The folder of the workspace's `Cargo.toml`.
     root: PathBuf,
-    /// A folder of our own inside cargo's target folder.
-    cache: PathBuf,
+    /// Cargo's target folder, with one of our own inside.
+    target: PathBuf,
 }
 
 impl Workspace {
@@ -31,7 +31,7 @@ impl Workspace {
             let text = metadata[key].as_str();
             text.map(PathBuf::from).with_context(|| format!("`cargo metadata` printed no `{key}`"))
         };
-        Ok(Self { root: folder("workspace_root")?, cache: folder("target_directory")?.join("xtask") })
+        Ok(Self { root: folder("workspace_root")?, target: folder("target_directory")? })
     }
 
     /// A file of the checkout, by its path from the root.
@@ -53,10 +53,16 @@ impl Workspace {
         command
     }
 
+    /// Cargo's target folder.
+    pub fn target(&self) -> PathBuf {
+        self.target.clone()
+    }
+
     /// The folder for what this program fetches or makes, created if need be.
     pub fn cache(&self) -> Result<PathBuf> {
-        fs::create_dir_all(&self.cache).with_context(|| format!("cannot create {}", self.cache.display()))?;
-        Ok(self.cache.clone())
+        let cache = self.target.join("xtask");
+        fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+        Ok(cache)
     }
 }
 

@@ -1,0 +1,145 @@
+//! What the programs print, as figures.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// "seedbed, " and the engine, or the peer.
+    pub who: String,
+    pub version: Option<String>,
+    pub case: String,
+    pub dtype: String,
+    pub elements: f64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+impl Figure {
+    /// Elements a second.
+    pub fn rate(&self) -> f64 {
+        self.elements / self.seconds
+    }
+
+    /// A peer's lines of JSON. Other lines are for a person.
+    pub fn read_lines(lines: &[u8]) -> Vec<Self> {
+        String::from_utf8_lossy(lines).lines().filter_map(Self::read).collect()
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(line).ok()?;
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        Some(Self {
+            who: text("peer")?,
+            version: Some(text("version")?),
+            case: text("case")?,
+            dtype: text("dtype")?,
+            elements: value["elements"].as_f64()?,
+            seconds: value["seconds"].as_f64()?,
+        })
+    }
+}
+
+/// An engine of seedbed's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Engine {
+    pub name: String,
+    pub driver: String,
+    pub first_use: Option<FirstUse>,
+}
+
+/// Seconds that a device's first fill takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FirstUse {
+    pub pipelines: f64,
+    pub fill: f64,
+    pub second_fill: f64,
+}
+
+/// What `seedbed bench --json` wrote, and then all figures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bench {
+    /// The version of seedbed, and of its contract.
+    pub version: String,
+    pub engines: Vec<Engine>,
+    pub figures: Vec<Figure>,
+}
+
+impl Bench {
+    pub fn read(json: &[u8]) -> Result<Self> {
+        let report: Value = serde_json::from_slice(json).context("`seedbed bench` wrote no JSON")?;
+        Self::of(&report).context("`seedbed bench` wrote JSON that lacks something")
+    }
+
+    fn of(report: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let elements = report["elements"].as_f64()?;
+        let mut bench = Self {
+            version: format!("{}, contract {}", text(&report["seedbed"])?, report["contract"]),
+            ..Self::default()
+        };
+        for engine in report["engines"].as_array()? {
+            let name = text(&engine["name"])?;
+            for row in engine["rows"].as_array()? {
+                bench.figures.push(Figure {
+                    who: format!("seedbed, {name}"),
+                    version: None,
+                    case: text(&row["name"])?,
+                    dtype: text(&row["dtype"])?,
+                    elements,
+                    // The peers have no other clock.
+                    seconds: row["wall"]["median"].as_f64()?,
+                });
+            }
+            let first = &engine["first_use"];
+            let first_use = first["pipelines"].as_f64().zip(first["fill"].as_f64());
+            let first_use = first_use.zip(first["second_fill"].as_f64());
+            let first_use =
+                first_use.map(|((pipelines, fill), second_fill)| FirstUse { pipelines, fill, second_fill });
+            bench.engines.push(Engine { name, driver: text(&engine["driver"])?, first_use });
+        }
+        Some(bench)
+    }
+
+    /// The adapter that a user would have: the first that is neither the host nor the one that is here for tests alone.
+    pub fn usual_adapter(&self) -> Option<&str> {
+        let mut names = self.engines.iter().map(|engine| engine.name.as_str());
+        names.find(|name| *name != "host" && !name.contains("SwiftShader"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_figures() {
+        let lines = br#"Traceback, say
+{"peer": "burn", "version": "1", "case": "normal", "dtype": "f32", "elements": 32, "seconds": 8.0}
+{"peer": "burn", "version": "1", "case": "normal", "dtype": "f32", "seconds": 8.0}
+"#;
+        let [figure] = &Figure::read_lines(lines)[..] else { panic!() };
+        assert_eq!((figure.who.as_str(), figure.rate()), ("burn", 4.0));
+    }
+
+    #[test]
+    fn the_report_of_seedbed_is_read() {
+        let report = br#"{"seedbed": "0.1.0", "contract": 1, "elements": 100, "engines": [
+            {"name": "vulkan/SwiftShader", "driver": "d", "first_use": null, "rows": []},
+            {"name": "vulkan/llvmpipe", "driver": "Mesa",
+             "first_use": {"pipelines": 0.5, "fill": 2.0, "second_fill": 1.0},
+             "rows": [{"name": "normal", "dtype": "f32", "wall": {"median": 4.0}, "elements_per_second": 30.0}]},
+            {"name": "host", "driver": "2 threads", "first_use": null, "rows": []}]}"#;
+        let bench = Bench::read(report).unwrap();
+        assert_eq!(bench.version, "0.1.0, contract 1");
+        assert_eq!(bench.usual_adapter(), Some("vulkan/llvmpipe"));
+        let first_use = FirstUse { pipelines: 0.5, fill: 2.0, second_fill: 1.0 };
+        assert_eq!(bench.engines[1].first_use, Some(first_use));
+        assert_eq!(bench.engines[2].first_use, None);
+        let [figure] = &bench.figures[..] else { panic!("{bench:?}") };
+        // By the wall's time, not the queue's.
+        assert_eq!((figure.who.as_str(), figure.rate()), ("seedbed, vulkan/llvmpipe", 25.0));
+        assert!(Bench::read(b"{}").is_err() && Bench::read(b"").is_err());
+    }
+}

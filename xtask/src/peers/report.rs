@@ -1,0 +1,229 @@
+//! benches/RESULTS.md.
+
+use std::fmt;
+
+use super::figures::{Bench, Figure};
+use super::goals;
+use super::machine::Machine;
+use super::whole_job::{Job, MODEL};
+
+/// Creating the pipelines of a first fill has to take less.
+const PIPELINES_SECONDS: f64 = 0.1;
+
+/// Everything that is in it. It prints as the file.
+pub struct Report {
+    /// Those that were asked for.
+    pub elements: u64,
+    pub machine: Machine,
+    pub bench: Bench,
+    pub jobs: Vec<Job>,
+    pub left_out: Vec<String>,
+    /// Written by hand, with their own heading.
+    pub remarks: Option<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head(f)?;
+        self.speeds(f)?;
+        self.ratios(f)?;
+        self.whole_jobs(f)?;
+        self.first_use(f)?;
+        match &self.remarks {
+            Some(remarks) => write!(f, "\n{}\n", remarks.trim_end()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Report {
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { processor, threads, kernel, date, rustc, commit } = &self.machine;
+        write!(
+            f,
+            "# Results\n\n\
+             Written by `cargo xtask peers --elements {}`. One run, one thing after the other: compare within it.\n\n\
+             | | |\n|---|---|\n\
+             | date | {date} |\n\
+             | machine | {threads} threads of {processor}, {kernel} |\n\
+             | seedbed | {}, commit {commit} |\n\
+             | compiler | {rustc} |\n",
+            self.elements, self.bench.version,
+        )?;
+        for engine in &self.bench.engines {
+            writeln!(f, "| {} | {} |", engine.name, engine.driver)?;
+        }
+        Ok(())
+    }
+
+    fn speeds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "\n## Fills\n\n\
+             Medians of wall time as millions of elements a second, and as a multiple of PyTorch's f32 `xavier_normal_` \
+             on the CPU. `clear` is zeros by the engine's own means: `clear_buffer`, and a parallel memset. `native` is \
+             `normal` by the device's own functions. What each peer is: `benches/peers`.\n\n\
+             | who | what | type | elements | Melem/s | of torch |\n|---|---|---|---:|---:|---:|\n",
+        )?;
+        let figures = &self.bench.figures;
+        let torch = figures
+            .iter()
+            .find(|f| f.who.starts_with("torch cpu") && f.case == "xavier_normal" && f.dtype == "f32")
+            .map(Figure::rate);
+        for figure in figures {
+            let Figure { case, dtype, elements, .. } = figure;
+            let ratio = torch.map_or_else(|| "-".into(), |torch| format!("{:.2}", figure.rate() / torch));
+            let rate = figure.rate() / 1e6;
+            writeln!(f, "| {} | {case} | {dtype} | {elements} | {rate:.0} | {ratio} |", who(figure))?;
+        }
+        for why in &self.left_out {
+            write!(f, "\nLeft out: {why}\n")?;
+        }
+        Ok(())
+    }
+
+    fn ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcomes = goals::outcomes(&self.bench);
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        f.write_str(
+            "\n## Ratios\n\nElements a second of the one over those of the other, in f32, and what this project wants \
+             them to be.\n\n| of | to | ratio | wanted | |\n|---|---|---:|---:|---|\n",
+        )?;
+        for goals::Outcome { of, to, ratio, want, reached } in outcomes {
+            writeln!(f, "| {of} | {to} | {ratio:.3} | {want} | {reached} |")?;
+        }
+        Ok(())
+    }
+
+    fn whole_jobs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(rounds) = self.jobs.first().map(|job| job.rounds) else { return Ok(()) };
+        write!(
+            f,
+            "\n## A whole job\n\n\
+             `seedbed init {MODEL}` beside `benches/peers/torch_init.py`, which makes the same tensors by the same rules \
+             with `torch.nn.init` and saves them with `safetensors`: whole processes in turns, medians of {rounds}. \
+             Seedbed waits for the disk before it gives the file its name, PyTorch does not; the second column waits for \
+             both. Memory is the largest resident set, which a software adapter's buffers are part of.\n\n\
+             | who | process s | file on disk s | without imports s | peak MiB |\n|---|---:|---:|---:|---:|\n"
+        )?;
+        for Job { name, seconds, seconds_on_disk, seconds_inside, peak_bytes, .. } in &self.jobs {
+            let inside = seconds_inside.map_or_else(|| "-".into(), |seconds| format!("{seconds:.2}"));
+            let peak = peak_bytes / f64::from(1 << 20);
+            writeln!(f, "| {name} | {seconds:.2} | {seconds_on_disk:.2} | {inside} | {peak:.0} |")?;
+        }
+        Ok(())
+    }
+
+    fn first_use(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first_uses: Vec<_> =
+            self.bench.engines.iter().filter_map(|e| Some((&e.name, e.first_use?))).collect();
+        if first_uses.is_empty() {
+            return Ok(());
+        }
+        let wanted = PIPELINES_SECONDS * 1e3;
+        write!(
+            f,
+            "\n## First use\n\n\
+             Of `xavier_normal` in f32 on a fresh device, in milliseconds, with the driver's shader cache as it was. The \
+             first fill is of a fresh buffer, which wgpu zeroes before. Pipelines are to take less than {wanted:.0} ms.\n\n\
+             | adapter | pipelines | | first fill | second fill |\n|---|---:|---|---:|---:|\n",
+        )?;
+        for (name, first) in first_uses {
+            let reached = if first.pipelines < PIPELINES_SECONDS { "reached" } else { "not reached" };
+            let [pipelines, fill, second] =
+                [first.pipelines, first.fill, first.second_fill].map(|seconds| seconds * 1e3);
+            writeln!(f, "| {name} | {pipelines:.1} | {reached} | {fill:.1} | {second:.1} |")?;
+        }
+        Ok(())
+    }
+}
+
+/// Our own in bold.
+fn who(Figure { who, version, .. }: &Figure) -> String {
+    match (who.strip_prefix("seedbed, "), version) {
+        (Some(engine), _) => format!("**seedbed**, {engine}"),
+        (None, Some(version)) => format!("{who} ({version})"),
+        (None, None) => who.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::{Engine, FirstUse};
+    use super::*;
+
+    fn report(figures: Vec<Figure>) -> Report {
+        let engine = |name: &str, first_use| Engine { name: name.into(), driver: "driver".into(), first_use };
+        let first_use = |pipelines| Some(FirstUse { pipelines, fill: 0.3, second_fill: 0.2 });
+        let engines =
+            vec![engine("quick", first_use(0.05)), engine("slow", first_use(0.1)), engine("host", None)];
+        Report {
+            elements: 100,
+            machine: Machine::default(),
+            bench: Bench { version: "0.1.0, contract 1".into(), engines, figures },
+            jobs: Vec::new(),
+            left_out: Vec::new(),
+            remarks: None,
+        }
+    }
+
+    fn figure(who: &str, version: Option<&str>, elements: f64, seconds: f64) -> Figure {
+        let (case, dtype) = ("xavier_normal".into(), "f32".into());
+        Figure { who: who.into(), version: version.map(str::to_owned), case, dtype, elements, seconds }
+    }
+
+    #[test]
+    fn speeds_are_by_the_elements_of_each_row() {
+        let mut report = report(vec![
+            figure("seedbed, host", None, 64e6, 2.0),
+            figure("torch cpu", Some("2.15"), 64e6, 8.0),
+            figure("burn wgpu, vulkan/llvmpipe", Some("0.22.1"), 32e6, 2.0),
+        ]);
+        report.left_out = vec!["jax: no such module".into()];
+        let text = report.to_string();
+        for row in [
+            "| **seedbed**, host | xavier_normal | f32 | 64000000 | 32 | 4.00 |\n",
+            "| torch cpu (2.15) | xavier_normal | f32 | 64000000 | 8 | 1.00 |\n",
+            "| burn wgpu, vulkan/llvmpipe (0.22.1) | xavier_normal | f32 | 32000000 | 16 | 2.00 |\n",
+            "\nLeft out: jax: no such module\n",
+            "| seedbed, host: xavier_normal | torch cpu: xavier_normal | 4.000 | ≥ 4.5 | not reached |\n",
+        ] {
+            assert!(text.contains(row), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_torch_there_is_no_multiple_of_it() {
+        let text = report(vec![figure("seedbed, host", None, 64e6, 2.0)]).to_string();
+        assert!(text.contains("| 32 | - |\n"), "{text}");
+        assert!(!text.contains("## Ratios") && !text.contains("## A whole job"), "{text}");
+    }
+
+    #[test]
+    fn jobs_first_uses_and_remarks_follow() {
+        let mut report = report(Vec::new());
+        let job = Job {
+            name: "torch".into(),
+            rounds: 5,
+            seconds: 3.0,
+            seconds_on_disk: 3.5,
+            seconds_inside: Some(1.25),
+            peak_bytes: 3.0 * 1048576.0,
+        };
+        report.jobs = vec![Job { name: "ours".into(), seconds_inside: None, ..job.clone() }, job];
+        report.remarks = Some("## Remarks\n\nNone.\n\n".into());
+        let text = report.to_string();
+        for row in [
+            "medians of 5.",
+            "| ours | 3.00 | 3.50 | - | 3 |\n",
+            "| torch | 3.00 | 3.50 | 1.25 | 3 |\n",
+            "| quick | 50.0 | reached | 300.0 | 200.0 |\n",
+            "| slow | 100.0 | not reached | 300.0 | 200.0 |\n",
+        ] {
+            assert!(text.contains(row), "{text}");
+        }
+        assert!(!text.contains("| host | 50"), "{text}");
+        assert!(text.ends_with("|\n\n## Remarks\n\nNone.\n"), "{text}");
+    }
+}
