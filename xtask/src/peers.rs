@@ -40,6 +40,10 @@ pub struct Options {
     /// Elements of a fill
     #[arg(long, value_name = "N", default_value_t = 1 << 26)]
     elements: u64,
+    /// How often all fills are measured, one engine and peer after the other: what else the machine does is not the same
+    /// at all times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
     /// Measure burn too, which takes half an hour to build for the first time
     #[arg(long)]
     burn: bool,
@@ -50,70 +54,90 @@ pub struct Options {
 
 /// Measures everything and writes the results.
 pub fn run(workspace: &Workspace, variables: Variables, options: Options) -> Result<()> {
-    let mut left_out = Vec::new();
-    let mut note = |peer: &str, error: anyhow::Error| {
-        // The last line of a traceback says what is wrong.
-        let text = format!("{error:#}");
-        left_out.push(format!("{peer}: {}", text.trim().lines().last().unwrap_or("failed")));
-    };
+    let mut left_out = LeftOut::default();
     let seedbed = programs::seedbed(workspace)?;
-    let python = programs::python(workspace, options.python);
-    let rand_distr = programs::rand_distr(workspace);
-    let burn = programs::burn(workspace, options.burn, options.burn_target);
+    let python = left_out.unless("Python's peers", programs::python(workspace, options.python));
+    let rand_distr = left_out.unless("rand_distr", programs::rand_distr(workspace));
+    let burn = left_out.unless("burn", programs::burn(workspace, options.burn, options.burn_target));
 
     // From here on nothing is built.
-    let count = options.elements.to_string();
-    let json = workspace.cache()?.join("bench.json");
-    let mut bench = workspace.command(&seedbed);
-    bench.args(["bench", "--elements", &count, "--json"]).arg(&json);
-    process::run(bench.envs(variables))?;
-    let mut bench = Bench::read(&fs::read(&json).with_context(|| json.display().to_string())?)?;
+    let elements = options.elements.to_string();
+    let mut rounds = Vec::new();
+    for round in 1..=options.rounds {
+        println!("round {round} of {}", options.rounds);
+        let json = workspace.cache()?.join("bench.json");
+        let mut command = workspace.command(&seedbed);
+        command.args(["bench", "--elements", &elements, "--json"]).arg(&json);
+        process::run(command.envs(variables.clone()))?;
+        let mut bench = Bench::read(&fs::read(&json).with_context(|| json.display().to_string())?)?;
 
-    let peers = PYTHON.map(|peer| {
-        let script = workspace.path(&format!("benches/peers/{peer}.py"));
-        (peer, python.as_ref().map(|python| command(python, &[script])))
-    });
-    let peers = peers.into_iter().chain([
-        ("rand_distr", rand_distr.as_ref().map(|program| command(program, &[]))),
-        ("burn", burn.as_ref().map(|program| command(program, &[]))),
-    ]);
-    for (peer, program) in peers {
-        // Said once, below.
-        let Ok(mut program) = program else { continue };
-        println!("{peer}");
-        match process::output(program.arg(&count)) {
-            Ok(lines) => bench.figures.extend(Figure::read_lines(&lines)),
-            Err(error) => note(peer, error),
+        let scripts = python.iter().flat_map(|python| {
+            PYTHON.map(|peer| {
+                let mut command = Command::new(python);
+                command.arg(workspace.path(&format!("benches/peers/{peer}.py")));
+                (peer, command)
+            })
+        });
+        let programs = [("rand_distr", &rand_distr), ("burn", &burn)];
+        let programs =
+            programs.into_iter().filter_map(|(peer, path)| Some((peer, Command::new(path.as_ref()?))));
+        for (peer, mut command) in scripts.chain(programs) {
+            println!("{peer}");
+            let lines = left_out.unless(peer, process::output(command.arg(&elements)));
+            bench.figures.extend(lines.iter().flat_map(|lines| Figure::read_lines(lines)));
         }
+        rounds.push(bench);
     }
-    let jobs = python.as_ref().ok().map(|python| {
-        println!("whole job");
-        whole_job::run(workspace, &seedbed, python, bench.usual_adapter())
-    });
-    let jobs = match jobs.transpose() {
-        Ok(jobs) => jobs.unwrap_or_default(),
-        Err(error) => {
-            note("whole job", error);
-            Vec::new()
-        }
+    println!("whole job");
+    let adapter = rounds.first().and_then(Bench::usual_adapter);
+    let jobs = python.map(|python| whole_job::run(workspace, &seedbed, &python, adapter));
+    let jobs = jobs.and_then(|jobs| left_out.unless("whole job", jobs)).unwrap_or_default();
+
+    let report = Report {
+        elements: options.elements,
+        machine: Machine::look(workspace),
+        rounds,
+        jobs,
+        left_out: left_out.0,
+        remarks: fs::read_to_string(workspace.path("benches/REMARKS.md")).ok(),
     };
-    for (peer, error) in
-        [("Python's peers", python.err()), ("rand_distr", rand_distr.err()), ("burn", burn.err())]
-    {
-        error.into_iter().for_each(|error| note(peer, error));
-    }
-
-    let machine = Machine::look(workspace);
-    let remarks = fs::read_to_string(workspace.path("benches/REMARKS.md")).ok();
-    let report = Report { elements: options.elements, machine, bench, jobs, left_out, remarks };
     let path = workspace.path("benches/RESULTS.md");
     fs::write(&path, report.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}: written", path.display());
     Ok(())
 }
 
-fn command(program: &PathBuf, arguments: &[PathBuf]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
+/// What is not in the results, and why, once each.
+#[derive(Default)]
+struct LeftOut(Vec<String>);
+
+impl LeftOut {
+    /// Notes a failure of `who`.
+    fn unless<T>(&mut self, who: &str, result: Result<T>) -> Option<T> {
+        let note = |error: anyhow::Error| {
+            // The last line of a traceback says what is wrong.
+            let text = format!("{error:#}");
+            let why = format!("{who}: {}", text.trim().lines().last().unwrap_or("failed"));
+            if !self.0.contains(&why) {
+                self.0.push(why);
+            }
+        };
+        result.map_err(note).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_noted_once_by_its_last_line() {
+        let mut left_out = LeftOut::default();
+        assert_eq!(left_out.unless("fine", Ok(7)), Some(7));
+        for _ in 0..2 {
+            let failure: Result<()> = Err(anyhow::anyhow!("Traceback:\n  line 1\nno module\n"));
+            assert_eq!(left_out.unless("jax", failure), None);
+        }
+        assert_eq!(left_out.0, ["jax: no module"]);
+    }
 }

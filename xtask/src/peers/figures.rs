@@ -17,6 +17,12 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// Whether both are of the same thing.
+    fn is_like(&self, other: &Self) -> bool {
+        let what = |figure: &Self| (figure.who.clone(), figure.case.clone(), figure.dtype.clone());
+        what(self) == what(other)
+    }
+
     /// Elements a second.
     pub fn rate(&self) -> f64 {
         self.elements / self.seconds
@@ -57,7 +63,7 @@ pub struct FirstUse {
     pub second_fill: f64,
 }
 
-/// What `seedbed bench --json` wrote, and then all figures.
+/// What `seedbed bench --json` wrote, and the peers' figures behind it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bench {
     /// The version of seedbed, and of its contract.
@@ -102,6 +108,24 @@ impl Bench {
         Some(bench)
     }
 
+    /// All rounds in one, by the medians of their times. A first use there is only in the first.
+    pub fn medians(rounds: &[Self]) -> Self {
+        let mut all = rounds.first().cloned().unwrap_or_default();
+        for figure in rounds.iter().flat_map(|round| &round.figures) {
+            if !all.figures.iter().any(|known| known.is_like(figure)) {
+                all.figures.push(figure.clone());
+            }
+        }
+        for figure in &mut all.figures {
+            let alike = rounds.iter().flat_map(|round| &round.figures).filter(|other| other.is_like(figure));
+            let mut times: Vec<_> = alike.map(|other| other.seconds).collect();
+            times.sort_by(f64::total_cmp);
+            let middle = |index: usize| times.get(index).copied().unwrap_or(f64::NAN);
+            figure.seconds = (middle(times.len().saturating_sub(1) / 2) + middle(times.len() / 2)) / 2.0;
+        }
+        all
+    }
+
     /// The adapter that a user would have: the first that is neither the host nor the one that is here for tests alone.
     pub fn usual_adapter(&self) -> Option<&str> {
         let mut names = self.engines.iter().map(|engine| engine.name.as_str());
@@ -141,5 +165,26 @@ mod tests {
         // By the wall's time, not the queue's.
         assert_eq!((figure.who.as_str(), figure.rate()), ("seedbed, vulkan/llvmpipe", 25.0));
         assert!(Bench::read(b"{}").is_err() && Bench::read(b"").is_err());
+    }
+
+    #[test]
+    fn rounds_become_medians() {
+        let figure = |case: &str, seconds| Figure {
+            who: "host".into(),
+            version: None,
+            case: case.into(),
+            dtype: "f32".into(),
+            elements: 1.0,
+            seconds,
+        };
+        let round = |figures: &[Figure]| Bench { figures: figures.to_vec(), ..Bench::default() };
+        let rounds = [
+            round(&[figure("a", 9.0)]),
+            round(&[figure("a", 2.0), figure("b", 1.0)]),
+            round(&[figure("a", 3.0), figure("b", 2.0)]),
+        ];
+        assert_eq!(Bench::medians(&rounds).figures, [figure("a", 3.0), figure("b", 1.5)]);
+        assert_eq!(Bench::medians(&rounds[..1]), rounds[0]);
+        assert_eq!(Bench::medians(&[]), Bench::default());
     }
 }

@@ -98,13 +98,27 @@ fn goals() -> Vec<Goal> {
 pub struct Outcome {
     pub of: String,
     pub to: String,
+    /// By the medians of all rounds.
     pub ratio: f64,
+    /// The smallest and the largest of one round.
+    pub range: (f64, f64),
     pub want: String,
     pub reached: &'static str,
 }
 
 /// Of all goals for which there are figures.
-pub fn outcomes(bench: &Bench) -> Vec<Outcome> {
+pub fn outcomes(rounds: &[Bench]) -> Vec<Outcome> {
+    let mut outcomes = outcomes_of_one(&Bench::medians(rounds));
+    for other in rounds.iter().flat_map(outcomes_of_one) {
+        let mut alike = outcomes.iter_mut().filter(|known| (&known.of, &known.to) == (&other.of, &other.to));
+        if let Some(Outcome { range: (least, most), .. }) = alike.next() {
+            (*least, *most) = (least.min(other.ratio), most.max(other.ratio));
+        }
+    }
+    outcomes
+}
+
+fn outcomes_of_one(bench: &Bench) -> Vec<Outcome> {
     let (figures, adapter) = (&bench.figures, bench.usual_adapter());
     let mut outcomes = Vec::new();
     for Goal { of, to, want } in goals() {
@@ -116,6 +130,7 @@ pub fn outcomes(bench: &Bench) -> Vec<Outcome> {
                 of: name(of),
                 to: name(to),
                 ratio,
+                range: (ratio, ratio),
                 want: want.to_string(),
                 reached: want.is_reached_by(ratio),
             }
@@ -137,15 +152,19 @@ mod tests {
             version: None,
             case: case.into(),
             dtype: dtype.into(),
-            elements: rate,
-            seconds: 1.0,
+            elements: 1.0,
+            seconds: rate.recip(),
         }
     }
 
-    fn of(figures: &[Figure]) -> Vec<Outcome> {
+    fn round(figures: &[Figure]) -> Bench {
         let engine = |name: &str| Engine { name: name.into(), driver: String::new(), first_use: None };
         let engines = ["vulkan/SwiftShader", ADAPTER, "gl/llvmpipe", "host"].map(engine).into();
-        outcomes(&Bench { version: String::new(), engines, figures: figures.to_vec() })
+        Bench { version: String::new(), engines, figures: figures.to_vec() }
+    }
+
+    fn of(figures: &[Figure]) -> Vec<Outcome> {
+        outcomes(&[round(figures)])
     }
 
     fn reached(figures: &[Figure]) -> Vec<(f64, &'static str)> {
@@ -186,6 +205,16 @@ mod tests {
             figure("burn wgpu, vulkan/SwiftShader", "xavier_normal", "f32", 1.0),
         ];
         assert_eq!(of(&figures), []);
+    }
+
+    #[test]
+    fn a_ratio_of_medians_has_the_range_of_the_rounds() {
+        let rounds = [(9.0, 1.0), (10.0, 2.0), (8.0, 2.0)].map(|(host, torch)| {
+            let host = figure("seedbed, host", "xavier_normal", "f32", host);
+            round(&[host, figure("torch cpu", "xavier_normal", "f32", torch)])
+        });
+        let [outcome] = &outcomes(&rounds)[..] else { panic!() };
+        assert_eq!((outcome.range, outcome.reached), ((4.0, 9.0), "reached"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Report {
     /// Those that were asked for.
     pub elements: u64,
     pub machine: Machine,
-    pub bench: Bench,
+    pub rounds: Vec<Bench>,
     pub jobs: Vec<Job>,
     pub left_out: Vec<String>,
     /// Written by hand, with their own heading.
@@ -24,11 +24,12 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.head(f)?;
-        self.speeds(f)?;
+        let bench = Bench::medians(&self.rounds);
+        self.head(f, &bench)?;
+        self.speeds(f, &bench)?;
         self.ratios(f)?;
         self.whole_jobs(f)?;
-        self.first_use(f)?;
+        first_use(f, &bench)?;
         match &self.remarks {
             Some(remarks) => write!(f, "\n{}\n", remarks.trim_end()),
             None => Ok(()),
@@ -37,34 +38,37 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn head(&self, f: &mut fmt::Formatter<'_>, bench: &Bench) -> fmt::Result {
         let Machine { processor, threads, kernel, date, rustc, commit } = &self.machine;
         write!(
             f,
             "# Results\n\n\
-             Written by `cargo xtask peers --elements {}`. One run, one thing after the other: compare within it.\n\n\
+             Written by `cargo xtask peers --elements {} --rounds {}`. One run, one thing after the other: compare \
+             within it.\n\n\
              | | |\n|---|---|\n\
              | date | {date} |\n\
              | machine | {threads} threads of {processor}, {kernel} |\n\
              | seedbed | {}, commit {commit} |\n\
              | compiler | {rustc} |\n",
-            self.elements, self.bench.version,
+            self.elements,
+            self.rounds.len(),
+            bench.version,
         )?;
-        for engine in &self.bench.engines {
+        for engine in &bench.engines {
             writeln!(f, "| {} | {} |", engine.name, engine.driver)?;
         }
         Ok(())
     }
 
-    fn speeds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn speeds(&self, f: &mut fmt::Formatter<'_>, bench: &Bench) -> fmt::Result {
         f.write_str(
             "\n## Fills\n\n\
-             Medians of wall time as millions of elements a second, and as a multiple of PyTorch's f32 `xavier_normal_` \
+             Medians of wall time, and of rounds those medians, as millions of elements a second, and as a multiple of PyTorch's f32 `xavier_normal_` \
              on the CPU. `clear` is zeros by the engine's own means: `clear_buffer`, and a parallel memset. `native` is \
              `normal` by the device's own functions. What each peer is: `benches/peers`.\n\n\
              | who | what | type | elements | Melem/s | of torch |\n|---|---|---|---:|---:|---:|\n",
         )?;
-        let figures = &self.bench.figures;
+        let figures = &bench.figures;
         let torch = figures
             .iter()
             .find(|f| f.who.starts_with("torch cpu") && f.case == "xavier_normal" && f.dtype == "f32")
@@ -82,16 +86,17 @@ impl Report {
     }
 
     fn ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcomes = goals::outcomes(&self.bench);
+        let outcomes = goals::outcomes(&self.rounds);
         if outcomes.is_empty() {
             return Ok(());
         }
         f.write_str(
             "\n## Ratios\n\nElements a second of the one over those of the other, in f32, and what this project wants \
-             them to be.\n\n| of | to | ratio | wanted | |\n|---|---|---:|---:|---|\n",
+             them to be: by the medians of all rounds, and the smallest and the largest of one round.\n\n\
+             | of | to | ratio | of one round | wanted | |\n|---|---|---:|---:|---:|---|\n",
         )?;
-        for goals::Outcome { of, to, ratio, want, reached } in outcomes {
-            writeln!(f, "| {of} | {to} | {ratio:.3} | {want} | {reached} |")?;
+        for goals::Outcome { of, to, ratio, range: (least, most), want, reached } in outcomes {
+            writeln!(f, "| {of} | {to} | {ratio:.3} | {least:.3} to {most:.3} | {want} | {reached} |")?;
         }
         Ok(())
     }
@@ -114,29 +119,28 @@ impl Report {
         }
         Ok(())
     }
+}
 
-    fn first_use(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first_uses: Vec<_> =
-            self.bench.engines.iter().filter_map(|e| Some((&e.name, e.first_use?))).collect();
-        if first_uses.is_empty() {
-            return Ok(());
-        }
-        let wanted = PIPELINES_SECONDS * 1e3;
-        write!(
-            f,
-            "\n## First use\n\n\
-             Of `xavier_normal` in f32 on a fresh device, in milliseconds, with the driver's shader cache as it was. The \
-             first fill is of a fresh buffer, which wgpu zeroes before. Pipelines are to take less than {wanted:.0} ms.\n\n\
-             | adapter | pipelines | | first fill | second fill |\n|---|---:|---|---:|---:|\n",
-        )?;
-        for (name, first) in first_uses {
-            let reached = if first.pipelines < PIPELINES_SECONDS { "reached" } else { "not reached" };
-            let [pipelines, fill, second] =
-                [first.pipelines, first.fill, first.second_fill].map(|seconds| seconds * 1e3);
-            writeln!(f, "| {name} | {pipelines:.1} | {reached} | {fill:.1} | {second:.1} |")?;
-        }
-        Ok(())
+fn first_use(f: &mut fmt::Formatter<'_>, bench: &Bench) -> fmt::Result {
+    let first_uses: Vec<_> = bench.engines.iter().filter_map(|e| Some((&e.name, e.first_use?))).collect();
+    if first_uses.is_empty() {
+        return Ok(());
     }
+    let wanted = PIPELINES_SECONDS * 1e3;
+    write!(
+        f,
+        "\n## First use\n\n\
+         Of `xavier_normal` in f32 on a fresh device, in milliseconds, with the driver's shader cache as the first round \
+         found it. The first fill is of a fresh buffer, which wgpu zeroes before. Pipelines are to take less than {wanted:.0} ms.\n\n\
+         | adapter | pipelines | | first fill | second fill |\n|---|---:|---|---:|---:|\n",
+    )?;
+    for (name, first) in first_uses {
+        let reached = if first.pipelines < PIPELINES_SECONDS { "reached" } else { "not reached" };
+        let [pipelines, fill, second] =
+            [first.pipelines, first.fill, first.second_fill].map(|seconds| seconds * 1e3);
+        writeln!(f, "| {name} | {pipelines:.1} | {reached} | {fill:.1} | {second:.1} |")?;
+    }
+    Ok(())
 }
 
 /// Our own in bold.
@@ -161,7 +165,7 @@ mod tests {
         Report {
             elements: 100,
             machine: Machine::default(),
-            bench: Bench { version: "0.1.0, contract 1".into(), engines, figures },
+            rounds: vec![Bench { version: "0.1.0, contract 1".into(), engines, figures }],
             jobs: Vec::new(),
             left_out: Vec::new(),
             remarks: None,
@@ -187,7 +191,7 @@ mod tests {
             "| torch cpu (2.15) | xavier_normal | f32 | 64000000 | 8 | 1.00 |\n",
             "| burn wgpu, vulkan/llvmpipe (0.22.1) | xavier_normal | f32 | 32000000 | 16 | 2.00 |\n",
             "\nLeft out: jax: no such module\n",
-            "| seedbed, host: xavier_normal | torch cpu: xavier_normal | 4.000 | ≥ 4.5 | not reached |\n",
+            "| seedbed, host: xavier_normal | torch cpu: xavier_normal | 4.000 | 4.000 to 4.000 | ≥ 4.5 | not reached |\n",
         ] {
             assert!(text.contains(row), "{text}");
         }
