@@ -1,11 +1,9 @@
-// The entry point of every fill: an invocation makes one block of four elements, or the two of a vector of 16-bit
-// elements.
+// The entry point of every fill: an invocation makes one block of four elements, or a few of them.
 const WORKGROUP_SIZE: u32 = 256u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn fill(@builtin(global_invocation_id) id: vec3<u32>) {
-    take_job(id.y);
-    let store = params.first_store + id.y * params.grid_row + id.x;
+fn fill(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>) {
+    let store = take_store(id, workgroups);
     if store < params.stores {
         store_in_run(store);
     }

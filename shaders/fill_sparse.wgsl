@@ -8,7 +8,7 @@ fn is_zero(place: vec2<u32>) -> bool {
 
 fn block_values(block: u32) -> vec4<u32> {
     let w = philox4x32_10(block_counter(block), params.seed);
-    let z = vec4<f32>(box_muller(w.x, w.y), box_muller(w.z, w.w));
+    let z = standard_normals(w);
     let x = bitcast<vec4<u32>>(keep4(z * params.std_dev) + params.mean);
     let a = place_of(block);
     let b = next_place(a);

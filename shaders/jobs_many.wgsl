@@ -5,6 +5,8 @@
 // The job of this invocation.
 var<private> params: Params;
 
-fn take_job(row: u32) {
-    params = jobs[row];
+// Which store of the job this invocation makes.
+fn take_store(id: vec3<u32>, workgroups: vec3<u32>) -> u32 {
+    params = jobs[id.y];
+    return params.first_store + id.x;
 }

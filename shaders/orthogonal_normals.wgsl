@@ -36,7 +36,7 @@ fn orthogonal(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_in
             var x = vec4<f32>();
             if column < params.columns && column < row + 4u {
                 let w = philox4x32_10(block_counter(j * params.column_blocks + row / 4u), params.seed);
-                x = vec4<f32>(box_muller(w.x, w.y), box_muller(w.z, w.w));
+                x = standard_normals(w);
             }
             store_normal(row, j, x.x);
             store_normal(row + 1u, j, x.y);

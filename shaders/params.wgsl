@@ -13,8 +13,6 @@ struct Params {
 
     // How many of the job's invocations come before those of this row of the grid, if it is a grid of many jobs.
     first_store: u32,
-    // Invocations in a row of a grid for one job, else 0.
-    grid_row: u32,
     // How many invocations have something to store, or may have.
     stores: u32,
     // Where the first block lies; modulo 2^32, because its first elements may lie before the binding.
@@ -23,16 +21,15 @@ struct Params {
     begin: u32,
     end: u32,
 
-    // The loops around the runs (runs_nested.wgsl): how many, how many invocations store a run, and of each, the
-    // innermost first: its turns, and what a turn adds to the element and to the position.
+    // The loops around the runs (runs_nested.wgsl): how many, how many invocations store a run.
     levels: u32,
     stores_of_run: u32,
+    // 0 at run time. No compiler can know that, see keep.wgsl.
+    zero: u32,
+    // Of each loop, the innermost first: its turns, and what a turn adds to the element and to the position.
     level_count: vec4<u32>,
     level_stride: vec4<u32>,
     level_pitch: vec4<u32>,
-
-    // 0 at run time. No compiler can know that, see keep.wgsl.
-    zero: u32,
 
     // The bit pattern of a constant.
     value: u32,
@@ -63,4 +60,6 @@ struct Params {
     height: u32,
     // Where in `source` the first block's elements lie (fill_copy.wgsl).
     source_origin: u32,
+    // To the alignment of a vec4.
+    padding: u32,
 }

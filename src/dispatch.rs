@@ -26,7 +26,7 @@ const ROWS: [u64; 3] = [256, 16, 1];
 const LARGE: u64 = 4096;
 /// The same of a software adapter. llvmpipe (Mesa 22) gathers the parameters of a job among many lane by lane, which
 /// halves the speed of normals, and starts a dispatch in a few microseconds.
-const LARGE_IN_SOFTWARE: u64 = 8;
+const LARGE_IN_SOFTWARE: u64 = 4;
 
 /// The limits that shape a plan.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +37,8 @@ pub(crate) struct Limits {
     alignment: u64,
     /// Workgroups in one dimension of a dispatch.
     workgroups: u64,
-    /// Workgroups from which on a job has a dispatch of its own.
-    large: u64,
+    /// Whether a processor does the adapter's work.
+    is_software: bool,
 }
 
 impl Limits {
@@ -78,7 +78,7 @@ impl Limits {
             binding: binding / VECTOR_BYTES * VECTOR_BYTES,
             alignment,
             workgroups: u64::from(limits.max_compute_workgroups_per_dimension.min(MOST_WORKGROUPS)),
-            large: if is_software { LARGE_IN_SOFTWARE } else { LARGE },
+            is_software,
         })
     }
 
@@ -90,6 +90,16 @@ impl Limits {
     /// What a binding's offset is a multiple of.
     pub(crate) fn alignment(&self) -> u64 {
         self.alignment
+    }
+
+    /// Whether a processor does the adapter's work.
+    pub(crate) fn is_software(&self) -> bool {
+        self.is_software
+    }
+
+    /// Workgroups from which on a job has a dispatch of its own.
+    fn large(&self) -> u64 {
+        if self.is_software { LARGE_IN_SOFTWARE } else { LARGE }
     }
 
     /// Invocations that one dispatch can have. 32 bits count those of a job, which has no more than elements of a
@@ -148,7 +158,7 @@ pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T
         let row = sizes.find(|&row| row <= workgroups(job)).unwrap_or(1);
         (row, workgroups(job).div_ceil(row))
     };
-    let is_large = |job: &Job| workgroups(job) >= limits.large || rows(job).1 > most_rows;
+    let is_large = |job: &Job| workgroups(job) >= limits.large() || rows(job).1 > most_rows;
     // Neighbours with rows of one size follow each other.
     jobs.sort_by_key(|(_, job)| (is_large(job), rows(job).0, job.bytes.start));
     let mut dispatches: Vec<Dispatch<T>> = Vec::new();
@@ -187,7 +197,11 @@ mod tests {
     use crate::DType;
     use crate::jobs::{BLOCK, Store, jobs};
     use crate::runs::{Runs, tests::by_definition, tests::shards};
+    use crate::shaders::Values;
     use proptest::prelude::*;
+
+    /// What most kernels make.
+    const VALUES: Values = Values::Normal;
 
     /// Executes a plan as the kernels would: position in the buffer -> element.
     fn execute(dispatches: &[Dispatch<()>], dtype: DType, limits: Limits) -> Vec<(u64, u64)> {
@@ -200,17 +214,18 @@ mod tests {
             let [row, rows] = d.workgroups;
             let params = |job: usize| Params::placed(&d.jobs[job].1, d.binding.start / dtype.size());
             let rows: Vec<_> = if d.jobs.len() == 1 {
-                (0..rows).map(|_| (0, params(0).in_grid(row))).collect()
+                (0..rows).map(|y| (0, params(0).in_row(y * row))).collect()
             } else {
                 assert!(rows <= MOST_ROWS);
                 d.rows().map(|(job, first)| (job, params(job).in_row(first))).collect()
             };
             assert_eq!(rows.len(), d.workgroups[1] as usize);
-            for (y, (job, p)) in (0..).zip(rows) {
+            for (job, p) in rows {
                 let job = &d.jobs[job].1;
-                let vector = job.store.elements(dtype) as u32;
+                let vector = (VECTOR_BYTES / dtype.size()) as u32;
+                let stored = VALUES.stored(job.store, dtype, limits.is_software()) as u32;
                 for x in 0..row * WORKGROUP_SIZE {
-                    let store = p.first_store + y * p.grid_row + x;
+                    let store = p.first_store + x;
                     if store >= p.stores {
                         continue;
                     }
@@ -225,10 +240,12 @@ mod tests {
                     let end = begin + (p.end - p.begin);
                     let origin = begin.wrapping_sub(element % 4);
                     let first = element / 4 * 4;
-                    for lane in slot * vector..(slot + 1) * vector {
+                    for lane in slot * stored..(slot + 1) * stored {
                         let at = origin.wrapping_add(lane);
                         if job.store == Store::Whole {
-                            assert!(origin.is_multiple_of(vector) && (begin..end).contains(&at));
+                            assert!(
+                                origin.is_multiple_of(vector) && end.is_multiple_of(vector) && begin <= at
+                            );
                         }
                         if (begin..end).contains(&at) {
                             assert!(u64::from(at) * dtype.size() < d.binding.end - d.binding.start);
@@ -244,7 +261,7 @@ mod tests {
     }
 
     fn plan(limits: Limits, dtype: DType, runs: &Runs, offset: u64, most: Option<u64>) -> Vec<Dispatch<()>> {
-        let jobs = jobs(limits, dtype, runs, offset, most);
+        let jobs = jobs(limits, VALUES, dtype, runs, offset, most);
         if let Some(most) = most {
             assert!(jobs.iter().all(|job| job.elements().end - job.elements().start <= most));
         }
@@ -258,9 +275,9 @@ mod tests {
             alignment in prop_oneof![Just(16_u64), Just(32), Just(256)],
             binding in 512_u64..20_000,
             workgroups in prop_oneof![1_u64..5, Just(65_535)],
-            large in 1_u64..20,
+            is_software in any::<bool>(),
         ) -> Limits {
-            Limits { binding: binding / 16 * 16, alignment, workgroups, large }
+            Limits { binding: binding / 16 * 16, alignment, workgroups, is_software }
         }
     }
 
@@ -311,7 +328,8 @@ mod tests {
         }
     }
 
-    const USUAL: Limits = Limits { binding: 128 << 20, alignment: 256, workgroups: 65_535, large: LARGE };
+    const USUAL: Limits =
+        Limits { binding: 128 << 20, alignment: 256, workgroups: 65_535, is_software: false };
 
     #[test]
     fn an_aligned_tensor_is_one_dispatch() {
@@ -330,7 +348,7 @@ mod tests {
     #[test]
     fn neighbours_are_one_dispatch() {
         let jobs: Vec<_> = (0..50)
-            .flat_map(|i| jobs(USUAL, DType::F32, &Runs::contiguous(0..768), i * 3072, None))
+            .flat_map(|i| jobs(USUAL, VALUES, DType::F32, &Runs::contiguous(0..768), i * 3072, None))
             .map(|job| ((), job))
             .collect();
         let dispatches = pack(USUAL, jobs);

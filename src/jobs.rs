@@ -9,10 +9,11 @@ use std::ops::Range;
 use crate::DType;
 use crate::dispatch::Limits;
 use crate::runs::{Level, Runs};
+use crate::shaders::Values;
 
 /// Elements of a block: the words that one Philox call makes.
 pub(crate) const BLOCK: u64 = 4;
-/// Bytes that an invocation stores at once, if it can.
+/// Bytes that are stored at once, if they can be.
 pub(crate) const VECTOR_BYTES: u64 = 16;
 /// Loops of a job, as `shaders/params.wgsl` declares them. Further ones become more jobs.
 pub(crate) const LEVELS: usize = 4;
@@ -26,20 +27,10 @@ const FEW_ELEMENTS: u64 = 4096;
 /// How a kernel writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Store {
-    /// `store_vec4.wgsl`, `store_vec4_halves.wgsl`: whole vectors on their boundaries.
+    /// `store_vector.wgsl`, `store_two_blocks.wgsl`, `store_constant.wgsl`: whole vectors on their boundaries.
     Whole,
     /// `store_words.wgsl`, `store_halves.wgsl`: anything.
     Ragged,
-}
-
-impl Store {
-    /// Elements that an invocation stores.
-    pub(crate) fn elements(self, dtype: DType) -> u64 {
-        match self {
-            Self::Whole => VECTOR_BYTES / dtype.size(),
-            Self::Ragged => BLOCK,
-        }
-    }
 }
 
 /// What one kernel does in one dispatch, alone or beside other jobs.
@@ -76,8 +67,15 @@ impl Job {
 
 /// The jobs that write the elements of a logical tensor from a byte offset of a buffer on.
 /// `most` bounds the elements of a job from elsewhere than the destination.
-pub(crate) fn jobs(limits: Limits, dtype: DType, runs: &Runs, offset: u64, most: Option<u64>) -> Vec<Job> {
-    let mut cutter = Cutter { limits, dtype, most: most.unwrap_or(u64::MAX), jobs: Vec::new() };
+pub(crate) fn jobs(
+    limits: Limits,
+    values: Values,
+    dtype: DType,
+    runs: &Runs,
+    offset: u64,
+    most: Option<u64>,
+) -> Vec<Job> {
+    let mut cutter = Cutter { limits, values, dtype, most: most.unwrap_or(u64::MAX), jobs: Vec::new() };
     if !runs.is_empty() {
         cutter.cut(runs.first, offset / dtype.size(), runs.len, &runs.levels);
     }
@@ -86,6 +84,7 @@ pub(crate) fn jobs(limits: Limits, dtype: DType, runs: &Runs, offset: u64, most:
 
 struct Cutter {
     limits: Limits,
+    values: Values,
     dtype: DType,
     most: u64,
     jobs: Vec<Job>,
@@ -150,7 +149,7 @@ impl Cutter {
 
     /// Cuts a run into windows that a binding and a dispatch can hold, and each into whole vectors and ragged ends.
     fn cut_run(&mut self, mut element: u64, mut position: u64, len: u64) {
-        let (size, vector) = (self.dtype.size(), Store::Whole.elements(self.dtype));
+        let (size, vector) = (self.dtype.size(), VECTOR_BYTES / self.dtype.size());
         let end = element + len;
         let aligned = position % vector == element % vector;
         while element < end {
@@ -177,7 +176,7 @@ impl Cutter {
     }
 
     fn push(&mut self, element: u64, position: u64, run: u64, levels: &[Level]) {
-        let (size, vector) = (self.dtype.size(), Store::Whole.elements(self.dtype));
+        let (size, vector) = (self.dtype.size(), VECTOR_BYTES / self.dtype.size());
         let is_whole = |x: u64| x.is_multiple_of(vector);
         let store = if is_whole(element | position | run)
             && levels.iter().all(|level| is_whole(level.stride | level.pitch))
@@ -186,8 +185,9 @@ impl Cutter {
         } else {
             Store::Ragged
         };
+        let stored = self.values.stored(store, self.dtype, self.limits.is_software());
         let stores_of_run = if levels.iter().all(|level| level.stride.is_multiple_of(BLOCK)) {
-            (element % BLOCK + run).div_ceil(store.elements(self.dtype))
+            (element % BLOCK + run).div_ceil(stored)
         } else {
             self.most_stores(run)
         };

@@ -19,17 +19,16 @@ pub(crate) struct Params {
     second_seed: [u32; 2],
     second_counter: [u32; 2],
     pub(crate) first_store: u32,
-    pub(crate) grid_row: u32,
     pub(crate) stores: u32,
     pub(crate) origin: u32,
     pub(crate) begin: u32,
     pub(crate) end: u32,
     pub(crate) levels: u32,
     pub(crate) stores_of_run: u32,
+    zero: u32,
     pub(crate) level_count: [u32; LEVELS],
     pub(crate) level_stride: [u32; LEVELS],
     pub(crate) level_pitch: [u32; LEVELS],
-    zero: u32,
     value: u32,
     mean: f32,
     std_dev: f32,
@@ -49,6 +48,7 @@ pub(crate) struct Params {
     width: u32,
     height: u32,
     source_origin: u32,
+    padding: u32,
 }
 
 impl Params {
@@ -122,11 +122,6 @@ impl Params {
         }
     }
 
-    /// The same, for the one job of a grid with so many workgroups in a row.
-    pub(crate) fn in_grid(self, workgroups: u32) -> Self {
-        Self { grid_row: workgroups * WORKGROUP_SIZE, ..self }
-    }
-
     /// The same, for one row of a grid of many jobs: so many of the job's workgroups come before it.
     pub(crate) fn in_row(self, first_workgroup: u32) -> Self {
         Self { first_store: first_workgroup * WORKGROUP_SIZE, ..self }
@@ -167,9 +162,9 @@ mod tests {
             ($($field:ident)*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
         }
         let rust = offsets!(
-            seed counter second_seed second_counter first_store grid_row stores origin begin end levels
-            stores_of_run level_count level_stride level_pitch zero value mean std_dev low range least most
-            rows columns first_row first_column group inputs field centre zeros width height source_origin
+            seed counter second_seed second_counter first_store stores origin begin end levels
+            stores_of_run zero level_count level_stride level_pitch value mean std_dev low range least most
+            rows columns first_row first_column group inputs field centre zeros width height source_origin padding
         );
         assert_eq!(shader, rust);
         assert_eq!(*span as usize, size_of::<Params>());

@@ -87,7 +87,7 @@ impl<'a> Plan<'a> {
             };
             // A copy reads f32, of which a binding may hold fewer than of what it writes.
             let most = matches!(reads, Reads::Matrix(_)).then(|| limits.elements_of_source());
-            for job in jobs(limits, dtype, &request.placed.runs, bytes.start, most) {
+            for job in jobs(limits, values, dtype, &request.placed.runs, bytes.start, most) {
                 let loops = if job.levels.is_empty() { Loops::None } else { Loops::Some };
                 let kernel = Kernel { values, store: job.store, dtype, loops, jobs: Jobs::One };
                 let group = Group { layer, buffer, reads, kernel: kernel.index() };

@@ -68,8 +68,9 @@ impl Bindings {
             count: None,
         };
         let read_only = wgpu::BufferBindingType::Storage { read_only: true };
-        let table = if has_uniform_table(device) { wgpu::BufferBindingType::Uniform } else { read_only };
         let uniform = wgpu::BufferBindingType::Uniform;
+        // `shaders/table_uniform.wgsl` says why.
+        let table = if limits.is_software() { uniform } else { read_only };
         let size = |jobs: Jobs| wgpu::BufferSize::new(u64::from(jobs.blocks()) * size_of::<Params>() as u64);
         // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
         let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
@@ -105,11 +106,6 @@ impl Bindings {
             _ => &layouts.plain,
         }
     }
-}
-
-/// Where the kernels find a table of quantiles; `shaders/table_uniform.wgsl` says why.
-fn has_uniform_table(device: &wgpu::Device) -> bool {
-    gpu::is_software(&device.adapter_info())
 }
 
 /// Parameters that share a buffer: more than a dispatch's, far less than a buffer may have.
@@ -303,7 +299,7 @@ impl Recorder {
                 kernel,
                 int64: self.int64,
                 math: self.math,
-                uniform_table: has_uniform_table(&self.device),
+                is_software: bindings.limits.is_software(),
             };
             let label = kernel.label();
             let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -336,7 +332,7 @@ fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) 
     };
     let jobs: Vec<_> = dispatch.jobs.iter().map(params_of).collect();
     match kernel.jobs {
-        Jobs::One => vec![jobs[0].in_grid(dispatch.workgroups[0])],
+        Jobs::One => jobs,
         Jobs::Many => dispatch.rows().map(|(job, first)| jobs[job].in_row(first)).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::distribution::Distribution;
-use crate::jobs::Store;
+use crate::jobs::{BLOCK, Store, VECTOR_BYTES};
 use crate::{DType, Init, Math, ScaledDistribution};
 
 /// Invocations of a workgroup, as `shaders/fill.wgsl` declares it (a test compares them).
@@ -64,6 +64,16 @@ impl Values {
                 ScaledDistribution::TruncatedNormal => Self::TruncNormal,
                 ScaledDistribution::Uniform => Self::Uniform,
             },
+        }
+    }
+
+    /// Elements that an invocation stores, as the shaders declare it (a test compares them).
+    pub(crate) const fn stored(self, store: Store, dtype: DType, is_software: bool) -> u64 {
+        match (store, self, is_software) {
+            (Store::Ragged, ..) => BLOCK,
+            (Store::Whole, Self::Constant, true) => 4 * VECTOR_BYTES / dtype.size(),
+            (Store::Whole, _, true) => 2 * BLOCK,
+            (Store::Whole, _, false) => VECTOR_BYTES / dtype.size(),
         }
     }
 
@@ -149,8 +159,8 @@ pub(crate) struct Source {
     pub(crate) kernel: Kernel,
     pub(crate) int64: bool,
     pub(crate) math: Math,
-    /// Whether the quantile table is in a uniform buffer.
-    pub(crate) uniform_table: bool,
+    /// Whether the device is a processor.
+    pub(crate) is_software: bool,
 }
 
 impl Source {
@@ -171,7 +181,11 @@ impl Source {
         if has_arithmetic || dtype == DType::F16 {
             parts.push(wgsl!("keep"));
         }
+        // Whether an invocation makes two blocks, or more than two.
+        let two_blocks = self.stored() > BLOCK;
+        let normal_of_two = values == Values::Normal && two_blocks;
         if matches!(values, Values::Normal | Values::Sparse) {
+            parts.push(if normal_of_two { wgsl!("lanes_four") } else { wgsl!("lanes_two") });
             parts.push(box_muller(self.math));
         }
         if matches!(values, Values::Identity | Values::Sparse) {
@@ -181,9 +195,10 @@ impl Source {
             Values::Constant => parts.push(wgsl!("fill_constant")),
             Values::Words => parts.push(wgsl!("fill_words")),
             Values::Uniform => parts.push(wgsl!("fill_uniform")),
+            Values::Normal if two_blocks => parts.push(wgsl!("fill_normal_two")),
             Values::Normal => parts.push(wgsl!("fill_normal")),
             Values::TruncNormal => {
-                parts.push(if self.uniform_table { wgsl!("table_uniform") } else { wgsl!("table_storage") });
+                parts.push(if self.is_software { wgsl!("table_uniform") } else { wgsl!("table_storage") });
                 parts.extend([wgsl!("quantile"), wgsl!("fill_trunc_normal")]);
             }
             Values::Identity => parts.push(wgsl!("fill_identity")),
@@ -195,18 +210,39 @@ impl Source {
             DType::F16 => parts.push(wgsl!("narrow_f16")),
             DType::BF16 => parts.push(wgsl!("narrow_bf16")),
         }
-        parts.push(match (store, dtype.size()) {
-            (Store::Whole, 2) => wgsl!("store_vec4_halves"),
-            (Store::Ragged, 2) => wgsl!("store_halves"),
-            (Store::Whole, _) => wgsl!("store_vec4"),
-            (Store::Ragged, _) => wgsl!("store_words"),
-        });
+        if two_blocks && !normal_of_two {
+            parts.push(wgsl!("two_blocks"));
+        }
+        match (store, dtype.size()) {
+            (Store::Whole, 2) => parts.extend([wgsl!("vector_halves"), self.store_vectors()]),
+            (Store::Whole, _) if two_blocks && values != Values::Constant => {
+                parts.push(wgsl!("store_two_blocks"));
+            }
+            (Store::Whole, _) => parts.extend([wgsl!("vector_words"), self.store_vectors()]),
+            (Store::Ragged, 2) => parts.push(wgsl!("store_halves")),
+            (Store::Ragged, _) => parts.push(wgsl!("store_words")),
+        }
         parts.push(match loops {
             Loops::None => wgsl!("runs_one"),
             Loops::Some => wgsl!("runs_nested"),
         });
         parts.push(wgsl!("fill"));
         parts.join("\n").into()
+    }
+}
+
+impl Source {
+    /// Elements that an invocation stores.
+    fn stored(self) -> u64 {
+        let Kernel { values, store, dtype, .. } = self.kernel;
+        values.stored(store, dtype, self.is_software)
+    }
+
+    const fn store_vectors(self) -> &'static str {
+        match (self.kernel.values, self.is_software) {
+            (Values::Constant, true) => wgsl!("store_constant"),
+            _ => wgsl!("store_vector"),
+        }
     }
 }
 

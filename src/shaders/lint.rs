@@ -49,7 +49,7 @@ impl Source {
         [Math::Portable, Math::Native]
             .into_iter()
             .flat_map(|math| [(true, false), (false, true)].map(|x| (math, x)))
-            .map(|(math, (int64, uniform_table))| Self { kernel, int64, math, uniform_table })
+            .map(|(math, (int64, is_software))| Self { kernel, int64, math, is_software })
             .collect()
     }
 
@@ -75,6 +75,15 @@ impl orthogonal::Source {
     }
 }
 
+/// A constant of a module, if it has it.
+fn declared(module: &Module, name: &str) -> Option<u64> {
+    let (_, constant) = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name))?;
+    let Expression::Literal(naga::Literal::U32(value)) = module.global_expressions[constant.init] else {
+        panic!("{name} is no u32")
+    };
+    Some(value.into())
+}
+
 #[test]
 fn every_orthogonal_module_is_valid_and_declares_what_rust_assumes() {
     for source in orthogonal::Source::every() {
@@ -92,15 +101,8 @@ fn every_orthogonal_module_is_valid_and_declares_what_rust_assumes() {
             ("ROWS", orthogonal::UPDATE_ROWS),
             ("TAU", orthogonal::STATE - orthogonal::PANEL),
         ] {
-            if let Some((_, constant)) =
-                module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name))
-            {
-                let Expression::Literal(naga::Literal::U32(declared)) =
-                    module.global_expressions[constant.init]
-                else {
-                    panic!("{name} is no u32")
-                };
-                assert_eq!(u64::from(declared), value, "{source:?}: {name}");
+            if let Some(declared) = declared(&module, name) {
+                assert_eq!(declared, value, "{source:?}: {name}");
             }
         }
     }
@@ -126,6 +128,7 @@ fn every_module_is_valid_and_declares_the_workgroup_size() {
                 _ => None,
             });
         assert_eq!(size_of_jobs.unwrap_or(1), source.kernel.jobs.blocks());
+        assert_eq!(declared(&module, "STORED"), Some(source.stored()), "{source:?}");
     }
 }
 

@@ -63,6 +63,7 @@ impl Source {
             Kernel::Normals => parts.extend([
                 wgsl!("counter"),
                 super::philox(self.int64),
+                wgsl!("lanes_two"),
                 super::box_muller(crate::Math::Portable),
                 wgsl!("orthogonal_lanes"),
                 wgsl!("orthogonal_normals"),

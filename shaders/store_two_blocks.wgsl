@@ -1,0 +1,14 @@
+// The fast destination of 32-bit elements on a processor: whole blocks, each on a 16-byte boundary and inside the
+// range or outside it. Two to an invocation, which share what it costs beside them.
+@group(0) @binding(1) var<storage, read_write> destination: array<vec4<u32>>;
+
+// Elements that an invocation stores.
+const STORED: u32 = 8u;
+
+fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
+    let two = two_blocks(element >> 2u);
+    destination[at >> 2u] = two[0];
+    if at + 4u < end {
+        destination[(at >> 2u) + 1u] = two[1];
+    }
+}
