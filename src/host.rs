@@ -16,6 +16,7 @@ pub(crate) mod quantile;
 mod rng;
 pub(crate) mod sparse;
 mod values;
+mod vectors;
 
 pub use engine::{Element, check, fill, fill_bytes, fill_words};
 pub use rng::PhiloxRng;

@@ -9,6 +9,14 @@ pub(super) fn select<T>(if_false: T, if_true: T, condition: bool) -> T {
 /// `sqrt(-2 ln u1) / 2`, where `u1 = (w + 1/2) / 2^32`.
 #[inline(always)]
 pub fn half_radius(w: u32) -> f32 {
+    half_root(minus_logarithm(reduced(w)))
+}
+
+// The three steps of it. Apart, because each is short enough for a processor to have several of them under way.
+
+/// `t` and `e` of `u1 = (1 + t) * 2^-e`.
+#[inline(always)]
+pub(super) fn reduced(w: u32) -> (f32, f32) {
     let near_one = w >= 0x851E_B800; // 0.52 * 2^32
     let v = select(w, !w, near_one);
     let high = f32::from_bits(0x5300_0000 | (v >> 16)) - 549_760_008_192.0; // - 2^39 - 2^22
@@ -19,7 +27,12 @@ pub fn half_radius(w: u32) -> f32 {
     let e = select(32 - ((scaled as i32) >> 23), 0, near_one);
     let m = f32::from_bits((scaled & 0x007F_FFFF) + 0x3F05_1EB8);
     let t = select(m - 1.0, f32::from_bits(x.wrapping_add(0x7000_0000)), near_one); // or -x * 2^-32
+    (t, e as f32)
+}
 
+/// `-ln u1`.
+#[inline(always)]
+pub(super) fn minus_logarithm((t, e): (f32, f32)) -> f32 {
     let mut q = 0.988_260_2 * t;
     q += 0.760_204_43;
     q *= t;
@@ -32,9 +45,13 @@ pub fn half_radius(w: u32) -> f32 {
     q -= 0.332_760_8;
     q *= t;
     q += 0.500_008_17;
-    let linear = e as f32 * std::f32::consts::LN_2 - t;
-    let h = linear + (t * t) * q;
+    let linear = e * std::f32::consts::LN_2 - t;
+    linear + (t * t) * q
+}
 
+/// `sqrt(2 h) / 2`.
+#[inline(always)]
+pub(super) fn half_root(h: f32) -> f32 {
     let guess = f32::from_bits(0x5F05_B93B_u32.wrapping_sub(h.to_bits() >> 1));
     let s = (guess * guess) * h;
     let y = guess * ((s - 1.962_213_4) * s + 1.730_177_5);

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
-use super::box_muller::{double_cos_sin, half_radius};
+use super::box_muller::{double_cos_sin, half_root, minus_logarithm, reduced};
 use super::narrow::{narrow_bf16, narrow_f16};
 use super::permute::Rectangle;
 use super::philox::philox4x32_10_blocks;
+use super::vectors::vectorised;
 use super::{orthogonal, sparse, values};
 use crate::distribution::Distribution;
 use crate::jobs::BLOCK;
@@ -146,7 +147,14 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// Those of the region; [`Error::LengthMismatch`] unless `destination` has just as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
     let runs = checked(&region.into(), destination.len())?;
-    tiles(destination, &runs, |blocks| words(key, blocks), |word| word);
+    tiles(
+        destination,
+        &runs,
+        #[inline(always)]
+        |blocks| words(key, blocks),
+        #[inline(always)]
+        |word| word,
+    );
     Ok(())
 }
 
@@ -164,9 +172,8 @@ fn checked(region: &Region<'_>, actual: usize) -> Result<Runs, Error> {
 const TILE_BLOCKS: usize = 64;
 /// Elements of those.
 const TILE: usize = 4 * TILE_BLOCKS;
-
-/// Blocks of Philox whose rounds are taken together.
-const SIDE_BY_SIDE: usize = 4;
+/// Pairs of words of those.
+const PAIRS: usize = 2 * TILE_BLOCKS;
 
 /// The blocks of a tile.
 type Blocks = [u64; TILE_BLOCKS];
@@ -175,29 +182,60 @@ type Blocks = [u64; TILE_BLOCKS];
 #[inline(always)]
 fn words(key: Key, blocks: &Blocks) -> [u32; TILE] {
     let mut words = [0; TILE];
-    let groups = words.as_chunks_mut::<{ 4 * SIDE_BY_SIDE }>().0;
-    for (words, blocks) in groups.iter_mut().zip(blocks.as_chunks::<SIDE_BY_SIDE>().0) {
-        let blocks = philox4x32_10_blocks(blocks.map(|block| key.counter(block)), key.seed);
-        for i in 0..SIDE_BY_SIDE {
-            for word in 0..4 {
-                words[4 * i + word] = blocks[word][i];
-            }
-        }
-    }
+    philox4x32_10_blocks(&counters(key, blocks), key.seed, |i, [x, y, z, w]| {
+        words[4 * i] = x as u32;
+        words[4 * i + 1] = y as u32;
+        words[4 * i + 2] = z as u32;
+        words[4 * i + 3] = w as u32;
+    });
     words
+}
+
+/// The words of a tile, those at even places and those at odd ones: what Box-Muller pairs up.
+#[inline(always)]
+fn pairs(key: Key, blocks: &Blocks) -> [[u32; PAIRS]; 2] {
+    let (mut even, mut odd) = ([0; TILE_BLOCKS], [0; TILE_BLOCKS]);
+    philox4x32_10_blocks(&counters(key, blocks), key.seed, |i, [x, y, z, w]| {
+        even[i] = two(x, z);
+        odd[i] = two(y, w);
+    });
+    [bytemuck::cast(even), bytemuck::cast(odd)]
+}
+
+#[inline(always)]
+fn counters(key: Key, blocks: &Blocks) -> Blocks {
+    let mut counters = *blocks;
+    for counter in &mut counters {
+        *counter = key.counter(*counter);
+    }
+    counters
+}
+
+/// Two words, the low halves of lanes, in the order of memory.
+#[inline(always)]
+fn two(first: u64, second: u64) -> u64 {
+    let two = (first & u64::from(u32::MAX)) | second << 32;
+    if cfg!(target_endian = "big") { two.rotate_left(32) } else { two }
 }
 
 /// The standard normals of a tile.
 #[inline(always)]
 fn normals(key: Key, blocks: &Blocks) -> [f32; TILE] {
-    const PAIRS: usize = TILE / 2;
-    let words = words(key, blocks);
-    let (mut radius, mut cosine, mut sine) = ([0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS]);
+    let [even, odd] = pairs(key, blocks);
+    // A loop for each step.
+    let (mut t, mut e, mut radius) = ([0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS]);
+    let (mut cosine, mut sine) = ([0.0; PAIRS], [0.0; PAIRS]);
     for i in 0..PAIRS {
-        radius[i] = half_radius(words[2 * i]);
+        (t[i], e[i]) = reduced(even[i]);
     }
     for i in 0..PAIRS {
-        [cosine[i], sine[i]] = double_cos_sin(words[2 * i + 1]);
+        radius[i] = minus_logarithm((t[i], e[i]));
+    }
+    for radius in &mut radius {
+        *radius = half_root(*radius);
+    }
+    for i in 0..PAIRS {
+        [cosine[i], sine[i]] = double_cos_sin(odd[i]);
     }
     let mut normals = [0.0; TILE];
     for i in 0..PAIRS {
@@ -234,37 +272,51 @@ fn write<E: Element>(
     match *distribution {
         Distribution::Constant { bits } => {
             let value = E::narrow(f32::from_bits(bits));
-            in_parallel(destination, 1, |_, part| part.fill(value));
+            match bytemuck::bytes_of(&value) {
+                // Zeros above all. Large parts, for which memset goes past the caches.
+                [byte, rest @ ..] if rest.iter().all(|other| other == byte) => {
+                    let bytes = bytemuck::cast_slice_mut(destination);
+                    in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
+                }
+                _ => in_parallel(destination, 1, |_, part| part.fill(value)),
+            }
         }
         Distribution::Words => unreachable!("no initialiser makes raw words"),
         Distribution::Uniform { low, range, most } => tiles(
             destination,
             runs,
-            |blocks| words(key, blocks).map(|word| values::uniform(word, low, range, most)),
-            E::narrow,
+            #[inline(always)]
+            |blocks| words(key, blocks),
+            #[inline(always)]
+            |word| E::narrow(values::uniform(word, low, range, most)),
         ),
-        Distribution::Normal { mean, std } => {
-            tiles(destination, runs, |blocks| normals(key, blocks).map(|z| z * std + mean), E::narrow);
-        }
+        Distribution::Normal { mean, std } => tiles(
+            destination,
+            runs,
+            #[inline(always)]
+            |blocks| normals(key, blocks),
+            #[inline(always)]
+            |z| E::narrow(z * std + mean),
+        ),
         Distribution::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::quantile::truncated_normal(truncation);
             tiles(
                 destination,
                 runs,
-                |blocks| {
-                    words(key, blocks).map(|word| {
-                        let z = super::quantile::quantile(word, &table);
-                        values::within(z * std + mode, least, most)
-                    })
+                #[inline(always)]
+                |blocks| words(key, blocks),
+                #[inline(always)]
+                |word| {
+                    let z = super::quantile::quantile(word, &table);
+                    E::narrow(values::within(z * std + mode, least, most))
                 },
-                E::narrow,
             );
         }
         Distribution::Identity { matrix, identity } => tiles(
             destination,
             runs,
-            |blocks| places(matrix, blocks).map(|place| values::identity(identity, place)),
-            E::narrow,
+            |blocks| places(matrix, blocks),
+            |place| E::narrow(values::identity(identity, place)),
         ),
         Distribution::Sparse { matrix, zeros, std } => {
             let (columns, rectangle) = (sparse::columns_key(key), Rectangle::of(matrix.rows as u32));
@@ -294,22 +346,40 @@ fn write<E: Element>(
     Ok(())
 }
 
-/// Writes runs one after the other: `values` makes those of a tile, `narrow` what is written of each.
+/// Blocks one after the other.
+#[inline(always)]
+fn following(first: u64) -> Blocks {
+    let mut blocks = [0; TILE_BLOCKS];
+    for (i, block) in blocks.iter_mut().enumerate() {
+        *block = first.wrapping_add(i as u64);
+    }
+    blocks
+}
+
+/// Writes as many values as there is room for.
+#[inline(always)]
+fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = finish(*from));
+}
+
+/// Writes runs one after the other: `values` makes those of a tile, `finish` what is written of each.
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
     runs: &Runs,
     values: impl Fn(&Blocks) -> [V; TILE] + Sync,
-    narrow: impl Fn(V) -> T + Sync,
+    finish: impl Fn(V) -> T + Sync,
 ) {
-    let write = |to: &mut [T], from: &[V]| to.iter_mut().zip(from).for_each(|(to, from)| *to = narrow(*from));
-    let following = |first: u64| std::array::from_fn(|i| first.wrapping_add(i as u64));
     if !runs.levels.is_empty() {
         let scatter = |to: &mut [T], pieces: &[Piece]| {
             // The tile's other blocks are computed and not written.
             let mut blocks = following(pieces[0].block);
             blocks.iter_mut().zip(pieces).for_each(|(block, piece)| *block = piece.block);
-            for (values, piece) in values(&blocks).as_chunks::<4>().0.iter().zip(pieces) {
-                write(&mut to[piece.place.clone()], &values[piece.lane..]);
+            let values = vectorised(
+                #[inline(always)]
+                || values(&blocks),
+            );
+            for (values, piece) in values.as_chunks::<4>().0.iter().zip(pieces) {
+                put(&mut to[piece.place.clone()], &values[piece.lane..], &finish);
             }
         };
         return in_parallel(destination, runs.len as usize, |at, part| {
@@ -331,14 +401,19 @@ fn tiles<V: Copy, T: Send>(
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = destination.split_at_mut(ragged as usize);
     if !head.is_empty() {
-        write(head, &values(&following(start / BLOCK))[(start % BLOCK) as usize..]);
+        put(head, &values(&following(start / BLOCK))[(start % BLOCK) as usize..], &finish);
     }
     let first = start.div_ceil(BLOCK);
     in_parallel(body, BLOCK as usize, |at, part| {
         let first = first + at as u64 / BLOCK;
-        for (tile, part) in part.chunks_mut(TILE).enumerate() {
-            write(part, &values(&following(first + (tile * TILE_BLOCKS) as u64)));
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (tile, part) in part.chunks_mut(TILE).enumerate() {
+                    put(part, &values(&following(first + (tile * TILE_BLOCKS) as u64)), &finish);
+                }
+            },
+        );
     });
 }
 
@@ -382,24 +457,36 @@ fn part(unit: usize) -> usize {
     if unit > PART { PART } else { PART / unit * unit }
 }
 
-/// Calls `write` with disjoint parts of the slice and where they begin, on all cores.
-#[cfg(feature = "threads")]
+/// Calls `write` with disjoint parts of the slice, of whole units, and where they begin, on all cores.
 fn in_parallel<T: Send>(destination: &mut [T], unit: usize, write: impl Fn(usize, &mut [T]) + Sync) {
+    in_parts(destination, part(unit), write);
+}
+
+/// The same with parts of `size`.
+#[cfg(feature = "threads")]
+fn in_parts<T: Send>(destination: &mut [T], size: usize, write: impl Fn(usize, &mut [T]) + Sync) {
     use rayon::prelude::*;
-    let size = part(unit);
     if destination.len() <= size {
         return write(0, destination);
     }
     destination.par_chunks_mut(size).enumerate().for_each(|(i, part)| write(i * size, part));
 }
 
-/// Calls `write` with parts of the slice and where they begin.
+/// The same with parts of `size`.
 #[cfg(not(feature = "threads"))]
-fn in_parallel<T>(destination: &mut [T], unit: usize, write: impl Fn(usize, &mut [T])) {
-    let size = part(unit);
+fn in_parts<T>(destination: &mut [T], size: usize, write: impl Fn(usize, &mut [T])) {
     for (i, part) in destination.chunks_mut(size).enumerate() {
         write(i * size, part);
     }
+}
+
+/// The size of parts of which every core has one, if that is worth it.
+fn share(len: usize) -> usize {
+    #[cfg(feature = "threads")]
+    let cores = rayon::current_num_threads();
+    #[cfg(not(feature = "threads"))]
+    let cores = 1;
+    len.div_ceil(cores).max(PART)
 }
 
 #[cfg(test)]

@@ -5,47 +5,56 @@ const PHILOX_M1: u32 = 0xCD9E8D57;
 const PHILOX_W0: u32 = 0x9E3779B9;
 const PHILOX_W1: u32 = 0xBB67AE85;
 
-#[inline(always)]
-const fn philox_round(c: [u32; 4], k: [u32; 2]) -> [u32; 4] {
-    let p0 = PHILOX_M0 as u64 * c[0] as u64;
-    let p1 = PHILOX_M1 as u64 * c[2] as u64;
-    [(p1 >> 32) as u32 ^ c[1] ^ k[0], p1 as u32, (p0 >> 32) as u32 ^ c[3] ^ k[1], p0 as u32]
-}
-
 /// The four words of one block: the counter's upper 64 bits are zero.
 #[inline(always)]
 pub const fn philox4x32_10(counter: u64, seed: u64) -> [u32; 4] {
-    rounds([counter as u32, (counter >> 32) as u32, 0, 0], [seed as u32, (seed >> 32) as u32])
+    let c = rounds::<0, 10>([counter, counter >> 32, 0, 0], seed);
+    [c[0] as u32, c[1] as u32, c[2] as u32, c[3] as u32]
 }
 
-/// The words of several blocks: first all first words, then all second ones, … Each round is a loop over the
-/// blocks, which the compiler can vectorise.
+/// A round of `shaders/philox_u64.wgsl`: the state in 64-bit lanes, of which only the low half counts.
 #[inline(always)]
-pub(super) fn philox4x32_10_blocks<const N: usize>(counters: [u64; N], seed: u64) -> [[u32; N]; 4] {
-    let (mut k0, mut k1) = (seed as u32, (seed >> 32) as u32);
-    let mut c = [counters.map(|c| c as u32), counters.map(|c| (c >> 32) as u32), [0; N], [0; N]];
-    for _round in 0..10 {
-        let mut next = [[0; N]; 4];
-        for i in 0..N {
-            let [a, b, c, d] = philox_round([c[0][i], c[1][i], c[2][i], c[3][i]], [k0, k1]);
-            (next[0][i], next[1][i], next[2][i], next[3][i]) = (a, b, c, d);
-        }
-        c = next;
-        (k0, k1) = (k0.wrapping_add(PHILOX_W0), k1.wrapping_add(PHILOX_W1));
-    }
-    c
+const fn philox_round(c: [u64; 4], k: [u32; 2]) -> [u64; 4] {
+    const LOW: u64 = u32::MAX as u64;
+    let p0 = PHILOX_M0 as u64 * (c[0] & LOW);
+    let p1 = PHILOX_M1 as u64 * (c[2] & LOW);
+    [(p1 >> 32) ^ (c[1] ^ k[0] as u64), p1, (p0 >> 32) ^ (c[3] ^ k[1] as u64), p0]
 }
 
-/// Ten rounds of any counter, as published. Unrolled by the compiler, as in the shader by hand.
+/// Rounds `FIRST..LAST`.
 #[inline(always)]
-const fn rounds(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
-    let mut round = 0;
-    while round < 10 {
-        c = philox_round(c, k);
-        k = [k[0].wrapping_add(PHILOX_W0), k[1].wrapping_add(PHILOX_W1)];
+const fn rounds<const FIRST: u32, const LAST: u32>(mut c: [u64; 4], seed: u64) -> [u64; 4] {
+    let mut round = FIRST;
+    while round < LAST {
+        let k0 = (seed as u32).wrapping_add(round.wrapping_mul(PHILOX_W0));
+        let k1 = ((seed >> 32) as u32).wrapping_add(round.wrapping_mul(PHILOX_W1));
+        c = philox_round(c, [k0, k1]);
         round += 1;
     }
     c
+}
+
+/// Calls `write` with each counter's place and its four words, each the low half of a lane.
+///
+/// Two loops that a compiler vectorises, each of half the rounds: a processor then has several of their turns under
+/// way, where ten rounds, each of which waits for the last one, are more than it looks ahead.
+#[inline(always)]
+pub(super) fn philox4x32_10_blocks<const N: usize>(
+    counters: &[u64; N],
+    seed: u64,
+    mut write: impl FnMut(usize, [u64; 4]),
+) {
+    let mut half_way = [[0; N]; 4];
+    for i in 0..N {
+        let c = rounds::<0, 5>([counters[i], counters[i] >> 32, 0, 0], seed);
+        for lane in 0..4 {
+            half_way[lane][i] = c[lane];
+        }
+    }
+    for i in 0..N {
+        let [x, y, z, w] = &half_way;
+        write(i, rounds::<5, 10>([x[i], y[i], z[i], w[i]], seed));
+    }
 }
 
 #[cfg(test)]
@@ -57,9 +66,10 @@ mod tests {
         let text = include_str!("../../tests/vectors/philox4x32_10.txt");
         let mut cases = 0;
         for line in text.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty()) {
-            let w: Vec<u32> = line.split_whitespace().map(|h| u32::from_str_radix(h, 16).unwrap()).collect();
+            let w: Vec<u64> = line.split_whitespace().map(|h| u64::from_str_radix(h, 16).unwrap()).collect();
             let [c0, c1, c2, c3, k0, k1, ..] = w[..] else { panic!("{line}") };
-            assert_eq!(rounds([c0, c1, c2, c3], [k0, k1])[..], w[6..], "{line}");
+            let words = rounds::<0, 10>([c0, c1, c2, c3], k0 | k1 << 32);
+            assert_eq!(words.map(|word| u64::from(word as u32))[..], w[6..], "{line}");
             cases += 1;
         }
         assert_eq!(cases, 3);
@@ -69,9 +79,11 @@ mod tests {
     fn blocks_side_by_side_are_the_same() {
         let counters = [0, 1, u64::MAX, 1 << 32, 0x0123_4567_89AB_CDEF];
         let seed = 0xFEDC_BA98_7654_3210;
-        let words = philox4x32_10_blocks(counters, seed);
-        for (i, counter) in counters.into_iter().enumerate() {
-            assert_eq!(words.map(|word| word[i]), philox4x32_10(counter, seed));
-        }
+        let mut calls = 0;
+        philox4x32_10_blocks(&counters, seed, |i, words| {
+            assert_eq!(words.map(|word| word as u32), philox4x32_10(counters[i], seed));
+            calls += 1;
+        });
+        assert_eq!(calls, counters.len());
     }
 }
