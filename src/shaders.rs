@@ -71,7 +71,7 @@ impl Values {
     pub(crate) const fn stored(self, store: Store, dtype: DType, is_software: bool) -> u64 {
         match (store, self, is_software) {
             (Store::Ragged, ..) => BLOCK,
-            (Store::Whole, Self::Constant, true) => 4 * VECTOR_BYTES / dtype.size(),
+            (Store::Whole, Self::Constant, true) => 8 * VECTOR_BYTES / dtype.size(),
             (Store::Whole, _, true) => 2 * BLOCK,
             (Store::Whole, _, false) => VECTOR_BYTES / dtype.size(),
         }
