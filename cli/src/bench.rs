@@ -55,6 +55,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case { name: "clear", work: Work::Clear, dtype: DType::F32 },
+        Case { name: "zeros", work: Work::Fill(Init::Zeros), dtype: DType::F32 },
         Case { name: "words", work: Work::Words, dtype: DType::U32 },
     ];
     let normal = Init::normal(0.0, 0.02);

@@ -14,7 +14,8 @@ fn every_case_is_in_the_table_and_in_the_json() {
     let report: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
     assert_eq!(report["elements"], 4096);
     let rows = report["engines"][0]["rows"].as_array().unwrap();
-    for name in ["clear", "words", "constant", "uniform", "normal", "xavier_normal", "trunc_normal"] {
+    for name in ["clear", "zeros", "words", "constant", "uniform", "normal", "xavier_normal", "trunc_normal"]
+    {
         let row = rows.iter().find(|row| row["name"] == name).unwrap();
         assert!(row["elements_per_second"].as_f64().unwrap() > 0.0, "{row}");
         assert!(row["of_clear"].as_f64().unwrap() > 0.0, "{row}");

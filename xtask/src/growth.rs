@@ -1,13 +1,13 @@
 //! `cargo xtask growth`: time against elements for every engine. `seedbed bench --growth` measures, and the program in
 //! xtask/growth, which has a workspace of its own, draws.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
 use crate::environment::Variables;
+use crate::machine::Machine;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -21,7 +21,9 @@ pub fn run(workspace: &Workspace, variables: Variables, elements: u64) -> Result
     let arguments = ["run", "--release", "--quiet", "-p", "seedbed-cli", "--", "bench", "--growth"];
     let mut bench = workspace.cargo(&arguments);
     process::run(bench.args(["--elements", &elements.to_string(), "--json"]).arg(&json).envs(variables))?;
-    let origin = format!("`cargo xtask growth --elements {elements}`, {}", here_and_now());
+    let Machine { date, threads, processor, .. } = Machine::look(workspace);
+    let origin =
+        format!("`cargo xtask growth --elements {elements}`, {date}, on {threads} threads of {processor}");
     draw(&program, &json, &workspace.path("benches"), &origin)
 }
 
@@ -53,17 +55,4 @@ fn target(workspace: &Workspace) -> Result<PathBuf> {
 
 fn draw(program: &Path, json: &Path, folder: &Path, origin: &str) -> Result<()> {
     process::run(Command::new(program).arg(json).arg(folder).arg(origin))
-}
-
-/// The day and the machine.
-fn here_and_now() -> String {
-    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let date = process::output(Command::new("date").arg("+%F")).unwrap_or_default();
-    format!(
-        "{}, on {threads} threads of {}",
-        String::from_utf8_lossy(&date).trim(),
-        processor.unwrap_or("an unknown processor")
-    )
 }

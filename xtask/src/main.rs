@@ -10,6 +10,7 @@
 //! | `environment.rs` | the variables that show those drivers to a test or a benchmark |
 //! | `examples.rs` | building and finding the examples, which are run as tests |
 //! | `steps.rs` | the cargo commands behind `test`, `bench` and `ci` |
+//! | `machine.rs` | what a measurement ran on |
 //! | `peers.rs` | what others offer, measured beside it |
 //! | `growth.rs` | time against elements, drawn |
 //! | `tally.rs` | adding up the results that several test programs print |
@@ -21,6 +22,7 @@ mod drivers;
 mod environment;
 mod examples;
 mod growth;
+mod machine;
 mod peers;
 mod process;
 mod steps;

@@ -6,12 +6,10 @@
 //! | what the programs print -> figures | `peers/figures.rs` |
 //! | whole processes: wall time and memory | `peers/whole_job.rs` |
 //! | figures -> the ratios that the project sets itself | `peers/goals.rs` |
-//! | what it ran on | `peers/machine.rs` |
 //! | the text | `peers/report.rs` |
 
 mod figures;
 mod goals;
-mod machine;
 mod programs;
 mod report;
 mod whole_job;
@@ -23,9 +21,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use self::figures::{Bench, Figure};
-use self::machine::Machine;
 use self::report::Report;
 use crate::environment::Variables;
+use crate::machine::Machine;
 use crate::process;
 use crate::workspace::Workspace;
 

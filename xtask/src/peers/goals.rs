@@ -84,12 +84,13 @@ fn goals() -> Vec<Goal> {
         goal(Adapter, "normal", Adapter, "native", AtLeast(0.85)),
         goal(Adapter, "constant", Peer("torch cpu"), "constant", Nothing),
         goal(Adapter, "constant", Adapter, "clear", Nothing),
-        goal(Adapter, "zeros", Adapter, "clear", Nothing),
+        goal(Adapter, "zeros", Adapter, "clear", AtLeast(0.9)),
         goal(Host, "xavier_normal", Peer("torch cpu"), "xavier_normal", AtLeast(4.5)),
         goal(Host, "xavier_normal", Peer("rand_distr over SmallRng"), "normal", MoreThan(1.0)),
         goal(Host, "xavier_normal", Peer("oneMKL Philox4x32-10"), "normal", MoreThan(1.0)),
         goal(Host, "xavier_normal", Peer("oneMKL ARS5"), "normal", MoreThan(1.0)),
         goal(Host, "constant", Host, "clear", AtLeast(0.9)),
+        goal(Host, "zeros", Host, "clear", AtLeast(0.9)),
     ]
 }
 

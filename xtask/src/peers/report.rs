@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::figures::{Bench, Figure};
 use super::goals;
-use super::machine::Machine;
 use super::whole_job::{Job, MODEL};
+use crate::machine::Machine;
 
 /// Creating the pipelines of a first fill has to take less.
 const PIPELINES_SECONDS: f64 = 0.1;
