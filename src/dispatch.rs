@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::Error;
 use crate::jobs::{Job, VECTOR_BYTES};
 use crate::params::Params;
-use crate::shaders::{MOST_ROWS, WORKGROUP_SIZE};
+use crate::shaders::{MOST_ROWS, workgroup_size};
 
 /// Bindings stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
 /// are u32, and elements before the binding wrap to just below 2^32).
@@ -26,7 +26,7 @@ const ROWS: [u64; 3] = [256, 16, 1];
 const LARGE: u64 = 4096;
 /// The same of a software adapter. llvmpipe (Mesa 22) gathers the parameters of a job among many lane by lane, which
 /// halves the speed of normals, and starts a dispatch in a few microseconds.
-const LARGE_IN_SOFTWARE: u64 = 4;
+const LARGE_IN_SOFTWARE: u64 = 8;
 
 /// The limits that shape a plan.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ impl Limits {
     /// [`Error::DeviceLimit`] where no kernel of this library could run.
     pub(crate) fn of(limits: &wgpu::Limits, is_software: bool) -> Result<Self, Error> {
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(VECTOR_BYTES);
-        let workgroup = u64::from(WORKGROUP_SIZE);
+        let workgroup = u64::from(workgroup_size(is_software));
         let binding = limits.max_storage_buffer_binding_size.min(LARGEST_BINDING);
         let params = size_of::<Params>() as u64 * u64::from(MOST_ROWS);
         for (limit, actual, needed) in [
@@ -97,6 +97,15 @@ impl Limits {
         self.is_software
     }
 
+    fn workgroup_size(&self) -> u32 {
+        workgroup_size(self.is_software)
+    }
+
+    /// The workgroups of a job.
+    fn workgroups_of(&self, job: &Job) -> u64 {
+        job.stores.div_ceil(u64::from(self.workgroup_size()))
+    }
+
     /// Workgroups from which on a job has a dispatch of its own.
     fn large(&self) -> u64 {
         if self.is_software { LARGE_IN_SOFTWARE } else { LARGE }
@@ -105,7 +114,7 @@ impl Limits {
     /// Invocations that one dispatch can have. 32 bits count those of a job, which has no more than elements of a
     /// binding.
     pub(crate) fn stores(&self) -> u64 {
-        self.workgroups * self.workgroups * u64::from(WORKGROUP_SIZE)
+        self.workgroups * self.workgroups * u64::from(self.workgroup_size())
     }
 
     /// Elements of an f32 matrix of which any run lies in one binding.
@@ -133,20 +142,15 @@ pub(crate) struct Dispatch<T> {
 }
 
 impl<T> Dispatch<T> {
-    /// Of many jobs, the rows of the grid: each a job, by its number, and how many of its workgroups come before.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, u32)> {
-        let row = self.workgroups[0];
-        let firsts = move |job: &Job| (0..workgroups(job) as u32).step_by(row as usize);
+    /// Of many jobs, the rows of the grid: each a job, by its number, and how many of its invocations come before.
+    pub(crate) fn rows(&self, limits: Limits) -> impl Iterator<Item = (usize, u32)> {
+        let row = self.workgroups[0] * limits.workgroup_size();
+        let firsts = move |job: &Job| (0..job.stores as u32).step_by(row as usize);
         self.jobs
             .iter()
             .enumerate()
             .flat_map(move |(number, (_, job))| firsts(job).map(move |first| (number, first)))
     }
-}
-
-/// The workgroups of a job.
-fn workgroups(job: &Job) -> u64 {
-    job.stores.div_ceil(u64::from(WORKGROUP_SIZE))
 }
 
 /// Packs jobs of one kernel and one buffer into as few dispatches as their sizes and their places in the buffer allow.
@@ -155,10 +159,10 @@ pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T
     // The size of a row and their number, among others.
     let rows = |job: &Job| {
         let mut sizes = ROWS.into_iter().map(|row| row.min(limits.workgroups));
-        let row = sizes.find(|&row| row <= workgroups(job)).unwrap_or(1);
-        (row, workgroups(job).div_ceil(row))
+        let row = sizes.find(|&row| row <= limits.workgroups_of(job)).unwrap_or(1);
+        (row, limits.workgroups_of(job).div_ceil(row))
     };
-    let is_large = |job: &Job| workgroups(job) >= limits.large() || rows(job).1 > most_rows;
+    let is_large = |job: &Job| limits.workgroups_of(job) >= limits.large() || rows(job).1 > most_rows;
     // Neighbours with rows of one size follow each other.
     jobs.sort_by_key(|(_, job)| (is_large(job), rows(job).0, job.bytes.start));
     let mut dispatches: Vec<Dispatch<T>> = Vec::new();
@@ -184,7 +188,7 @@ pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T
     }
     // A job alone needs no rows of its own.
     for dispatch in dispatches.iter_mut().filter(|dispatch| dispatch.jobs.len() == 1) {
-        let groups = workgroups(&dispatch.jobs[0].1);
+        let groups = limits.workgroups_of(&dispatch.jobs[0].1);
         let rows = groups.div_ceil(limits.workgroups);
         dispatch.workgroups = [groups.div_ceil(rows) as u32, rows as u32];
     }
@@ -214,17 +218,17 @@ mod tests {
             let [row, rows] = d.workgroups;
             let params = |job: usize| Params::placed(&d.jobs[job].1, d.binding.start / dtype.size());
             let rows: Vec<_> = if d.jobs.len() == 1 {
-                (0..rows).map(|y| (0, params(0).in_row(y * row))).collect()
+                (0..rows).map(|y| (0, params(0).in_row(y * row * limits.workgroup_size()))).collect()
             } else {
                 assert!(rows <= MOST_ROWS);
-                d.rows().map(|(job, first)| (job, params(job).in_row(first))).collect()
+                d.rows(limits).map(|(job, first)| (job, params(job).in_row(first))).collect()
             };
             assert_eq!(rows.len(), d.workgroups[1] as usize);
             for (job, p) in rows {
                 let job = &d.jobs[job].1;
                 let vector = (VECTOR_BYTES / dtype.size()) as u32;
                 let stored = VALUES.stored(job.store, dtype, limits.is_software()) as u32;
-                for x in 0..row * WORKGROUP_SIZE {
+                for x in 0..row * limits.workgroup_size() {
                     let store = p.first_store + x;
                     if store >= p.stores {
                         continue;

@@ -6,7 +6,6 @@ use crate::distribution::Distribution;
 use crate::host::permute::Rectangle;
 use crate::jobs::{BLOCK, Job, LEVELS};
 use crate::matrix::Matrix;
-use crate::shaders::WORKGROUP_SIZE;
 use crate::{Key, host};
 
 /// The parameter block of one job. Fields are documented where they are used, in
@@ -122,9 +121,9 @@ impl Params {
         }
     }
 
-    /// The same, for one row of a grid of many jobs: so many of the job's workgroups come before it.
-    pub(crate) fn in_row(self, first_workgroup: u32) -> Self {
-        Self { first_store: first_workgroup * WORKGROUP_SIZE, ..self }
+    /// The same, for one row of a grid of many jobs: so many of the job's invocations come before it.
+    pub(crate) fn in_row(self, first_store: u32) -> Self {
+        Self { first_store, ..self }
     }
 
     /// Rows and columns of a matrix that is checked fit 31 bits.

@@ -333,7 +333,7 @@ fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) 
     let jobs: Vec<_> = dispatch.jobs.iter().map(params_of).collect();
     match kernel.jobs {
         Jobs::One => jobs,
-        Jobs::Many => dispatch.rows().map(|(job, first)| jobs[job].in_row(first)).collect(),
+        Jobs::Many => dispatch.rows(bindings.limits).map(|(job, first)| jobs[job].in_row(first)).collect(),
     }
 }
 

@@ -6,8 +6,10 @@ use crate::distribution::Distribution;
 use crate::jobs::{BLOCK, Store, VECTOR_BYTES};
 use crate::{DType, Init, Math, ScaledDistribution};
 
-/// Invocations of a workgroup, as `shaders/fill.wgsl` declares it (a test compares them).
-pub(crate) const WORKGROUP_SIZE: u32 = 256;
+/// Invocations of a workgroup, as the shaders declare it (a test compares them).
+pub(crate) const fn workgroup_size(is_software: bool) -> u32 {
+    if is_software { 128 } else { 256 }
+}
 
 macro_rules! wgsl {
     ($name:literal) => {
@@ -167,7 +169,8 @@ impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
         let Kernel { values, store, dtype, loops, jobs } = self.kernel;
-        let mut parts = vec![wgsl!("params")];
+        let workgroup = if self.is_software { wgsl!("workgroup_processor") } else { wgsl!("workgroup_gpu") };
+        let mut parts = vec![wgsl!("params"), workgroup];
         parts.push(match jobs {
             Jobs::One => wgsl!("jobs_one"),
             Jobs::Many => wgsl!("jobs_many"),
