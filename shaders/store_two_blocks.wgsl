@@ -1,4 +1,4 @@
-// The fast destination of 32-bit elements on a processor: whole blocks, each on a 16-byte boundary and inside the
+// The fast destination of 32-bit elements on llvmpipe: whole blocks, each on a 16-byte boundary and inside the
 // range or outside it. Two to an invocation, which share what it costs beside them.
 @group(0) @binding(1) var<storage, read_write> destination: array<vec4<u32>>;
 

@@ -8,7 +8,8 @@ use std::ops::Range;
 use crate::Error;
 use crate::jobs::{Job, VECTOR_BYTES};
 use crate::params::Params;
-use crate::shaders::{MOST_ROWS, workgroup_size};
+use crate::shaders::MOST_ROWS;
+use crate::target::Target;
 
 /// Bindings stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
 /// are u32, and elements before the binding wrap to just below 2^32).
@@ -37,16 +38,15 @@ pub(crate) struct Limits {
     alignment: u64,
     /// Workgroups in one dimension of a dispatch.
     workgroups: u64,
-    /// Whether a processor does the adapter's work.
-    is_software: bool,
+    target: Target,
 }
 
 impl Limits {
     /// # Errors
     /// [`Error::DeviceLimit`] where no kernel of this library could run.
-    pub(crate) fn of(limits: &wgpu::Limits, is_software: bool) -> Result<Self, Error> {
+    pub(crate) fn of(limits: &wgpu::Limits, target: Target) -> Result<Self, Error> {
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(VECTOR_BYTES);
-        let workgroup = u64::from(workgroup_size(is_software));
+        let workgroup = u64::from(target.workgroup_size());
         let binding = limits.max_storage_buffer_binding_size.min(LARGEST_BINDING);
         let params = size_of::<Params>() as u64 * u64::from(MOST_ROWS);
         for (limit, actual, needed) in [
@@ -78,7 +78,7 @@ impl Limits {
             binding: binding / VECTOR_BYTES * VECTOR_BYTES,
             alignment,
             workgroups: u64::from(limits.max_compute_workgroups_per_dimension.min(MOST_WORKGROUPS)),
-            is_software,
+            target,
         })
     }
 
@@ -92,29 +92,24 @@ impl Limits {
         self.alignment
     }
 
-    /// Whether a processor does the adapter's work.
-    pub(crate) fn is_software(&self) -> bool {
-        self.is_software
-    }
-
-    fn workgroup_size(&self) -> u32 {
-        workgroup_size(self.is_software)
+    pub(crate) fn target(&self) -> Target {
+        self.target
     }
 
     /// The workgroups of a job.
     fn workgroups_of(&self, job: &Job) -> u64 {
-        job.stores.div_ceil(u64::from(self.workgroup_size()))
+        job.stores.div_ceil(u64::from(self.target.workgroup_size()))
     }
 
     /// Workgroups from which on a job has a dispatch of its own.
     fn large(&self) -> u64 {
-        if self.is_software { LARGE_IN_SOFTWARE } else { LARGE }
+        if self.target.is_gpu() { LARGE } else { LARGE_IN_SOFTWARE }
     }
 
     /// Invocations that one dispatch can have. 32 bits count those of a job, which has no more than elements of a
     /// binding.
     pub(crate) fn stores(&self) -> u64 {
-        self.workgroups * self.workgroups * u64::from(self.workgroup_size())
+        self.workgroups * self.workgroups * u64::from(self.target.workgroup_size())
     }
 
     /// Elements of an f32 matrix of which any run lies in one binding.
@@ -144,7 +139,7 @@ pub(crate) struct Dispatch<T> {
 impl<T> Dispatch<T> {
     /// Of many jobs, the rows of the grid: each a job, by its number, and how many of its invocations come before.
     pub(crate) fn rows(&self, limits: Limits) -> impl Iterator<Item = (usize, u32)> {
-        let row = self.workgroups[0] * limits.workgroup_size();
+        let row = self.workgroups[0] * limits.target.workgroup_size();
         let firsts = move |job: &Job| (0..job.stores as u32).step_by(row as usize);
         self.jobs
             .iter()
@@ -218,7 +213,7 @@ mod tests {
             let [row, rows] = d.workgroups;
             let params = |job: usize| Params::placed(&d.jobs[job].1, d.binding.start / dtype.size());
             let rows: Vec<_> = if d.jobs.len() == 1 {
-                (0..rows).map(|y| (0, params(0).in_row(y * row * limits.workgroup_size()))).collect()
+                (0..rows).map(|y| (0, params(0).in_row(y * row * limits.target.workgroup_size()))).collect()
             } else {
                 assert!(rows <= MOST_ROWS);
                 d.rows(limits).map(|(job, first)| (job, params(job).in_row(first))).collect()
@@ -227,8 +222,8 @@ mod tests {
             for (job, p) in rows {
                 let job = &d.jobs[job].1;
                 let vector = (VECTOR_BYTES / dtype.size()) as u32;
-                let stored = VALUES.stored(job.store, dtype, limits.is_software()) as u32;
-                for x in 0..row * limits.workgroup_size() {
+                let stored = VALUES.stored(job.store, dtype, limits.target()) as u32;
+                for x in 0..row * limits.target.workgroup_size() {
                     let store = p.first_store + x;
                     if store >= p.stores {
                         continue;
@@ -279,9 +274,9 @@ mod tests {
             alignment in prop_oneof![Just(16_u64), Just(32), Just(256)],
             binding in 512_u64..20_000,
             workgroups in prop_oneof![1_u64..5, Just(65_535)],
-            is_software in any::<bool>(),
+            target in prop_oneof![Just(Target::Gpu), Just(Target::Llvmpipe), Just(Target::Processor)],
         ) -> Limits {
-            Limits { binding: binding / 16 * 16, alignment, workgroups, is_software }
+            Limits { binding: binding / 16 * 16, alignment, workgroups, target }
         }
     }
 
@@ -333,7 +328,7 @@ mod tests {
     }
 
     const USUAL: Limits =
-        Limits { binding: 128 << 20, alignment: 256, workgroups: 65_535, is_software: false };
+        Limits { binding: 128 << 20, alignment: 256, workgroups: 65_535, target: Target::Gpu };
 
     #[test]
     fn an_aligned_tensor_is_one_dispatch() {
@@ -386,14 +381,14 @@ mod tests {
     #[test]
     fn limits_that_are_too_small_are_named() {
         let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 64, ..wgpu::Limits::default() };
-        let error = Limits::of(&limits, false).unwrap_err().to_string();
+        let error = Limits::of(&limits, Target::Gpu).unwrap_err().to_string();
         assert!(error.contains("max_compute_invocations_per_workgroup is 64"), "{error}");
-        assert!(Limits::of(&wgpu::Limits::downlevel_webgl2_defaults(), false).is_err());
-        assert!(Limits::of(&wgpu::Limits::default(), false).is_ok());
+        assert!(Limits::of(&wgpu::Limits::downlevel_webgl2_defaults(), Target::Gpu).is_err());
+        assert!(Limits::of(&wgpu::Limits::default(), Target::Gpu).is_ok());
         let endless =
             wgpu::Limits { max_compute_workgroups_per_dimension: u32::MAX, ..wgpu::Limits::default() };
         let runs = Runs::contiguous(9..1 << 27);
-        let dispatches = plan(Limits::of(&endless, false).unwrap(), DType::F32, &runs, 0, None);
+        let dispatches = plan(Limits::of(&endless, Target::Gpu).unwrap(), DType::F32, &runs, 0, None);
         assert!(dispatches.len() < 20, "{}", dispatches.len());
     }
 }

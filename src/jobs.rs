@@ -185,7 +185,7 @@ impl Cutter {
         } else {
             Store::Ragged
         };
-        let stored = self.values.stored(store, self.dtype, self.limits.is_software());
+        let stored = self.values.stored(store, self.dtype, self.limits.target());
         let stores_of_run = if levels.iter().all(|level| level.stride.is_multiple_of(BLOCK)) {
             (element % BLOCK + run).div_ceil(stored)
         } else {

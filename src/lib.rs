@@ -14,7 +14,7 @@
 //! | what you call: records into your encoder | [`Initializer`] (`initializer.rs`), [`Fill`] (`fill.rs`) |
 //! | pipelines of one device, bindings, passes | `recorder.rs` |
 //! | fills that are recorded together -> clears and dispatches | `plan.rs` |
-//! | a fill -> jobs that a binding can hold; jobs -> dispatches under the device's limits | `jobs.rs`, `dispatch.rs` |
+//! | a fill -> jobs that a binding can hold; jobs -> dispatches under the limits of the device, which is a GPU or a processor | `jobs.rs`, `dispatch.rs`, `target.rs` |
 //! | the parameter block that the GPU reads, one per job | `params.rs`, `slots.rs` |
 //! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill.wgsl` and on |
 //!
@@ -52,6 +52,7 @@ mod region;
 mod runs;
 mod shaders;
 mod slots;
+mod target;
 mod tensor;
 
 pub use axes::Axes;

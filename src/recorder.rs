@@ -14,7 +14,8 @@ use crate::plan::{Plan, Planned, Request};
 use crate::quantile::{self, Truncation};
 use crate::shaders::{Jobs, Kernel, Loops, MOST_ROWS, Source, Values};
 use crate::slots::Slots;
-use crate::{DType, Error, Init, Math, gpu};
+use crate::target::Target;
+use crate::{DType, Error, Init, Math};
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -60,7 +61,7 @@ impl Bindings {
     /// # Errors
     /// [`Error::DeviceLimit`]. wgpu would take even the layout of such a device for a mistake.
     fn new(device: &wgpu::Device) -> Result<Self, Error> {
-        let limits = Limits::of(&device.limits(), gpu::is_software(&device.adapter_info()))?;
+        let limits = Limits::of(&device.limits(), Target::of(&device.adapter_info()))?;
         let entry = |binding, ty, min_binding_size| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -70,7 +71,7 @@ impl Bindings {
         let read_only = wgpu::BufferBindingType::Storage { read_only: true };
         let uniform = wgpu::BufferBindingType::Uniform;
         // `shaders/table_uniform.wgsl` says why.
-        let table = if limits.is_software() { uniform } else { read_only };
+        let table = if limits.target().is_gpu() { read_only } else { uniform };
         let size = |jobs: Jobs| wgpu::BufferSize::new(u64::from(jobs.blocks()) * size_of::<Params>() as u64);
         // From 4 bytes to 16, as the kernel stores; wgpu then checks at the dispatch.
         let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
@@ -295,12 +296,8 @@ impl Recorder {
 
     fn pipeline(&self, bindings: &Bindings, kernel: Kernel) -> &wgpu::ComputePipeline {
         self.pipelines[kernel.index()].get_or_init(|| {
-            let source = Source {
-                kernel,
-                int64: self.int64,
-                math: self.math,
-                is_software: bindings.limits.is_software(),
-            };
+            let source =
+                Source { kernel, int64: self.int64, math: self.math, target: bindings.limits.target() };
             let label = kernel.label();
             let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(&label),

@@ -4,12 +4,8 @@ use std::borrow::Cow;
 
 use crate::distribution::Distribution;
 use crate::jobs::{BLOCK, Store, VECTOR_BYTES};
+use crate::target::Target;
 use crate::{DType, Init, Math, ScaledDistribution};
-
-/// Invocations of a workgroup, as the shaders declare it (a test compares them).
-pub(crate) const fn workgroup_size(is_software: bool) -> u32 {
-    if is_software { 128 } else { 256 }
-}
 
 macro_rules! wgsl {
     ($name:literal) => {
@@ -70,12 +66,14 @@ impl Values {
     }
 
     /// Elements that an invocation stores, as the shaders declare it (a test compares them).
-    pub(crate) const fn stored(self, store: Store, dtype: DType, is_software: bool) -> u64 {
-        match (store, self, is_software) {
+    pub(crate) const fn stored(self, store: Store, dtype: DType, target: Target) -> u64 {
+        match (store, self, target) {
             (Store::Ragged, ..) => BLOCK,
-            (Store::Whole, Self::Constant, true) => 8 * VECTOR_BYTES / dtype.size(),
-            (Store::Whole, _, true) => 2 * BLOCK,
-            (Store::Whole, _, false) => VECTOR_BYTES / dtype.size(),
+            (Store::Whole, Self::Constant, Target::Llvmpipe | Target::Processor) => {
+                8 * VECTOR_BYTES / dtype.size()
+            }
+            (Store::Whole, _, Target::Llvmpipe) => 2 * BLOCK,
+            (Store::Whole, ..) => VECTOR_BYTES / dtype.size(),
         }
     }
 
@@ -161,15 +159,17 @@ pub(crate) struct Source {
     pub(crate) kernel: Kernel,
     pub(crate) int64: bool,
     pub(crate) math: Math,
-    /// Whether the device is a processor.
-    pub(crate) is_software: bool,
+    pub(crate) target: Target,
 }
 
 impl Source {
     /// The module's text: the files it needs, the entry point last.
     pub(crate) fn text(self) -> Cow<'static, str> {
         let Kernel { values, store, dtype, loops, jobs } = self.kernel;
-        let workgroup = if self.is_software { wgsl!("workgroup_processor") } else { wgsl!("workgroup_gpu") };
+        let workgroup = match self.target.workgroup_size() {
+            128 => wgsl!("workgroup_128"),
+            _ => wgsl!("workgroup_256"),
+        };
         let mut parts = vec![wgsl!("params"), workgroup];
         parts.push(match jobs {
             Jobs::One => wgsl!("jobs_one"),
@@ -201,7 +201,11 @@ impl Source {
             Values::Normal if two_blocks => parts.push(wgsl!("fill_normal_two")),
             Values::Normal => parts.push(wgsl!("fill_normal")),
             Values::TruncNormal => {
-                parts.push(if self.is_software { wgsl!("table_uniform") } else { wgsl!("table_storage") });
+                parts.push(if self.target.is_gpu() {
+                    wgsl!("table_storage")
+                } else {
+                    wgsl!("table_uniform")
+                });
                 parts.extend([wgsl!("quantile"), wgsl!("fill_trunc_normal")]);
             }
             Values::Identity => parts.push(wgsl!("fill_identity")),
@@ -238,12 +242,12 @@ impl Source {
     /// Elements that an invocation stores.
     fn stored(self) -> u64 {
         let Kernel { values, store, dtype, .. } = self.kernel;
-        values.stored(store, dtype, self.is_software)
+        values.stored(store, dtype, self.target)
     }
 
     const fn store_vectors(self) -> &'static str {
-        match (self.kernel.values, self.is_software) {
-            (Values::Constant, true) => wgsl!("store_constant"),
+        match (self.kernel.values, self.target.is_gpu()) {
+            (Values::Constant, false) => wgsl!("store_constant"),
             _ => wgsl!("store_vector"),
         }
     }

@@ -46,10 +46,10 @@ impl Kernel {
 impl Source {
     /// Every module that some device makes of the kernel; the portable ones first.
     pub(crate) fn every(kernel: Kernel) -> Vec<Self> {
+        let targets = [(true, Target::Gpu), (false, Target::Llvmpipe), (true, Target::Processor)];
         [Math::Portable, Math::Native]
             .into_iter()
-            .flat_map(|math| [(true, false), (false, true)].map(|x| (math, x)))
-            .map(|(math, (int64, is_software))| Self { kernel, int64, math, is_software })
+            .flat_map(|math| targets.map(|(int64, target)| Self { kernel, int64, math, target }))
             .collect()
     }
 
@@ -119,7 +119,7 @@ fn every_module_is_valid_and_declares_the_workgroup_size() {
         let [entry] = &module.entry_points[..] else { panic!("{source:?}: one entry point") };
         assert_eq!(
             (entry.name.as_str(), entry.workgroup_size),
-            ("fill", [workgroup_size(source.is_software), 1, 1])
+            ("fill", [source.target.workgroup_size(), 1, 1])
         );
         let size_of_jobs =
             module.global_variables.iter().find_map(|(_, variable)| match module.types[variable.ty].inner {
