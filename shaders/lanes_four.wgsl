@@ -3,9 +3,3 @@
 alias Words = vec4<u32>;
 alias Integers = vec4<i32>;
 alias Floats = vec4<f32>;
-
-// What comes of each pair, the cosine's first.
-struct CosSin {
-    cosine: Floats,
-    sine: Floats,
-}

@@ -199,11 +199,8 @@ mod tests {
     use crate::shaders::Values;
     use proptest::prelude::*;
 
-    /// What most kernels make.
-    const VALUES: Values = Values::Normal;
-
     /// Executes a plan as the kernels would: position in the buffer -> element.
-    fn execute(dispatches: &[Dispatch<()>], dtype: DType, limits: Limits) -> Vec<(u64, u64)> {
+    fn execute(dispatches: &[Dispatch<()>], values: Values, dtype: DType, limits: Limits) -> Vec<(u64, u64)> {
         let mut written = Vec::new();
         for d in dispatches {
             assert!(d.binding.start.is_multiple_of(limits.alignment));
@@ -222,7 +219,7 @@ mod tests {
             for (job, p) in rows {
                 let job = &d.jobs[job].1;
                 let vector = (VECTOR_BYTES / dtype.size()) as u32;
-                let stored = VALUES.stored(job.store, dtype, limits.target()) as u32;
+                let stored = values.stored(job.store, dtype, limits.target()) as u32;
                 for x in 0..row * limits.target.workgroup_size() {
                     let store = p.first_store + x;
                     if store >= p.stores {
@@ -239,6 +236,11 @@ mod tests {
                     let end = begin + (p.end - p.begin);
                     let origin = begin.wrapping_sub(element % 4);
                     let first = element / 4 * 4;
+                    if job.store == Store::Whole {
+                        // A kernel checks its further vectors, not its first.
+                        let at = origin.wrapping_add(slot * stored);
+                        assert!((begin..end).contains(&at) && at + vector <= end);
+                    }
                     for lane in slot * stored..(slot + 1) * stored {
                         let at = origin.wrapping_add(lane);
                         if job.store == Store::Whole {
@@ -259,8 +261,15 @@ mod tests {
         written
     }
 
-    fn plan(limits: Limits, dtype: DType, runs: &Runs, offset: u64, most: Option<u64>) -> Vec<Dispatch<()>> {
-        let jobs = jobs(limits, VALUES, dtype, runs, offset, most);
+    fn plan(
+        limits: Limits,
+        values: Values,
+        dtype: DType,
+        runs: &Runs,
+        offset: u64,
+        most: Option<u64>,
+    ) -> Vec<Dispatch<()>> {
+        let jobs = jobs(limits, values, dtype, runs, offset, most);
         if let Some(most) = most {
             assert!(jobs.iter().all(|job| job.elements().end - job.elements().start <= most));
         }
@@ -284,6 +293,10 @@ mod tests {
         prop_oneof![Just(DType::F32), Just(DType::F16)]
     }
 
+    fn values() -> impl Strategy<Value = Values> {
+        prop_oneof![Just(Values::Normal), Just(Values::Constant)]
+    }
+
     fn most() -> impl Strategy<Value = Option<u64>> {
         prop_oneof![Just(None), (4_u64..3000).prop_map(Some)]
     }
@@ -295,12 +308,12 @@ mod tests {
             start in prop_oneof![0_u64..40, (1 << 34) - 20..(1_u64 << 34) + 20],
             len in 0_u64..40_000,
             position in 0_u64..300,
-            (limits, dtype, most) in (small_limits(), dtypes(), most()),
+            (limits, values, dtype, most) in (small_limits(), values(), dtypes(), most()),
         ) {
             let runs = Runs::contiguous(start..start + len);
-            let dispatches = plan(limits, dtype, &runs, position * dtype.size(), most);
+            let dispatches = plan(limits, values, dtype, &runs, position * dtype.size(), most);
             let expected: Vec<_> = (0..len).map(|i| (position + i, start + i)).collect();
-            prop_assert_eq!(execute(&dispatches, dtype, limits), expected);
+            prop_assert_eq!(execute(&dispatches, values, dtype, limits), expected);
         }
 
         #[test]
@@ -309,7 +322,7 @@ mod tests {
             scale in prop_oneof![Just(1_u64), Just(4), Just(8)],
             padding in 0_u64..9,
             position in 0_u64..300,
-            (limits, dtype, most) in (small_limits(), dtypes(), most()),
+            (limits, values, dtype, most) in (small_limits(), values(), dtypes(), most()),
         ) {
             // Rows that are multiples of blocks and vectors, too.
             let [shape, start, local] = [shape, start, local].map(|mut dimensions| {
@@ -318,12 +331,12 @@ mod tests {
             });
             let row_pitch = local.last().copied().unwrap_or(1) + padding * scale.min(4);
             let runs = Runs::of_shard(&shape, Some(&start), &local, Some(row_pitch));
-            let dispatches = plan(limits, dtype, &runs, position * dtype.size(), most);
+            let dispatches = plan(limits, values, dtype, &runs, position * dtype.size(), most);
             let expected: Vec<_> = by_definition(&shape, &start, &local, row_pitch)
                 .into_iter()
                 .map(|(at, element)| (position + at, element))
                 .collect();
-            prop_assert_eq!(execute(&dispatches, dtype, limits), expected);
+            prop_assert_eq!(execute(&dispatches, values, dtype, limits), expected);
         }
     }
 
@@ -332,7 +345,7 @@ mod tests {
 
     #[test]
     fn an_aligned_tensor_is_one_dispatch() {
-        let dispatches = plan(USUAL, DType::F32, &Runs::contiguous(0..1 << 20), 256, None);
+        let dispatches = plan(USUAL, Values::Normal, DType::F32, &Runs::contiguous(0..1 << 20), 256, None);
         assert_eq!(dispatches.len(), 1);
         assert_eq!(dispatches[0].jobs[0].1.store, Store::Whole);
         assert_eq!(dispatches[0].workgroups, [1024, 1]);
@@ -340,14 +353,14 @@ mod tests {
 
     #[test]
     fn a_tensor_as_large_as_a_binding_is_one_dispatch() {
-        assert_eq!(plan(USUAL, DType::F32, &Runs::contiguous(0..1 << 25), 0, None).len(), 1);
-        assert_eq!(plan(USUAL, DType::F32, &Runs::contiguous(0..1 << 25), 16, None).len(), 2);
+        assert_eq!(plan(USUAL, Values::Normal, DType::F32, &Runs::contiguous(0..1 << 25), 0, None).len(), 1);
+        assert_eq!(plan(USUAL, Values::Normal, DType::F32, &Runs::contiguous(0..1 << 25), 16, None).len(), 2);
     }
 
     #[test]
     fn neighbours_are_one_dispatch() {
         let jobs: Vec<_> = (0..50)
-            .flat_map(|i| jobs(USUAL, VALUES, DType::F32, &Runs::contiguous(0..768), i * 3072, None))
+            .flat_map(|i| jobs(USUAL, Values::Normal, DType::F32, &Runs::contiguous(0..768), i * 3072, None))
             .map(|job| ((), job))
             .collect();
         let dispatches = pack(USUAL, jobs);
@@ -361,7 +374,9 @@ mod tests {
         let stores: Vec<u64> = (0..4)
             .map(|device| {
                 let runs = Runs::of_shard(&shape, Some(&[0, device * 1024]), &[1024, 1024], None);
-                let [dispatch] = &plan(USUAL, DType::F32, &runs, 0, None)[..] else { panic!("one dispatch") };
+                let [dispatch] = &plan(USUAL, Values::Normal, DType::F32, &runs, 0, None)[..] else {
+                    panic!("one dispatch")
+                };
                 let [(_, job)] = &dispatch.jobs[..] else { panic!("one job") };
                 assert_eq!(job.store, Store::Whole);
                 job.stores
@@ -373,7 +388,7 @@ mod tests {
     #[test]
     fn a_grid_past_65535_workgroups_gets_rows() {
         let limits = Limits { binding: 1 << 31, ..USUAL };
-        let dispatches = plan(limits, DType::F32, &Runs::contiguous(0..1 << 28), 0, None);
+        let dispatches = plan(limits, Values::Normal, DType::F32, &Runs::contiguous(0..1 << 28), 0, None);
         assert_eq!(dispatches.len(), 1);
         assert_eq!(dispatches[0].workgroups, [52_429, 5]);
     }
@@ -388,7 +403,8 @@ mod tests {
         let endless =
             wgpu::Limits { max_compute_workgroups_per_dimension: u32::MAX, ..wgpu::Limits::default() };
         let runs = Runs::contiguous(9..1 << 27);
-        let dispatches = plan(Limits::of(&endless, Target::Gpu).unwrap(), DType::F32, &runs, 0, None);
+        let dispatches =
+            plan(Limits::of(&endless, Target::Gpu).unwrap(), Values::Normal, DType::F32, &runs, 0, None);
         assert!(dispatches.len() < 20, "{}", dispatches.len());
     }
 }

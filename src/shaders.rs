@@ -184,12 +184,17 @@ impl Source {
         if has_arithmetic || dtype == DType::F16 {
             parts.push(wgsl!("keep"));
         }
-        // Whether an invocation makes two blocks, or more than two.
-        let two_blocks = self.stored() > BLOCK;
-        let normal_of_two = values == Values::Normal && two_blocks;
+        // Whether an invocation makes two blocks: of 16-bit elements they are one vector.
+        let is_narrow = dtype.size() == 2;
+        let two_blocks = store == Store::Whole && (is_narrow || self.stored() == 2 * BLOCK);
+        // Side by side where that was measured: elsewhere it may take more registers than there are.
+        let normal_of_two = values == Values::Normal && two_blocks && self.target == Target::Llvmpipe;
         if matches!(values, Values::Normal | Values::Sparse) {
             parts.push(if normal_of_two { wgsl!("lanes_four") } else { wgsl!("lanes_two") });
-            parts.push(box_muller(self.math));
+            parts.extend([wgsl!("cos_sin"), box_muller(self.math)]);
+            if !normal_of_two {
+                parts.push(wgsl!("standard_normals"));
+            }
         }
         if matches!(values, Values::Identity | Values::Sparse) {
             parts.push(wgsl!("matrix"));
@@ -198,7 +203,7 @@ impl Source {
             Values::Constant => parts.push(wgsl!("fill_constant")),
             Values::Words => parts.push(wgsl!("fill_words")),
             Values::Uniform => parts.push(wgsl!("fill_uniform")),
-            Values::Normal if two_blocks => parts.push(wgsl!("fill_normal_two")),
+            Values::Normal if normal_of_two => parts.push(wgsl!("fill_normal_two")),
             Values::Normal => parts.push(wgsl!("fill_normal")),
             Values::TruncNormal => {
                 parts.push(if self.target.is_gpu() {
@@ -220,14 +225,12 @@ impl Source {
         if two_blocks && !normal_of_two {
             parts.push(wgsl!("two_blocks"));
         }
-        match (store, dtype.size()) {
-            (Store::Whole, 2) => parts.extend([wgsl!("vector_halves"), self.store_vectors()]),
-            (Store::Whole, _) if two_blocks && values != Values::Constant => {
-                parts.push(wgsl!("store_two_blocks"));
-            }
-            (Store::Whole, _) => parts.extend([wgsl!("vector_words"), self.store_vectors()]),
-            (Store::Ragged, 2) => parts.push(wgsl!("store_halves")),
-            (Store::Ragged, _) => parts.push(wgsl!("store_words")),
+        match (store, is_narrow) {
+            (Store::Whole, true) => parts.extend([wgsl!("vector_halves"), self.store_vectors()]),
+            (Store::Whole, false) if two_blocks => parts.push(wgsl!("store_two_blocks")),
+            (Store::Whole, false) => parts.extend([wgsl!("vector_words"), self.store_vectors()]),
+            (Store::Ragged, true) => parts.push(wgsl!("store_halves")),
+            (Store::Ragged, false) => parts.push(wgsl!("store_words")),
         }
         parts.push(match loops {
             Loops::None => wgsl!("runs_one"),

@@ -41,7 +41,7 @@ library() {
 
 # Vulkan takes a loader, a driver, and a file that names the driver to the loader.
 vulkan() {
-    if [ -z "$(library libvulkan.so.1)" ]; then
+    if [ -z "$(library libvulkan.so.1 || true)" ]; then
         left_out "Vulkan: there is no libvulkan.so.1; install libvulkan1 (Debian, Ubuntu), vulkan-loader (Fedora) or" \
             "vulkan-icd-loader (Arch); without root: apt-get download libvulkan1, dpkg -x it, and set LD_LIBRARY_PATH"
         return
@@ -51,12 +51,12 @@ vulkan() {
         return
     fi
     local driver file needs
-    driver=$(library libGLX_nvidia.so.0)
+    driver=$(library libGLX_nvidia.so.0 || true)
     if [ -z "$driver" ]; then
         left_out "NVIDIA's Vulkan driver: there is no libGLX_nvidia.so.0 (in a container: NVIDIA_DRIVER_CAPABILITIES=all)"
         return
     fi
-    needs=$(ldd "$driver" 2>/dev/null | awk '/not found/ { print $1 }' | tr '\n' ' ')
+    needs=$(ldd "$driver" 2>/dev/null | awk '/not found/ { print $1 }' | tr '\n' ' ' || true)
     [ -z "$needs" ] || echo "$driver needs what is not here: $needs"
     # Where the loader looks.
     for file in /etc/vulkan/icd.d /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d "${HOME:-/}/.local/share/vulkan/icd.d"; do
@@ -133,7 +133,7 @@ main() {
     say adapters
     vulkan
     "$here/seedbed" adapters || failed "seedbed adapters"
-    adapters=$("$here/seedbed" adapters 2>/dev/null | awk -F '  +' 'NR > 1 && $1 != "host" { print $1 }')
+    adapters=$("$here/seedbed" adapters 2>/dev/null | awk -F '  +' 'NR > 1 && $1 != "host" { print $1 }' || true)
 
     say "bits of GPT-2 (seedbed init models/gpt2.json), as sha256"
     bits

@@ -527,4 +527,48 @@ mod tests {
             assert_eq!(bytes, bytemuck::cast_slice::<f32, u8>(&aligned));
         }
     }
+
+    #[cfg(feature = "vectors")]
+    #[test]
+    fn vectors_of_any_width_give_the_same_bits() {
+        use crate::host::box_muller::box_muller;
+        use crate::host::philox::philox4x32_10;
+        use crate::host::vectors::{at, levels};
+
+        // Blocks that carry into the counter's second word.
+        let (key, blocks) = (Key { seed: 0xFEDC_BA98_7654_3210, offset: 7 }, following((1 << 32) - 30));
+        let expected = blocks.map(|block| philox4x32_10(key.counter(block), key.seed));
+        let of_pairs = expected.map(|[a, b, c, d]| [box_muller(a, b), box_muller(c, d)]);
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        for level in levels() {
+            let words = at(
+                level,
+                #[inline(always)]
+                || words(key, &blocks),
+            );
+            assert_eq!(words, expected.as_flattened(), "{level:?}");
+            let normals = at(
+                level,
+                #[inline(always)]
+                || normals(key, &blocks),
+            );
+            assert_eq!(bits(&normals), bits(of_pairs.as_flattened().as_flattened()), "{level:?}");
+            let narrow = at(
+                level,
+                #[inline(always)]
+                || {
+                    let mut narrow = [half::bf16::ZERO; TILE];
+                    put(
+                        &mut narrow,
+                        &normals,
+                        #[inline(always)]
+                        |z| half::bf16::narrow(z * 0.5 + 1.0),
+                    );
+                    narrow
+                },
+            );
+            let narrowed = normals.map(|z| half::bf16::from_f32_const(z * 0.5 + 1.0));
+            assert_eq!(narrow.map(|x| x.to_bits()), narrowed.map(|x| x.to_bits()), "{level:?}");
+        }
+    }
 }

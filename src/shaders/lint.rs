@@ -46,11 +46,15 @@ impl Kernel {
 impl Source {
     /// Every module that some device makes of the kernel; the portable ones first.
     pub(crate) fn every(kernel: Kernel) -> Vec<Self> {
-        let targets = [(true, Target::Gpu), (false, Target::Llvmpipe), (true, Target::Processor)];
-        [Math::Portable, Math::Native]
-            .into_iter()
-            .flat_map(|math| targets.map(|(int64, target)| Self { kernel, int64, math, target }))
-            .collect()
+        let mut all = Vec::new();
+        for math in [Math::Portable, Math::Native] {
+            for int64 in [true, false] {
+                for target in [Target::Gpu, Target::Llvmpipe, Target::Processor] {
+                    all.push(Self { kernel, int64, math, target });
+                }
+            }
+        }
+        all
     }
 
     pub(crate) fn parse(self) -> Module {

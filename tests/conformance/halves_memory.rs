@@ -12,6 +12,7 @@ use crate::reference::half::{ALL, HALVES};
 pub const CHECKS: &[Check] = &[
     Check::device("memory::halves_at_every_offset", every_start_at_every_offset),
     Check::device("memory::short_halves", short_lengths),
+    Check::device("memory::vectors_of_halves_and_none_behind_them", vectors_and_none_behind_them),
     Check::device("memory::every_initialiser_in_the_middle", every_initialiser_in_the_middle),
     Check::device("memory::halves_of_a_word", halves_of_a_word),
     Check::device("memory::halves_side_by_side", side_by_side),
@@ -53,6 +54,17 @@ fn short_lengths(device: &Device) {
             for dtype in HALVES {
                 check(device, dtype, offset, start, len, &NORMAL);
                 check(device, dtype, offset, start, len, &Init::constant(-1.5));
+            }
+        }
+    }
+}
+
+/// Whole vectors on their boundaries, in every number: an invocation may store several, and not all of its own.
+fn vectors_and_none_behind_them(device: &Device) {
+    for vectors in (1..=20).chain(512..=517) {
+        for (dtype, start) in [(DType::F16, 0), (DType::BF16, 8)] {
+            for init in [NORMAL, Init::constant(-1.5)] {
+                check(device, dtype, 2 * start, start, 8 * vectors, &init);
             }
         }
     }

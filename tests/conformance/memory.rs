@@ -14,6 +14,7 @@ use crate::reference::{assert_same_bits, assert_same_halves, assert_same_words};
 pub const CHECKS: &[Check] = &[
     Check::device("memory::every_start_at_every_offset", every_start_at_every_offset),
     Check::device("memory::short_lengths", short_lengths),
+    Check::device("memory::vectors_and_none_behind_them", vectors_and_none_behind_them),
     Check::device("memory::zeros", zeros),
     Check::device("memory::random_places", random_places),
     Check::device("memory::no_elements", no_elements),
@@ -96,6 +97,18 @@ fn short_lengths(device: &Device) {
             for (after, init) in [(0, NORMAL), (64, NORMAL), (64, Init::constant(-1.5))] {
                 let place = Place { offset, elements: start..start + len, after, usage: USAGE };
                 check(device, &place, &init, KEY);
+            }
+        }
+    }
+}
+
+/// Whole blocks on their boundaries, in every number: an invocation may store several, and not all of its own.
+fn vectors_and_none_behind_them(device: &Device) {
+    for blocks in (1..=40).chain(1024..=1033) {
+        for (offset, start) in [(0, 0), (16, 4)] {
+            for init in [NORMAL, Init::constant(-1.5), Init::uniform(-0.1, 0.1)] {
+                let elements = start..start + 4 * blocks;
+                check(device, &Place { offset, elements, after: 512, usage: USAGE }, &init, KEY);
             }
         }
     }

@@ -49,8 +49,8 @@ fn small_limits(device: &Device) {
     }
 }
 
-/// More than the binding limit of many devices, and, in workgroups of 256 invocations that write four
-/// elements each, more than 65,535 of them.
+/// More than the binding limit of many devices, and more than 65,535 workgroups, of which one writes 1024 elements of
+/// `NORMAL`: 256 invocations four each, or 128 eight.
 const ELEMENTS: u64 = 75 * (1 << 20) + 1;
 const BYTES: u64 = 4 * ELEMENTS;
 

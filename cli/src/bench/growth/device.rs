@@ -16,6 +16,10 @@ pub fn measure(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<EngineRepor
     let capacity = bench.capacity;
     let point = |work, elements| point(elements, capacity, |clocked| bench.once(work, elements, clocked));
     let row = |case: super::Case| {
+        // Compiling is no part of a fill.
+        if let Work::Fill(init) = case.work {
+            bench.initializer.prepare(&init, case.dtype)?;
+        }
         let points =
             sizes.iter().map(|&elements| point(case.work, elements)).collect::<anyhow::Result<_>>()?;
         anyhow::Ok(Row::new(case.name, case.dtype, points))
