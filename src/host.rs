@@ -1,7 +1,8 @@
 //! The same functions in Rust, bit for bit: the oracle of the tests, and an engine for machines
 //! without an adapter.
 //!
-//! Each module mirrors a file of `shaders/`, under the same names and in the same order, step for step: [`philox`], [`box_muller`], and privately those of the other initialisers.
+//! Each module mirrors a file of `shaders/`, under the same names and in the same order, step for step: [`philox`],
+//! [`box_muller`], and privately those of the other initialisers.
 
 pub mod box_muller;
 mod engine;

@@ -86,7 +86,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         let most = args.elements.unwrap_or(growth::ELEMENTS);
         let device = |adapter: &_| growth::on_device(adapter, most);
         let engines = engines(args, device, || growth::on_host(most), growth::EngineReport::table)?;
-        return write(output, args, &growth::Report::new(most, engines));
+        return write(output, args, &Report::new(most, engines));
     }
     let elements = args.elements.unwrap_or(ELEMENTS);
     let device = |adapter: &_| device::measure(adapter, elements, &cases());

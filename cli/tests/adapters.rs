@@ -81,22 +81,26 @@ fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
     ]
 }
 
-fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
+/// What `seedbed bench` wrote of the adapter.
+fn bench(adapter: &str, arguments: &[&str]) -> Result<Value, Failed> {
     let folder = Folder::new();
     let json = folder.path("bench.json");
-    let elements = "4096";
-    let output = seedbed()
-        .args(["bench", "--adapter", adapter, "--elements", elements, "--json"])
-        .arg(&json)
-        .output()?;
+    let mut command = seedbed();
+    let output =
+        command.args(["bench", "--adapter", adapter, "--json"]).arg(&json).args(arguments).output()?;
     if !output.status.success() {
         return Err(text(&output.stderr).into());
     }
-    let report: Value = serde_json::from_slice(&fs::read(json)?)?;
-    let engine = &report["engines"][0];
+    let mut report: Value = serde_json::from_slice(&fs::read(json)?)?;
+    let engine = report["engines"][0].take();
     if engine["name"] != adapter {
         return Err(format!("{} was measured", engine["name"]).into());
     }
+    Ok(engine)
+}
+
+fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
+    let engine = bench(adapter, &["--elements", "4096"])?;
     let rows = engine["rows"].as_array().map_or(0, Vec::len);
     if rows != 15 || engine["first_use"]["pipelines"].as_f64().is_none_or(|seconds| seconds <= 0.0) {
         return Err(format!("{rows} rows: {engine}").into());
@@ -105,22 +109,7 @@ fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
 }
 
 fn bench_measures_growth(adapter: &str) -> Result<(), Failed> {
-    let folder = Folder::new();
-    let json = folder.path("growth.json");
-    let output = seedbed()
-        .args(["bench", "--growth", "--adapter", adapter, "--elements", "100", "--json"])
-        .arg(&json)
-        .output()?;
-    if !output.status.success() {
-        return Err(text(&output.stderr).into());
-    }
-    let report: Value = serde_json::from_slice(&fs::read(json)?)?;
-    let engine = &report["engines"][0];
-    growth_is_complete(engine)?;
-    if engine["name"] != adapter {
-        return Err(format!("{} was measured", engine["name"]).into());
-    }
-    Ok(())
+    Ok(growth_is_complete(&bench(adapter, &["--growth", "--elements", "100"])?)?)
 }
 
 /// Odd shapes that share a window, one that takes two, and one that begins in the middle of a window.

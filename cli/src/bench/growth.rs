@@ -24,8 +24,8 @@ use super::{Case, cases};
 
 pub use self::device::measure as on_device;
 pub use self::host::measure as on_host;
+pub use self::report::EngineReport;
 use self::report::Point;
-pub use self::report::{EngineReport, Report};
 
 /// Of the largest fill, where nothing else was asked for.
 pub const ELEMENTS: u64 = 1 << 30;

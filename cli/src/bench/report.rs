@@ -7,16 +7,18 @@ use super::sample::Seconds;
 use super::{Case, Work};
 use crate::report::table;
 
+/// Of engines, each with an `E` of its own.
 #[derive(Serialize)]
-pub struct Report {
+pub struct Report<E> {
     seedbed: &'static str,
     contract: u32,
+    /// Of a fill, or of the largest.
     elements: u64,
-    engines: Vec<EngineReport>,
+    engines: Vec<E>,
 }
 
-impl Report {
-    pub fn new(elements: u64, engines: Vec<EngineReport>) -> Self {
+impl<E> Report<E> {
+    pub fn new(elements: u64, engines: Vec<E>) -> Self {
         Self { seedbed: env!("CARGO_PKG_VERSION"), contract: seedbed::CONTRACT_VERSION, elements, engines }
     }
 }

@@ -8,21 +8,6 @@ use super::super::sample::Seconds;
 use super::fit::Fit;
 use crate::report::table;
 
-#[derive(Serialize)]
-pub struct Report {
-    seedbed: &'static str,
-    contract: u32,
-    /// Of the largest fill.
-    elements: u64,
-    engines: Vec<EngineReport>,
-}
-
-impl Report {
-    pub fn new(elements: u64, engines: Vec<EngineReport>) -> Self {
-        Self { seedbed: env!("CARGO_PKG_VERSION"), contract: seedbed::CONTRACT_VERSION, elements, engines }
-    }
-}
-
 /// One engine.
 #[derive(Serialize)]
 pub struct EngineReport {
