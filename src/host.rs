@@ -15,6 +15,7 @@ pub mod philox;
 pub(crate) mod quantile;
 mod rng;
 pub(crate) mod sparse;
+mod tile;
 mod values;
 mod vectors;
 

@@ -12,7 +12,7 @@ pub fn half_radius(w: u32) -> f32 {
     half_root(minus_logarithm(reduced(w)))
 }
 
-// The three steps of it. Apart, because each is short enough for a processor to have several of them under way.
+// The steps of it. `tile.rs` has a loop for each.
 
 /// `t` and `e` of `u1 = (1 + t) * 2^-e`.
 #[inline(always)]
@@ -64,10 +64,29 @@ pub(super) fn half_root(h: f32) -> f32 {
 /// `2 (cos 2πu2, sin 2πu2)`, where `u2 = (w + 1/2) / 2^32`.
 #[inline(always)]
 pub fn double_cos_sin(w: u32) -> [f32; 2] {
-    let a = w.wrapping_add(0x2000_0000);
+    let a = turned(w);
+    to_quadrant(a, within_quadrant(angle(a)))
+}
+
+// The steps of it.
+
+/// By an eighth: the quadrant is then in the two top bits.
+#[inline(always)]
+pub(super) fn turned(w: u32) -> u32 {
+    w.wrapping_add(0x2000_0000)
+}
+
+/// `t` of `2πu2 = (quadrant + t/2) π/2`.
+#[inline(always)]
+pub(super) fn angle(a: u32) -> f32 {
     let high = f32::from_bits(0x4480_0000 | ((a >> 16) & 0x3FFF)) - 1_025.007_8; // 2^10 + 1 + 2^-7
     let low = f32::from_bits(0x3C00_0001 | ((a << 1) & 0x1_FFFF)); // 2^-7 + (low half + 1/2) * 2^-29
-    let t = high + low;
+    high + low
+}
+
+/// `2 (cos πt/4, sin πt/4)`.
+#[inline(always)]
+pub(super) fn within_quadrant(t: f32) -> [f32; 2] {
     let z = t * t;
 
     let mut sine = -7.316_121_6e-5 * z;
@@ -84,7 +103,11 @@ pub fn double_cos_sin(w: u32) -> [f32; 2] {
     cosine -= 0.616_848_9;
     cosine *= z;
     cosine += 2.0;
+    [cosine, sine]
+}
 
+#[inline(always)]
+pub(super) fn to_quadrant(a: u32, [cosine, sine]: [f32; 2]) -> [f32; 2] {
     let odd = a & 0x4000_0000 != 0;
     let x = select(cosine, sine, odd).to_bits();
     let y = select(sine, cosine, odd).to_bits();

@@ -4,15 +4,13 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
-use super::box_muller::{double_cos_sin, half_root, minus_logarithm, reduced};
 use super::narrow::{narrow_bf16, narrow_f16};
 use super::permute::Rectangle;
-use super::philox::philox4x32_10_blocks;
+use super::tile::{BLOCKS, ELEMENTS, Tile};
 use super::vectors::vectorised;
 use super::{orthogonal, sparse, values};
 use crate::distribution::Distribution;
 use crate::jobs::BLOCK;
-use crate::matrix::{Matrix, Place};
 use crate::runs::Runs;
 use crate::{DType, Error, Init, Key, Region, half};
 
@@ -151,7 +149,7 @@ pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, ke
         destination,
         &runs,
         #[inline(always)]
-        |blocks| words(key, blocks),
+        |tile| tile.words(key),
         #[inline(always)]
         |word| word,
     );
@@ -165,99 +163,6 @@ fn checked(region: &Region<'_>, actual: usize) -> Result<Runs, Error> {
         return Err(Error::LengthMismatch { expected, actual });
     }
     Ok(runs)
-}
-
-/// Blocks that are computed together: each step of the arithmetic is a loop over all of them, which the
-/// compiler can vectorise.
-const TILE_BLOCKS: usize = 64;
-/// Elements of those.
-const TILE: usize = 4 * TILE_BLOCKS;
-/// Pairs of words of those.
-const PAIRS: usize = 2 * TILE_BLOCKS;
-
-/// The blocks of a tile.
-type Blocks = [u64; TILE_BLOCKS];
-
-/// The words of a tile.
-#[inline(always)]
-fn words(key: Key, blocks: &Blocks) -> [u32; TILE] {
-    let mut words = [0; TILE];
-    philox4x32_10_blocks(&counters(key, blocks), key.seed, |i, [x, y, z, w]| {
-        words[4 * i] = x as u32;
-        words[4 * i + 1] = y as u32;
-        words[4 * i + 2] = z as u32;
-        words[4 * i + 3] = w as u32;
-    });
-    words
-}
-
-/// The words of a tile, those at even places and those at odd ones: what Box-Muller pairs up.
-#[inline(always)]
-fn pairs(key: Key, blocks: &Blocks) -> [[u32; PAIRS]; 2] {
-    let (mut even, mut odd) = ([0; TILE_BLOCKS], [0; TILE_BLOCKS]);
-    philox4x32_10_blocks(&counters(key, blocks), key.seed, |i, [x, y, z, w]| {
-        even[i] = two(x, z);
-        odd[i] = two(y, w);
-    });
-    [bytemuck::cast(even), bytemuck::cast(odd)]
-}
-
-#[inline(always)]
-fn counters(key: Key, blocks: &Blocks) -> Blocks {
-    let mut counters = *blocks;
-    for counter in &mut counters {
-        *counter = key.counter(*counter);
-    }
-    counters
-}
-
-/// Two words, the low halves of lanes, in the order of memory.
-#[inline(always)]
-fn two(first: u64, second: u64) -> u64 {
-    let two = (first & u64::from(u32::MAX)) | second << 32;
-    if cfg!(target_endian = "big") { two.rotate_left(32) } else { two }
-}
-
-/// The standard normals of a tile.
-#[inline(always)]
-fn normals(key: Key, blocks: &Blocks) -> [f32; TILE] {
-    let [even, odd] = pairs(key, blocks);
-    // A loop for each step.
-    let (mut t, mut e, mut radius) = ([0.0; PAIRS], [0.0; PAIRS], [0.0; PAIRS]);
-    let (mut cosine, mut sine) = ([0.0; PAIRS], [0.0; PAIRS]);
-    for i in 0..PAIRS {
-        (t[i], e[i]) = reduced(even[i]);
-    }
-    for i in 0..PAIRS {
-        radius[i] = minus_logarithm((t[i], e[i]));
-    }
-    for radius in &mut radius {
-        *radius = half_root(*radius);
-    }
-    for i in 0..PAIRS {
-        [cosine[i], sine[i]] = double_cos_sin(odd[i]);
-    }
-    let mut normals = [0.0; TILE];
-    for i in 0..PAIRS {
-        normals[2 * i] = radius[i] * cosine[i];
-        normals[2 * i + 1] = radius[i] * sine[i];
-    }
-    normals
-}
-
-/// Rows and columns of a tile.
-#[inline(always)]
-fn places(matrix: Matrix, blocks: &Blocks) -> [Place; TILE] {
-    let mut place = matrix.place(blocks[0] * BLOCK);
-    std::array::from_fn(|element| {
-        let (block, lane) = (element / 4, element % 4);
-        if lane == 0 && block > 0 && blocks[block] != blocks[block - 1].wrapping_add(1) {
-            place = matrix.place(blocks[block] * BLOCK);
-        }
-        let this = place;
-        place = this.next(matrix.columns as u32);
-        this
-    })
 }
 
 fn write<E: Element>(
@@ -286,7 +191,7 @@ fn write<E: Element>(
             destination,
             runs,
             #[inline(always)]
-            |blocks| words(key, blocks),
+            |tile| tile.words(key),
             #[inline(always)]
             |word| E::narrow(values::uniform(word, low, range, most)),
         ),
@@ -294,7 +199,7 @@ fn write<E: Element>(
             destination,
             runs,
             #[inline(always)]
-            |blocks| normals(key, blocks),
+            |tile| tile.normals(key),
             #[inline(always)]
             |z| E::narrow(z * std + mean),
         ),
@@ -304,18 +209,15 @@ fn write<E: Element>(
                 destination,
                 runs,
                 #[inline(always)]
-                |blocks| words(key, blocks),
+                |tile| tile.quantiles(key, &table),
                 #[inline(always)]
-                |word| {
-                    let z = super::quantile::quantile(word, &table);
-                    E::narrow(values::within(z * std + mode, least, most))
-                },
+                |z| E::narrow(values::within(z * std + mode, least, most)),
             );
         }
         Distribution::Identity { matrix, identity } => tiles(
             destination,
             runs,
-            |blocks| places(matrix, blocks),
+            |tile| tile.places(matrix),
             |place| E::narrow(values::identity(identity, place)),
         ),
         Distribution::Sparse { matrix, zeros, std } => {
@@ -323,12 +225,14 @@ fn write<E: Element>(
             tiles(
                 destination,
                 runs,
-                |blocks| {
-                    let (z, places) = (normals(key, blocks), places(matrix, blocks));
-                    std::array::from_fn(|lane| {
-                        let is_zero = sparse::is_zero(columns, rectangle, zeros, places[lane]);
-                        if is_zero { 0.0 } else { z[lane] * std + 0.0 }
-                    })
+                |tile| {
+                    tile.places(matrix);
+                    tile.normals(key);
+                    for (z, place) in tile.floats.iter_mut().zip(&tile.places) {
+                        let is_zero = sparse::is_zero(columns, rectangle, zeros, *place);
+                        *z = if is_zero { 0.0 } else { *z * std + 0.0 };
+                    }
+                    &tile.floats
                 },
                 E::narrow,
             );
@@ -346,16 +250,6 @@ fn write<E: Element>(
     Ok(())
 }
 
-/// Blocks one after the other.
-#[inline(always)]
-fn following(first: u64) -> Blocks {
-    let mut blocks = [0; TILE_BLOCKS];
-    for (i, block) in blocks.iter_mut().enumerate() {
-        *block = first.wrapping_add(i as u64);
-    }
-    blocks
-}
-
 /// Writes as many values as there is room for.
 #[inline(always)]
 fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
@@ -366,33 +260,33 @@ fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
     runs: &Runs,
-    values: impl Fn(&Blocks) -> [V; TILE] + Sync,
+    values: impl Fn(&mut Tile) -> &[V; ELEMENTS] + Sync,
     finish: impl Fn(V) -> T + Sync,
 ) {
     if !runs.levels.is_empty() {
-        let scatter = |to: &mut [T], pieces: &[Piece]| {
+        let scatter = |to: &mut [T], tile: &mut Tile, pieces: &[Piece]| {
             // The tile's other blocks are computed and not written.
-            let mut blocks = following(pieces[0].block);
-            blocks.iter_mut().zip(pieces).for_each(|(block, piece)| *block = piece.block);
+            tile.blocks.iter_mut().zip(pieces).for_each(|(block, piece)| *block = piece.block);
             let values = vectorised(
                 #[inline(always)]
-                || values(&blocks),
+                || values(tile),
             );
             for (values, piece) in values.as_chunks::<4>().0.iter().zip(pieces) {
                 put(&mut to[piece.place.clone()], &values[piece.lane..], &finish);
             }
         };
         return in_parallel(destination, runs.len as usize, |at, part| {
-            let mut tile = Vec::with_capacity(TILE_BLOCKS);
+            let mut tile = Tile::new();
+            let mut tiled = Vec::with_capacity(BLOCKS);
             for piece in stretches(runs, at as u64, part.len()).flat_map(pieces) {
-                tile.push(piece);
-                if tile.len() == TILE_BLOCKS {
-                    scatter(part, &tile);
-                    tile.clear();
+                tiled.push(piece);
+                if tiled.len() == BLOCKS {
+                    scatter(part, &mut tile, &tiled);
+                    tiled.clear();
                 }
             }
-            if !tile.is_empty() {
-                scatter(part, &tile);
+            if !tiled.is_empty() {
+                scatter(part, &mut tile, &tiled);
             }
         });
     }
@@ -401,7 +295,8 @@ fn tiles<V: Copy, T: Send>(
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = destination.split_at_mut(ragged as usize);
     if !head.is_empty() {
-        put(head, &values(&following(start / BLOCK))[(start % BLOCK) as usize..], &finish);
+        let mut tile = Tile::new();
+        put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], &finish);
     }
     let first = start.div_ceil(BLOCK);
     in_parallel(body, BLOCK as usize, |at, part| {
@@ -409,8 +304,9 @@ fn tiles<V: Copy, T: Send>(
         vectorised(
             #[inline(always)]
             || {
-                for (tile, part) in part.chunks_mut(TILE).enumerate() {
-                    put(part, &values(&following(first + (tile * TILE_BLOCKS) as u64)), &finish);
+                let mut tile = Tile::new();
+                for (i, part) in part.chunks_mut(ELEMENTS).enumerate() {
+                    put(part, values(tile.follow(first + (i * BLOCKS) as u64)), &finish);
                 }
             },
         );
@@ -525,50 +421,6 @@ mod tests {
             let bytes = &mut bytes[offset..offset + 36];
             fill_bytes(bytes, DType::F32, [9], &init, key).unwrap();
             assert_eq!(bytes, bytemuck::cast_slice::<f32, u8>(&aligned));
-        }
-    }
-
-    #[cfg(feature = "vectors")]
-    #[test]
-    fn vectors_of_any_width_give_the_same_bits() {
-        use crate::host::box_muller::box_muller;
-        use crate::host::philox::philox4x32_10;
-        use crate::host::vectors::{at, levels};
-
-        // Blocks that carry into the counter's second word.
-        let (key, blocks) = (Key { seed: 0xFEDC_BA98_7654_3210, offset: 7 }, following((1 << 32) - 30));
-        let expected = blocks.map(|block| philox4x32_10(key.counter(block), key.seed));
-        let of_pairs = expected.map(|[a, b, c, d]| [box_muller(a, b), box_muller(c, d)]);
-        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        for level in levels() {
-            let words = at(
-                level,
-                #[inline(always)]
-                || words(key, &blocks),
-            );
-            assert_eq!(words, expected.as_flattened(), "{level:?}");
-            let normals = at(
-                level,
-                #[inline(always)]
-                || normals(key, &blocks),
-            );
-            assert_eq!(bits(&normals), bits(of_pairs.as_flattened().as_flattened()), "{level:?}");
-            let narrow = at(
-                level,
-                #[inline(always)]
-                || {
-                    let mut narrow = [half::bf16::ZERO; TILE];
-                    put(
-                        &mut narrow,
-                        &normals,
-                        #[inline(always)]
-                        |z| half::bf16::narrow(z * 0.5 + 1.0),
-                    );
-                    narrow
-                },
-            );
-            let narrowed = normals.map(|z| half::bf16::from_f32_const(z * 0.5 + 1.0));
-            assert_eq!(narrow.map(|x| x.to_bits()), narrowed.map(|x| x.to_bits()), "{level:?}");
         }
     }
 }

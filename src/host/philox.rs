@@ -34,27 +34,43 @@ const fn rounds<const FIRST: u32, const LAST: u32>(mut c: [u64; 4], seed: u64) -
     c
 }
 
-/// Calls `write` with each counter's place and its four words, each the low half of a lane.
+/// Calls `write` with each counter's place and its four words, each the low half of a lane. `state` is written over.
 ///
-/// Two loops that a compiler vectorises, each of half the rounds: a processor then has several of their turns under
-/// way, where ten rounds, each of which waits for the last one, are more than it looks ahead.
+/// Loops that a compiler vectorises, each of two rounds: a processor then has several of their turns under way, where
+/// ten rounds, each of which waits for the last one, are more than it looks ahead.
 #[inline(always)]
 pub(super) fn philox4x32_10_blocks<const N: usize>(
-    counters: &[u64; N],
+    state: &mut [[u64; N]; 4],
+    counter: impl Fn(usize) -> u64,
     seed: u64,
     mut write: impl FnMut(usize, [u64; 4]),
 ) {
-    let mut half_way = [[0; N]; 4];
     for i in 0..N {
-        let c = rounds::<0, 5>([counters[i], counters[i] >> 32, 0, 0], seed);
-        for lane in 0..4 {
-            half_way[lane][i] = c[lane];
-        }
+        put(state, i, rounds::<0, 2>([counter(i), counter(i) >> 32, 0, 0], seed));
     }
+    two_rounds::<2, 4, N>(state, seed);
+    two_rounds::<4, 6, N>(state, seed);
+    two_rounds::<6, 8, N>(state, seed);
     for i in 0..N {
-        let [x, y, z, w] = &half_way;
-        write(i, rounds::<5, 10>([x[i], y[i], z[i], w[i]], seed));
+        write(i, rounds::<8, 10>(get(state, i), seed));
     }
+}
+
+#[inline(always)]
+fn two_rounds<const FIRST: u32, const LAST: u32, const N: usize>(state: &mut [[u64; N]; 4], seed: u64) {
+    for i in 0..N {
+        put(state, i, rounds::<FIRST, LAST>(get(state, i), seed));
+    }
+}
+
+#[inline(always)]
+fn get<const N: usize>([x, y, z, w]: &[[u64; N]; 4], i: usize) -> [u64; 4] {
+    [x[i], y[i], z[i], w[i]]
+}
+
+#[inline(always)]
+fn put<const N: usize>([x, y, z, w]: &mut [[u64; N]; 4], i: usize, c: [u64; 4]) {
+    [x[i], y[i], z[i], w[i]] = c;
 }
 
 #[cfg(test)]
@@ -80,10 +96,15 @@ mod tests {
         let counters = [0, 1, u64::MAX, 1 << 32, 0x0123_4567_89AB_CDEF];
         let seed = 0xFEDC_BA98_7654_3210;
         let mut calls = 0;
-        philox4x32_10_blocks(&counters, seed, |i, words| {
-            assert_eq!(words.map(|word| word as u32), philox4x32_10(counters[i], seed));
-            calls += 1;
-        });
+        philox4x32_10_blocks(
+            &mut [[0; 5]; 4],
+            |i| counters[i],
+            seed,
+            |i, words| {
+                assert_eq!(words.map(|word| word as u32), philox4x32_10(counters[i], seed));
+                calls += 1;
+            },
+        );
         assert_eq!(calls, counters.len());
     }
 }

@@ -1,0 +1,233 @@
+//! Blocks that are computed together: each step of the arithmetic is a loop over all of them.
+
+use super::box_muller::{angle, half_root, minus_logarithm, reduced, to_quadrant, turned, within_quadrant};
+use super::philox::philox4x32_10_blocks;
+use super::quantile::{cubic, segment};
+use crate::Key;
+use crate::jobs::BLOCK;
+use crate::matrix::{Matrix, Place};
+use crate::quantile::QuantileTable;
+
+/// Blocks of a tile.
+pub(super) const BLOCKS: usize = 64;
+/// Elements of those.
+pub(super) const ELEMENTS: usize = BLOCK as usize * BLOCKS;
+/// Pairs of elements.
+const PAIRS: usize = ELEMENTS / 2;
+
+/// What a thread computes its tiles in, one after the other.
+///
+/// A step is a loop that a compiler vectorises, from arrays to arrays, and a short one: the operations of a turn wait
+/// for each other, and a processor looks only so many operations ahead for another turn to go on with. The arrays stay
+/// in the first cache; they are not cleared between tiles, which would cost as much as a step; and they begin with
+/// a cache line, because a store across two lines takes as long as two stores.
+#[repr(C, align(64))]
+pub(super) struct Tile {
+    pub(super) blocks: [u64; BLOCKS],
+    rounds: [[u64; BLOCKS]; 4],
+    even: [u64; BLOCKS],
+    odd: [u64; BLOCKS],
+    words: [u64; PAIRS],
+    t: [f32; PAIRS],
+    e: [f32; PAIRS],
+    cosine: [f32; PAIRS],
+    sine: [f32; PAIRS],
+    segments: [u32; ELEMENTS],
+    cubics: [[f32; 4]; ELEMENTS],
+    pub(super) floats: [f32; ELEMENTS],
+    pub(super) places: [Place; ELEMENTS],
+}
+
+impl Tile {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self {
+            blocks: [0; BLOCKS],
+            rounds: [[0; BLOCKS]; 4],
+            even: [0; BLOCKS],
+            odd: [0; BLOCKS],
+            words: [0; PAIRS],
+            t: [0.0; PAIRS],
+            e: [0.0; PAIRS],
+            cosine: [0.0; PAIRS],
+            sine: [0.0; PAIRS],
+            segments: [0; ELEMENTS],
+            cubics: [[0.0; 4]; ELEMENTS],
+            floats: [0.0; ELEMENTS],
+            places: [Place { row: 0, column: 0 }; ELEMENTS],
+        }
+    }
+
+    /// Takes blocks one after the other.
+    #[inline(always)]
+    pub(super) fn follow(&mut self, first: u64) -> &mut Self {
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            *block = first.wrapping_add(i as u64);
+        }
+        self
+    }
+
+    /// The words of the blocks.
+    #[inline(always)]
+    pub(super) fn words(&mut self, key: Key) -> &[u32; ELEMENTS] {
+        let Self { blocks, rounds, words, .. } = self;
+        let (words, _) = words.as_chunks_mut::<2>();
+        philox4x32_10_blocks(
+            rounds,
+            #[inline(always)]
+            |i| key.counter(blocks[i]),
+            key.seed,
+            #[inline(always)]
+            |i, [x, y, z, w]| words[i] = [two(x, y), two(z, w)],
+        );
+        bytemuck::cast_ref(&self.words)
+    }
+
+    /// The same words, those at even places and those at odd ones: what Box-Muller pairs up.
+    #[inline(always)]
+    fn pairs(&mut self, key: Key) {
+        let Self { blocks, rounds, even, odd, .. } = self;
+        philox4x32_10_blocks(
+            rounds,
+            #[inline(always)]
+            |i| key.counter(blocks[i]),
+            key.seed,
+            #[inline(always)]
+            |i, [x, y, z, w]| {
+                even[i] = two(x, z);
+                odd[i] = two(y, w);
+            },
+        );
+    }
+
+    /// The standard normals of the blocks.
+    #[inline(always)]
+    pub(super) fn normals(&mut self, key: Key) -> &mut [f32; ELEMENTS] {
+        self.pairs(key);
+        let Self { even, odd, t, e, cosine, sine, floats, .. } = self;
+        let even: &[u32; PAIRS] = bytemuck::cast_ref(even);
+        let odd: &[u32; PAIRS] = bytemuck::cast_ref(odd);
+
+        for i in 0..PAIRS {
+            (t[i], e[i]) = reduced(even[i]);
+        }
+        for i in 0..PAIRS {
+            e[i] = minus_logarithm((t[i], e[i]));
+        }
+        let radius = e;
+        for radius in radius.iter_mut() {
+            *radius = half_root(*radius);
+        }
+        for i in 0..PAIRS {
+            t[i] = angle(turned(odd[i]));
+        }
+        for i in 0..PAIRS {
+            [cosine[i], sine[i]] = within_quadrant(t[i]);
+        }
+        let (pairs, _) = floats.as_chunks_mut::<2>();
+        for i in 0..PAIRS {
+            let [x, y] = to_quadrant(turned(odd[i]), [cosine[i], sine[i]]);
+            pairs[i] = [radius[i] * x, radius[i] * y];
+        }
+        floats
+    }
+
+    /// The quantiles of the blocks' words.
+    #[inline(always)]
+    pub(super) fn quantiles(&mut self, key: Key, table: &QuantileTable) -> &[f32; ELEMENTS] {
+        self.words(key);
+        let Self { words, floats, segments, cubics, .. } = self;
+        let words: &[u32; ELEMENTS] = bytemuck::cast_ref(words);
+        for i in 0..ELEMENTS {
+            (segments[i], floats[i]) = segment(words[i]);
+        }
+        // Rows one by one: what gathers four columns reads each row four times.
+        for (cubic, segment) in cubics.iter_mut().zip(segments) {
+            *cubic = table.coefficients[*segment as usize % table.coefficients.len()];
+        }
+        for (z, c) in floats.iter_mut().zip(cubics) {
+            *z = cubic(*c, *z);
+        }
+        floats
+    }
+
+    /// Rows and columns of the blocks' elements.
+    #[inline(always)]
+    pub(super) fn places(&mut self, matrix: Matrix) -> &[Place; ELEMENTS] {
+        let Self { blocks, places, .. } = self;
+        let mut next = matrix.place(blocks[0] * BLOCK);
+        let (of_blocks, _) = places.as_chunks_mut::<{ BLOCK as usize }>();
+        for (i, places) in of_blocks.iter_mut().enumerate() {
+            if i > 0 && blocks[i] != blocks[i - 1].wrapping_add(1) {
+                next = matrix.place(blocks[i] * BLOCK);
+            }
+            for place in places {
+                *place = next;
+                next = next.next(matrix.columns as u32);
+            }
+        }
+        places
+    }
+}
+
+/// Two words, the low halves of lanes, in the order of memory.
+#[inline(always)]
+fn two(first: u64, second: u64) -> u64 {
+    let two = (first & u64::from(u32::MAX)) | second << 32;
+    if cfg!(target_endian = "big") { two.rotate_left(32) } else { two }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::box_muller::box_muller;
+    use crate::host::narrow::{narrow_bf16, narrow_f16};
+    use crate::host::philox::philox4x32_10;
+    use crate::host::quantile::quantile;
+    use crate::quantile::{Truncation, truncated_normal};
+
+    /// The bits of all that a tile computes, and of its normals in two bytes.
+    type Bits = [[u32; ELEMENTS]; 5];
+
+    #[inline(always)]
+    fn computed(tile: &mut Tile, key: Key, table: &QuantileTable) -> Bits {
+        let words = *tile.words(key);
+        let normals = tile.normals(key).map(f32::to_bits);
+        let quantiles = tile.quantiles(key, table).map(f32::to_bits);
+        let (mut f16, mut bf16) = ([0; ELEMENTS], [0; ELEMENTS]);
+        for i in 0..ELEMENTS {
+            (f16[i], bf16[i]) = (narrow_f16(normals[i]).into(), narrow_bf16(normals[i]).into());
+        }
+        [words, normals, quantiles, f16, bf16]
+    }
+
+    #[test]
+    fn vectors_of_any_width_give_the_bits_of_one_element_after_the_other() {
+        let key = Key { seed: 0xFEDC_BA98_7654_3210, offset: 7 };
+        let table = truncated_normal(Truncation::new(0.0, 1.0, -1.0, 2.5));
+        let mut tile = Tile::new();
+        // In the same memory: blocks that carry into the counter's second word, and some that do not follow.
+        for first in [0, (1 << 32) - 30] {
+            tile.follow(first).blocks[50..].reverse();
+            let words = tile.blocks.map(|block| philox4x32_10(key.counter(block), key.seed));
+            let words: [u32; ELEMENTS] = bytemuck::cast(words);
+            let pairs: [[u32; 2]; PAIRS] = bytemuck::cast(words);
+            let normals: [u32; ELEMENTS] = bytemuck::cast(pairs.map(|[w0, w1]| box_muller(w0, w1)));
+            let quantiles = words.map(|w| quantile(w, &table).to_bits());
+            let half = |x: u32| half::f16::from_f32_const(f32::from_bits(x)).to_bits().into();
+            let brain = |x: u32| half::bf16::from_f32_const(f32::from_bits(x)).to_bits().into();
+            let expected = [words, normals, quantiles, normals.map(half), normals.map(brain)];
+
+            assert_eq!(computed(&mut tile, key, &table), expected);
+            #[cfg(feature = "vectors")]
+            for level in crate::host::vectors::levels() {
+                let computed = crate::host::vectors::at(
+                    level,
+                    #[inline(always)]
+                    || computed(&mut tile, key, &table),
+                );
+                assert_eq!(computed, expected, "{level:?}");
+            }
+        }
+    }
+}
