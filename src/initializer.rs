@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::distribution::Distribution;
 use crate::plan::Request;
 use crate::recorder::Recorder;
+use crate::target::Target;
 use crate::{DType, Error, Fill, Init, Key, Tensor};
 
 /// Which arithmetic turns words into normals.
@@ -50,7 +51,7 @@ impl Initializer {
 
     /// An initialiser for this device with a choice of arithmetic.
     pub fn with_math(device: &wgpu::Device, math: Math) -> Self {
-        Self { recorder: Arc::new(Recorder::new(device, math, None)) }
+        Self::for_target(device, Target::of(&device.adapter_info()), math, None)
     }
 
     /// As [`Self::with_math`], with the driver's compilations kept in a pipeline cache that your program loads and
@@ -81,7 +82,23 @@ impl Initializer {
     /// # pollster::block_on(f()).unwrap();
     /// ```
     pub fn with_pipeline_cache(device: &wgpu::Device, math: Math, cache: &wgpu::PipelineCache) -> Self {
-        Self { recorder: Arc::new(Recorder::new(device, math, Some(cache.clone()))) }
+        Self::for_target(device, Target::of(&device.adapter_info()), math, Some(cache.clone()))
+    }
+
+    /// As [`Self::new`], with the kernels and the dispatches that a GPU gets, whatever the adapter is: so that machines
+    /// without a GPU can test them. The bits are the same, and a processor is slower.
+    #[doc(hidden)]
+    pub fn as_on_a_gpu(device: &wgpu::Device) -> Self {
+        Self::for_target(device, Target::Gpu, Math::default(), None)
+    }
+
+    fn for_target(
+        device: &wgpu::Device,
+        target: Target,
+        math: Math,
+        cache: Option<wgpu::PipelineCache>,
+    ) -> Self {
+        Self { recorder: Arc::new(Recorder::new(device, target, math, cache)) }
     }
 
     /// Records the initialisation of `tensor`: one compute pass; or a `clear_buffer` for zeros without gaps and in

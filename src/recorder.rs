@@ -60,8 +60,8 @@ struct Layout {
 impl Bindings {
     /// # Errors
     /// [`Error::DeviceLimit`]. wgpu would take even the layout of such a device for a mistake.
-    fn new(device: &wgpu::Device) -> Result<Self, Error> {
-        let limits = Limits::of(&device.limits(), Target::of(&device.adapter_info()))?;
+    fn new(device: &wgpu::Device, target: Target) -> Result<Self, Error> {
+        let limits = Limits::of(&device.limits(), target)?;
         let entry = |binding, ty, min_binding_size| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -116,9 +116,14 @@ const PARAMETER_BYTES: usize = 16 << 20;
 const MAX_TABLES: usize = 32;
 
 impl Recorder {
-    pub(crate) fn new(device: &wgpu::Device, math: Math, cache: Option<wgpu::PipelineCache>) -> Self {
+    pub(crate) fn new(
+        device: &wgpu::Device,
+        target: Target,
+        math: Math,
+        cache: Option<wgpu::PipelineCache>,
+    ) -> Self {
         Self {
-            bindings: Bindings::new(device),
+            bindings: Bindings::new(device, target),
             int64: device.features().contains(wgpu::Features::SHADER_INT64),
             device: device.clone(),
             math,

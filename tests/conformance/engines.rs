@@ -79,7 +79,10 @@ pub struct Device {
     pub adapter: wgpu::Adapter,
     pub gpu: Gpu,
     pub initializer: Initializer,
+    make: MakeInitializer,
 }
+
+type MakeInitializer = fn(&wgpu::Device) -> Initializer;
 
 /// Every buffer of the checks is full of this before anything is written.
 pub const SENTINEL: u8 = 0xA5;
@@ -89,15 +92,20 @@ pub const USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
 impl Device {
-    fn new(adapter: wgpu::Adapter, gpu: Gpu) -> Self {
-        let initializer = Initializer::new(&gpu.device);
-        Self { adapter, gpu, initializer }
+    fn new(adapter: wgpu::Adapter, gpu: Gpu, make: MakeInitializer) -> Self {
+        let initializer = make(&gpu.device);
+        Self { adapter, gpu, initializer, make }
+    }
+
+    /// Another initialiser, as this one's.
+    pub fn fresh_initializer(&self) -> Initializer {
+        (self.make)(&self.gpu.device)
     }
 
     /// The same adapter once more, with the same features and these limits.
     pub fn with_limits(&self, limits: wgpu::Limits) -> Self {
         let gpu = block_on(Gpu::open_with(&self.adapter, self.gpu.device.features(), limits));
-        Self::new(self.adapter.clone(), gpu.expect("limits that the adapter has"))
+        Self::new(self.adapter.clone(), gpu.expect("limits that the adapter has"), self.make)
     }
 
     /// The adapter with bindings of at most so many bytes, grids of at most so many workgroups, and
@@ -193,26 +201,40 @@ impl Device {
 /// An adapter that is opened when the first trial needs it.
 pub struct Adapter {
     adapter: wgpu::Adapter,
-    int64: bool,
+    variant: Variant,
     engine: OnceLock<Engine>,
 }
 
+/// Ways to use one adapter.
+#[derive(Clone, Copy, PartialEq)]
+enum Variant {
+    /// As a program that has no wishes of its own does.
+    Usual,
+    /// With its 64-bit integers hidden: a fill then takes another way.
+    WithoutInt64,
+    /// With the kernels and the dispatches of a GPU, on a processor.
+    AsOnAGpu,
+}
+
 impl Adapter {
-    fn new(adapter: &wgpu::Adapter, int64: bool) -> Arc<Self> {
-        Arc::new(Self { adapter: adapter.clone(), int64, engine: OnceLock::new() })
+    fn new(adapter: &wgpu::Adapter, variant: Variant) -> Arc<Self> {
+        Arc::new(Self { adapter: adapter.clone(), variant, engine: OnceLock::new() })
     }
 
     fn engine(&self) -> &Engine {
         self.engine.get_or_init(|| {
-            let gpu = if self.int64 || !has_int64(&self.adapter) {
-                // As a program that has no wishes of its own would open it.
-                block_on(Gpu::open(&self.adapter))
-            } else {
+            let hidden = self.variant == Variant::WithoutInt64;
+            let gpu = if hidden {
                 block_on(Gpu::open_with(&self.adapter, Features::empty(), self.adapter.limits()))
+            } else {
+                block_on(Gpu::open(&self.adapter))
             };
             let gpu = gpu.expect("an adapter that opens");
-            assert_eq!(gpu.device.features().contains(Features::SHADER_INT64), self.int64);
-            Engine::Device(Device::new(self.adapter.clone(), gpu))
+            let int64 = has_int64(&self.adapter) && !hidden;
+            assert_eq!(gpu.device.features().contains(Features::SHADER_INT64), int64);
+            let make =
+                if self.variant == Variant::AsOnAGpu { Initializer::as_on_a_gpu } else { Initializer::new };
+            Engine::Device(Device::new(self.adapter.clone(), gpu, make))
         })
     }
 
@@ -280,35 +302,43 @@ fn can_compute(adapter: &wgpu::Adapter) -> bool {
     adapter.get_downlevel_capabilities().flags.contains(needed)
 }
 
-/// As it is, and with its 64-bit integers hidden if it has them: a fill then takes another way.
-fn variants(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
-    let slot = |slot_name: String, int64| Slot {
-        name: slot_name,
-        adapter_name: name.to_owned(),
-        adapter: Ok(Adapter::new(adapter, int64)),
-    };
-    let mut slots = vec![slot(name.to_owned(), has_int64(adapter))];
-    if has_int64(adapter) {
-        slots.push(slot(without_int64(name), false));
+impl Variant {
+    fn of(self, adapter: &str) -> String {
+        match self {
+            Self::Usual => adapter.to_owned(),
+            Self::WithoutInt64 => format!("{adapter}-no-int64"),
+            Self::AsOnAGpu => format!("{adapter}-as-on-a-gpu"),
+        }
     }
-    slots
+}
+
+fn variants(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
+    let mut variants = vec![Variant::Usual];
+    if has_int64(adapter) {
+        variants.push(Variant::WithoutInt64);
+    }
+    if name == "lavapipe" {
+        variants.push(Variant::AsOnAGpu);
+    }
+    let slot = |variant: Variant| Slot {
+        name: variant.of(name),
+        adapter_name: name.to_owned(),
+        adapter: Ok(Adapter::new(adapter, variant)),
+    };
+    variants.into_iter().map(slot).collect()
 }
 
 fn missing(name: &'static str) -> Vec<Slot> {
-    let slot = |slot_name: String| Slot {
-        name: slot_name,
+    let variants = match name {
+        "lavapipe" => vec![Variant::Usual, Variant::WithoutInt64, Variant::AsOnAGpu],
+        _ => vec![Variant::Usual],
+    };
+    let slot = |variant: Variant| Slot {
+        name: variant.of(name),
         adapter_name: name.to_owned(),
         adapter: Err(format!("no {name} adapter on this machine")),
     };
-    let mut slots = vec![slot(name.to_owned())];
-    if name == "lavapipe" {
-        slots.push(slot(without_int64(name)));
-    }
-    slots
-}
-
-fn without_int64(name: &str) -> String {
-    format!("{name}-no-int64")
+    variants.into_iter().map(slot).collect()
 }
 
 /// What [`REQUIRE`] lists.

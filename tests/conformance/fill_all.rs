@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use seedbed::wgpu::{Buffer, BufferUsages, Limits};
-use seedbed::{DType, Error, Fill, Init, Initializer, Key, Region, Tensor};
+use seedbed::{DType, Error, Fill, Init, Key, Region, Tensor};
 
 use crate::Check;
 use crate::engines::{Device, Engine, USAGE};
@@ -336,7 +336,7 @@ fn prepared(device: &Device) {
     let arenas = [(180 * jobs.len() as u64, USAGE)];
     let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
     for prepared in [0, 3, jobs.len()] {
-        let initializer = Initializer::new(&device.gpu.device);
+        let initializer = device.fresh_initializer();
         let places = buffers(device, &arenas);
         let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&places)).collect();
         initializer.prepare_all(&fills[..prepared]).expect("fills that are right");

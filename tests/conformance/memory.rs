@@ -209,7 +209,7 @@ fn two_threads(device: &Device) {
     is_shareable::<Initializer>();
 
     // Fresh, so that both threads come upon pipelines that are not compiled yet.
-    let initializer = Initializer::new(&device.gpu.device);
+    let initializer = device.fresh_initializer();
     std::thread::scope(|scope| {
         for thread in 0..2 {
             let initializer = initializer.clone();
