@@ -1,7 +1,7 @@
 // normal_ and xavier_normal_, two blocks at once: mean + std * z.
-fn two_blocks(block: u32) -> array<vec4<u32>, 2> {
+fn two_blocks(block: u32, next: u32) -> array<vec4<u32>, 2> {
     let v = philox4x32_10(block_counter(block), params.seed);
-    let w = philox4x32_10(block_counter(block + 1u), params.seed);
+    let w = philox4x32_10(block_counter(next), params.seed);
     let z = box_muller(vec4<u32>(v.xz, w.xz), vec4<u32>(v.yw, w.yw));
     return array<vec4<u32>, 2>(
         scaled(vec4<f32>(z.cosine.x, z.sine.x, z.cosine.y, z.sine.y)),

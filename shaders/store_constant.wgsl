@@ -8,19 +8,14 @@ const STORED: u32 = 8u << VECTOR_BITS;
 fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
     let vector = vector_values(element);
     let first = at >> VECTOR_BITS;
-    let last = end >> VECTOR_BITS;
+    // Without eight vectors, the last one once more.
+    let last = (end >> VECTOR_BITS) - 1u;
     destination[first] = vector;
-    store_before(last, first + 1u, vector);
-    store_before(last, first + 2u, vector);
-    store_before(last, first + 3u, vector);
-    store_before(last, first + 4u, vector);
-    store_before(last, first + 5u, vector);
-    store_before(last, first + 6u, vector);
-    store_before(last, first + 7u, vector);
-}
-
-fn store_before(last: u32, place: u32, vector: vec4<u32>) {
-    if place < last {
-        destination[place] = vector;
-    }
+    destination[min(first + 1u, last)] = vector;
+    destination[min(first + 2u, last)] = vector;
+    destination[min(first + 3u, last)] = vector;
+    destination[min(first + 4u, last)] = vector;
+    destination[min(first + 5u, last)] = vector;
+    destination[min(first + 6u, last)] = vector;
+    destination[min(first + 7u, last)] = vector;
 }

@@ -6,9 +6,9 @@
 const STORED: u32 = 8u;
 
 fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
-    let two = two_blocks(element >> 2u);
+    // Without a second block, the first one twice.
+    let next = select(0u, 1u, at + 4u < end);
+    let two = two_blocks(element >> 2u, (element >> 2u) + next);
     destination[at >> 2u] = two[0];
-    if at + 4u < end {
-        destination[(at >> 2u) + 1u] = two[1];
-    }
+    destination[(at >> 2u) + next] = two[1];
 }

@@ -236,7 +236,10 @@ impl Source {
             Loops::None => wgsl!("runs_one"),
             Loops::Some => wgsl!("runs_nested"),
         });
-        parts.push(wgsl!("fill"));
+        parts.push(match (store, loops, self.target) {
+            (Store::Whole, Loops::None, Target::Llvmpipe) => wgsl!("fill_clamped"),
+            _ => wgsl!("fill"),
+        });
         parts.join("\n").into()
     }
 }
