@@ -113,18 +113,22 @@ pub struct FillArgs {
 /// Measures how fast every adapter and the host are
 ///
 /// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them. `clear` is
-/// the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `native` the kernel of
-/// `normal` with the device's own log, sqrt, sin and cos. Compare within one run.
+/// the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `memset` the host's of another
+/// byte, `native` the kernel of `normal` with the device's own log, sqrt, sin and cos. Compare within one run.
 ///
 /// --growth measures fills of 1, 4, 16 and so on elements instead, each from the first recorded command to the end of
 /// the wait, and fits launch + elements / rate to them: the knee is the number of elements that take as long as
 /// the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in windows of one buffer.
+///
+/// --shapes measures other kernels that store a constant: from 64 to 1024 invocations to a workgroup, each of which
+/// stores 1 to 16 vectors of four elements, blocked (its neighbours) or strided (a workgroup apart).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   seedbed bench
   seedbed bench --adapter nvidia --elements 268435456 --json bench.json
-  seedbed bench --growth --adapter nvidia --json growth.json")]
+  seedbed bench --growth --adapter nvidia --json growth.json
+  seedbed bench --shapes --adapter nvidia")]
 pub struct BenchArgs {
     /// auto (what `init` would take), host, or a part of a name that `seedbed adapters` lists [default: all]
     #[arg(long, value_name = "auto|host|NAME")]
@@ -135,6 +139,9 @@ pub struct BenchArgs {
     /// How the time of a fill grows with its elements
     #[arg(long)]
     pub growth: bool,
+    /// How fast a constant is beside other ways to store one
+    #[arg(long, conflicts_with = "growth")]
+    pub shapes: bool,
     /// A file for the figures, which is replaced if it exists
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

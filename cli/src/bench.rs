@@ -7,6 +7,7 @@
 //! | repetitions, median and spread | `bench/sample.rs` |
 //! | what is printed and written | `bench/report.rs` |
 //! | `--growth`: from one element to many | `bench/growth.rs` |
+//! | `--shapes`: ways to store a constant | `bench/shapes.rs` |
 
 mod clock;
 mod device;
@@ -14,6 +15,7 @@ mod growth;
 mod host;
 mod report;
 mod sample;
+mod shapes;
 
 use anyhow::Context;
 use seedbed::{DType, Init, Key, gpu, wgpu};
@@ -37,6 +39,8 @@ const ELEMENTS: u64 = 1 << 26;
 enum Work {
     /// The engine's own way to write zeros: what memory allows.
     Clear,
+    /// A byte that is not zero, everywhere: what the host's memory allows. Zeros are twice as fast on some machines.
+    Memset,
     Words,
     Fill(Init),
     /// The same kernel with the device's own functions.
@@ -55,6 +59,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case { name: "clear", work: Work::Clear, dtype: DType::F32 },
+        Case { name: "memset", work: Work::Memset, dtype: DType::F32 },
         Case { name: "zeros", work: Work::Fill(Init::Zeros), dtype: DType::F32 },
         Case { name: "words", work: Work::Words, dtype: DType::U32 },
     ];
@@ -89,6 +94,12 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         return write(output, args, &Report::new(most, engines));
     }
     let elements = args.elements.unwrap_or(ELEMENTS);
+    if args.shapes {
+        let device = |adapter: &_| shapes::measure(adapter, elements);
+        let host = || Err(anyhow::anyhow!("the host has no workgroups; --shapes is of adapters"));
+        let engines = engines(args, device, host, shapes::EngineReport::table)?;
+        return write(output, args, &Report::new(elements, engines));
+    }
     let device = |adapter: &_| device::measure(adapter, elements, &cases());
     let engines = engines(args, device, || host::measure(elements, &cases()), EngineReport::table)?;
     write(output, args, &Report::new(elements, engines))

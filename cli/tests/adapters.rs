@@ -78,6 +78,7 @@ fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
         trial("fill_equals_host", fill_equals_host),
         trial("bench_measures_everything", bench_measures_everything),
         trial("bench_measures_growth", bench_measures_growth),
+        trial("bench_measures_shapes", bench_measures_shapes),
     ]
 }
 
@@ -110,6 +111,17 @@ fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
 
 fn bench_measures_growth(adapter: &str) -> Result<(), Failed> {
     Ok(growth_is_complete(&bench(adapter, &["--growth", "--elements", "100"])?)?)
+}
+
+fn bench_measures_shapes(adapter: &str) -> Result<(), Failed> {
+    let engine = bench(adapter, &["--shapes", "--elements", "65536"])?;
+    let shapes = engine["shapes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let measured = shapes.iter().all(|shape| shape["seconds"]["median"].as_f64() > Some(0.0));
+    // Of one to five sizes of workgroups.
+    if shapes.is_empty() || shapes.len() % 9 != 0 || !measured || engine["of_best"].as_f64() <= Some(0.0) {
+        return Err(engine.to_string().into());
+    }
+    Ok(())
 }
 
 /// Odd shapes that share a window, one that takes two, and one that begins in the middle of a window.

@@ -14,8 +14,17 @@ fn every_case_is_in_the_table_and_in_the_json() {
     let report: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
     assert_eq!(report["elements"], 4096);
     let rows = report["engines"][0]["rows"].as_array().unwrap();
-    for name in ["clear", "zeros", "words", "constant", "uniform", "normal", "xavier_normal", "trunc_normal"]
-    {
+    for name in [
+        "clear",
+        "zeros",
+        "words",
+        "constant",
+        "uniform",
+        "normal",
+        "xavier_normal",
+        "trunc_normal",
+        "memset",
+    ] {
         let row = rows.iter().find(|row| row["name"] == name).unwrap();
         assert!(row["elements_per_second"].as_f64().unwrap() > 0.0, "{row}");
         assert!(row["of_clear"].as_f64().unwrap() > 0.0, "{row}");
@@ -42,6 +51,7 @@ fn mistakes_measure_nothing() {
         (&["--adapter", "host", "--elements", "18446744073709551615"], "give another --elements"),
         (&["--growth", "--adapter", "host", "--elements", "0"], "give another --elements"),
         (&["--growth", "--adapter", "host", "--elements", "1099511627777"], "give another --elements"),
+        (&["--shapes", "--adapter", "host"], "the host has no workgroups"),
         (&["--adapter", "host", "--json", "/no/such/folder/b.json"], "can't create a file"),
     ] {
         let arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =

@@ -68,6 +68,13 @@ pub fn run(workspace: &Workspace, variables: Variables, options: Options) -> Res
         command.args(["bench", "--elements", &elements, "--json"]).arg(&json);
         process::run(command.envs(variables.clone()))?;
         let mut bench = Bench::read(&fs::read(&json).with_context(|| json.display().to_string())?)?;
+        if let Some(adapter) = bench.usual_adapter() {
+            let mut command = workspace.command(&seedbed);
+            command.args(["bench", "--shapes", "--adapter", adapter, "--elements", &elements, "--json"]);
+            let shapes = process::run(command.arg(&json).envs(variables.clone()))
+                .and_then(|()| figures::read_shapes(&fs::read(&json)?));
+            bench.figures.extend(left_out.unless("store shapes", shapes).into_iter().flatten());
+        }
 
         let scripts = python.iter().flat_map(|python| {
             PYTHON.map(|peer| {

@@ -39,16 +39,17 @@ pub fn threads() -> usize {
 }
 
 /// A memset on all threads that have something to do.
-pub fn clear(memory: &mut [u32], threads: usize) {
+pub fn memset(memory: &mut [u32], byte: u8, threads: usize) {
     /// Less is written sooner than a thread starts.
     const LEAST: usize = 1 << 16;
     let part = memory.len().div_ceil(threads).max(LEAST);
+    let set = |part: &mut [u32]| bytemuck::cast_slice_mut::<_, u8>(part).fill(byte);
     if memory.len() <= part {
-        return memory.fill(0);
+        return set(memory);
     }
     std::thread::scope(|scope| {
         for part in memory.chunks_mut(part) {
-            scope.spawn(|| part.fill(0));
+            scope.spawn(|| set(part));
         }
     });
 }
@@ -57,7 +58,11 @@ fn once(memory: &mut [u32], case: &Case, elements: u64, threads: usize) -> Resul
     let shape = shape(elements);
     match case.work {
         Work::Clear => {
-            clear(memory, threads);
+            memset(memory, 0, threads);
+            Ok(())
+        }
+        Work::Memset => {
+            memset(memory, 0x3F, threads);
             Ok(())
         }
         Work::Words => host::fill_words(memory, shape, KEY),

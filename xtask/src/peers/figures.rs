@@ -16,6 +16,42 @@ pub struct Figure {
     pub seconds: f64,
 }
 
+/// A constant, measured in turns with the shapes.
+pub const OF_SHAPES: &str = "seedbed, in turns with store shapes";
+/// The fastest other kernel that stores a constant. Its version says which.
+pub const BEST_SHAPE: &str = "best store shape";
+/// The one that everybody writes.
+pub const PLAIN_SHAPE: &str = "plain store shape";
+
+/// What is told of `seedbed bench --shapes --json`.
+pub fn read_shapes(json: &[u8]) -> Result<Vec<Figure>> {
+    let report: Value = serde_json::from_slice(json).context("`seedbed bench --shapes` wrote no JSON")?;
+    shapes_of(&report).context("`seedbed bench --shapes` wrote JSON that lacks something")
+}
+
+fn shapes_of(report: &Value) -> Option<Vec<Figure>> {
+    let (elements, engine) = (report["elements"].as_f64()?, &report["engines"][0]);
+    let figure = |who: &str, version, seconds: &Value| {
+        let (case, dtype) = ("constant".into(), "f32".into());
+        Some(Figure { who: who.into(), version, case, dtype, elements, seconds: seconds["median"].as_f64()? })
+    };
+    let of_shape = |who, shape: &Value| {
+        let (invocations, vectors) = (&shape["invocations"], &shape["vectors"]);
+        let version =
+            format!("{invocations} invocations, {vectors} vectors each, {}", shape["order"].as_str()?);
+        figure(who, Some(version), &shape["seconds"])
+    };
+    let shapes = engine["shapes"].as_array()?;
+    let rate = |shape: &&Value| shape["elements_per_second"].as_f64().unwrap_or(0.0);
+    let best = shapes.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)))?;
+    let plain = shapes.iter().find(|shape| shape["invocations"] == 256 && shape["vectors"] == 1)?;
+    Some(vec![
+        figure(OF_SHAPES, None, &engine["constant"])?,
+        of_shape(BEST_SHAPE, best)?,
+        of_shape(PLAIN_SHAPE, plain)?,
+    ])
+}
+
 impl Figure {
     /// Whether both are of the same thing.
     fn is_like(&self, other: &Self) -> bool {
@@ -145,6 +181,25 @@ mod tests {
 "#;
         let [figure] = &Figure::read_lines(lines)[..] else { panic!() };
         assert_eq!((figure.who.as_str(), figure.rate()), ("burn", 4.0));
+    }
+
+    #[test]
+    fn the_best_shape_and_the_plain_one_are_told() {
+        let report = br#"{"elements": 12, "engines": [{"name": "vulkan/llvmpipe", "constant": {"median": 3.0}, "shapes": [
+            {"invocations": 64, "vectors": 1, "order": "blocked", "seconds": {"median": 9.0}, "elements_per_second": 1.3},
+            {"invocations": 256, "vectors": 1, "order": "blocked", "seconds": {"median": 6.0}, "elements_per_second": 2.0},
+            {"invocations": 64, "vectors": 8, "order": "strided", "seconds": {"median": 2.0}, "elements_per_second": 6.0}]}]}"#;
+        let figures = read_shapes(report).unwrap();
+        let told: Vec<_> = figures.iter().map(|f| (f.who.as_str(), f.version.as_deref(), f.rate())).collect();
+        assert_eq!(
+            told,
+            [
+                (OF_SHAPES, None, 4.0),
+                (BEST_SHAPE, Some("64 invocations, 8 vectors each, strided"), 6.0),
+                (PLAIN_SHAPE, Some("256 invocations, 1 vectors each, blocked"), 2.0),
+            ]
+        );
+        assert!(read_shapes(br#"{"elements": 12, "engines": []}"#).is_err() && read_shapes(b"").is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::figures::{Bench, Figure};
+use super::figures::{BEST_SHAPE, Bench, Figure, OF_SHAPES, PLAIN_SHAPE};
 
 /// Speed over speed, of f32.
 struct Goal {
@@ -85,11 +85,14 @@ fn goals() -> Vec<Goal> {
         goal(Adapter, "constant", Peer("torch cpu"), "constant", Nothing),
         goal(Adapter, "constant", Adapter, "clear", Nothing),
         goal(Adapter, "zeros", Adapter, "clear", AtLeast(0.9)),
+        goal(Peer(OF_SHAPES), "constant", Peer(BEST_SHAPE), "constant", AtLeast(0.9)),
+        goal(Peer(OF_SHAPES), "constant", Peer(PLAIN_SHAPE), "constant", Nothing),
         goal(Host, "xavier_normal", Peer("torch cpu"), "xavier_normal", AtLeast(4.5)),
         goal(Host, "xavier_normal", Peer("rand_distr over SmallRng"), "normal", MoreThan(1.0)),
         goal(Host, "xavier_normal", Peer("oneMKL Philox4x32-10"), "normal", MoreThan(1.0)),
         goal(Host, "xavier_normal", Peer("oneMKL ARS5"), "normal", MoreThan(1.0)),
-        goal(Host, "constant", Host, "clear", AtLeast(0.9)),
+        goal(Host, "constant", Host, "memset", AtLeast(0.9)),
+        goal(Host, "constant", Peer("torch cpu"), "constant", Nothing),
         goal(Host, "zeros", Host, "clear", AtLeast(0.9)),
     ]
 }

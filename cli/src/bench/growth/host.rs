@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use seedbed::{Region, host};
 
-use super::super::host::{clear, memory, threads};
+use super::super::host::{memory, memset, threads};
 use super::super::{KEY, Work, shape};
 use super::report::{EngineReport, Row};
 use super::{capacity, grown, point, sizes, windows};
@@ -21,7 +21,7 @@ pub fn measure(most: u64) -> anyhow::Result<EngineReport> {
                     let region = Region::new(&shape[..]).elements(window);
                     host::fill::<f32>(bytemuck::cast_slice_mut(memory), region, &init, KEY)?;
                 }
-                _ => clear(memory, threads),
+                _ => memset(memory, 0, threads),
             }
         }
         Ok((start.elapsed().as_secs_f64(), None))
