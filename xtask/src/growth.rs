@@ -21,9 +21,10 @@ pub fn run(workspace: &Workspace, variables: Variables, elements: u64) -> Result
     let arguments = ["run", "--release", "--quiet", "-p", "seedbed-cli", "--", "bench", "--growth"];
     let mut bench = workspace.cargo(&arguments);
     process::run(bench.args(["--elements", &elements.to_string(), "--json"]).arg(&json).envs(variables))?;
-    let Machine { date, threads, processor, .. } = Machine::look(workspace);
-    let origin =
-        format!("`cargo xtask growth --elements {elements}`, {date}, on {threads} threads of {processor}");
+    let Machine { date, threads, processor, commit, .. } = Machine::look(workspace);
+    let origin = format!(
+        "`cargo xtask growth --elements {elements}`, {date}, on {threads} threads of {processor}, commit {commit}"
+    );
     draw(&program, &json, &workspace.path("benches"), &origin)
 }
 
@@ -33,8 +34,9 @@ pub fn draw_elsewhere(workspace: &Workspace, json: &Path) -> Result<()> {
     draw(&build(workspace)?, json, folder.unwrap_or(Path::new(".")), "`seedbed bench --growth`")
 }
 
-/// `cargo test` of the program that draws.
+/// `cargo clippy` and `cargo test` of the program that draws.
 pub fn test(workspace: &Workspace) -> Result<()> {
+    process::run(cargo(workspace, "clippy")?.args(["--quiet", "--all-targets", "--", "-D", "warnings"]))?;
     process::run(cargo(workspace, "test")?.arg("--quiet"))
 }
 

@@ -20,6 +20,10 @@ const TEST: [&str; 3] = ["test", "--release", "--workspace"];
 // `--bench *` leaves out the unit tests that a plain `cargo bench` would run.
 const BENCH: [&str; 4] = ["bench", "--workspace", "--bench", "*"];
 
+/// Of what has dependencies that nothing else should wait for.
+const OTHER_WORKSPACES: [&str; 4] =
+    ["xtask/growth", "benches/peers/rand_distr", "benches/peers/burn", "integrations/burn"];
+
 /// `cargo xtask test`.
 pub fn test(workspace: &Workspace, require: Option<String>, arguments: &[String]) -> Result<()> {
     let variables = prepare(workspace, require)?;
@@ -61,7 +65,13 @@ pub fn ci(workspace: &Workspace) -> Result<()> {
 
 fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Result<()> {
     let cargo = |arguments: &[&str]| workspace.cargo(arguments);
-    report.step("format", || process::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    report.step("format", || {
+        process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+        OTHER_WORKSPACES.into_iter().try_for_each(|folder| {
+            let manifest = format!("{folder}/Cargo.toml");
+            process::run(&mut cargo(&["fmt", "--check", "--manifest-path", &manifest]))
+        })
+    })?;
     report.step("clippy", || {
         process::run(&mut cargo(&[
             "clippy",
