@@ -1,8 +1,8 @@
 //! The same functions in Rust, bit for bit: the oracle of the tests, and an engine for machines
 //! without an adapter.
 //!
-//! Each module mirrors a file of `shaders/`, under the same names and in the same order, step for step: [`philox`],
-//! [`box_muller`], and privately those of the other initialisers.
+//! Modules with the names of files of `shaders/` mirror those, in the same order, step for step: [`philox`], [`box_muller`],
+//! and privately those of the other initialisers. The others fill memory with what those compute.
 
 pub mod box_muller;
 mod engine;

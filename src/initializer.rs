@@ -86,7 +86,8 @@ impl Initializer {
     }
 
     /// As [`Self::new`], with the kernels and the dispatches that a GPU gets, whatever the adapter is: so that machines
-    /// without a GPU can test them. The bits are the same, and a processor is slower.
+    /// without a GPU can test them. The bits are the same, and a processor is slower. No part of the interface that versions
+    /// promise.
     #[doc(hidden)]
     pub fn as_on_a_gpu(device: &wgpu::Device) -> Self {
         Self::for_target(device, Target::Gpu, Math::default(), None)

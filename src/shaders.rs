@@ -274,3 +274,7 @@ pub(crate) const fn box_muller(math: Math) -> &'static str {
 #[cfg(test)]
 #[path = "shaders/lint.rs"]
 mod lint;
+
+#[cfg(test)]
+#[path = "shaders/cost.rs"]
+mod cost;

@@ -121,7 +121,8 @@ pub struct FillArgs {
 /// the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in windows of one buffer.
 ///
 /// --shapes measures other kernels that store a constant: from 64 to 1024 invocations to a workgroup, each of which
-/// stores 1 to 16 vectors of four elements, blocked (its neighbours) or strided (a workgroup apart).
+/// stores 1 to 16 vectors of four elements, blocked (its neighbours) or strided (a workgroup apart). It is of adapters
+/// alone, and of a multiple of 65536 elements.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

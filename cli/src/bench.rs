@@ -59,7 +59,6 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case { name: "clear", work: Work::Clear, dtype: DType::F32 },
-        Case { name: "memset", work: Work::Memset, dtype: DType::F32 },
         Case { name: "zeros", work: Work::Fill(Init::Zeros), dtype: DType::F32 },
         Case { name: "words", work: Work::Words, dtype: DType::U32 },
     ];
@@ -95,8 +94,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     }
     let elements = args.elements.unwrap_or(ELEMENTS);
     if args.shapes {
+        shapes::check(elements).map_err(Failure::input)?;
         let device = |adapter: &_| shapes::measure(adapter, elements);
-        let host = || Err(anyhow::anyhow!("the host has no workgroups; --shapes is of adapters"));
+        let host = || Err(anyhow::anyhow!("the host has no workgroups, and --shapes is of them"));
         let engines = engines(args, device, host, shapes::EngineReport::table)?;
         return write(output, args, &Report::new(elements, engines));
     }
@@ -146,6 +146,9 @@ fn engines<E>(
     }
     if with_host {
         add("host", host())?;
+    }
+    if engines.is_empty() {
+        return Err(Failure::run(anyhow::anyhow!("nothing was measured")));
     }
     Ok(engines)
 }

@@ -52,6 +52,9 @@ fn mistakes_measure_nothing() {
         (&["--growth", "--adapter", "host", "--elements", "0"], "give another --elements"),
         (&["--growth", "--adapter", "host", "--elements", "1099511627777"], "give another --elements"),
         (&["--shapes", "--adapter", "host"], "the host has no workgroups"),
+        (&["--shapes", "--elements", "100"], "give a multiple of 65536 as --elements"),
+        (&["--shapes", "--elements", "0"], "give a multiple of 65536 as --elements"),
+        (&["--shapes", "--growth"], "cannot be used with"),
         (&["--adapter", "host", "--json", "/no/such/folder/b.json"], "can't create a file"),
     ] {
         let arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =

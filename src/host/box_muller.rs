@@ -106,6 +106,7 @@ pub(super) fn within_quadrant(t: f32) -> [f32; 2] {
     [cosine, sine]
 }
 
+/// Turns what is within the quadrant to it.
 #[inline(always)]
 pub(super) fn to_quadrant(a: u32, [cosine, sine]: [f32; 2]) -> [f32; 2] {
     let odd = a & 0x4000_0000 != 0;

@@ -4,7 +4,7 @@ use super::box_muller::select;
 #[cfg(test)]
 use crate::quantile::QuantileTable;
 
-/// The quantile of `u = (w + 1/2) / 2^32`.
+/// The quantile of `u = (w + 1/2) / 2^32`: its steps in a row, for tests.
 #[cfg(test)]
 pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
     let (segment, t) = segment(w);

@@ -141,7 +141,8 @@ impl Tile {
         for i in 0..ELEMENTS {
             (segments[i], floats[i]) = segment(words[i]);
         }
-        // Rows one by one: what gathers four columns reads each row four times.
+        // Rows one by one: what gathers four columns reads each row four times. The remainder is the segment itself, and
+        // spares a check.
         for (cubic, segment) in cubics.iter_mut().zip(segments) {
             *cubic = table.coefficients[*segment as usize % table.coefficients.len()];
         }
@@ -199,6 +200,18 @@ mod tests {
             (f16[i], bf16[i]) = (narrow_f16(normals[i]).into(), narrow_bf16(normals[i]).into());
         }
         [words, normals, quantiles, f16, bf16]
+    }
+
+    #[test]
+    fn places_are_those_of_each_block() {
+        let matrix = Matrix { rows: 1000, columns: 7 };
+        let mut tile = Tile::new();
+        tile.follow(40).blocks[50..].reverse();
+        let blocks = tile.blocks;
+        for (i, place) in tile.places(matrix).iter().enumerate() {
+            let (block, lane) = (blocks[i / BLOCK as usize], i as u64 % BLOCK);
+            assert_eq!(*place, matrix.place(block * BLOCK + lane), "{i}");
+        }
     }
 
     #[test]

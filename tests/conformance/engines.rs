@@ -312,33 +312,29 @@ impl Variant {
     }
 }
 
-fn variants(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
+fn slots(name: &str, has_int64: bool, adapter: Result<&wgpu::Adapter, &str>) -> Vec<Slot> {
     let mut variants = vec![Variant::Usual];
-    if has_int64(adapter) {
+    if has_int64 {
         variants.push(Variant::WithoutInt64);
     }
+    // One of the processors is enough.
     if name == "lavapipe" {
         variants.push(Variant::AsOnAGpu);
     }
     let slot = |variant: Variant| Slot {
         name: variant.of(name),
         adapter_name: name.to_owned(),
-        adapter: Ok(Adapter::new(adapter, variant)),
+        adapter: adapter.map(|adapter| Adapter::new(adapter, variant)).map_err(str::to_owned),
     };
     variants.into_iter().map(slot).collect()
 }
 
-fn missing(name: &'static str) -> Vec<Slot> {
-    let variants = match name {
-        "lavapipe" => vec![Variant::Usual, Variant::WithoutInt64, Variant::AsOnAGpu],
-        _ => vec![Variant::Usual],
-    };
-    let slot = |variant: Variant| Slot {
-        name: variant.of(name),
-        adapter_name: name.to_owned(),
-        adapter: Err(format!("no {name} adapter on this machine")),
-    };
-    variants.into_iter().map(slot).collect()
+fn variants(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
+    slots(name, has_int64(adapter), Ok(adapter))
+}
+
+fn missing(name: &str) -> Vec<Slot> {
+    slots(name, name == "lavapipe", Err(&format!("no {name} adapter on this machine")))
 }
 
 /// What [`REQUIRE`] lists.

@@ -1,7 +1,7 @@
 //! The numeric contract, checked on every engine that this machine has.
 //!
-//! A trial is called `engine::kind::check`. Engines are the host and each adapter
-//! (`engines.rs`); the kinds of check are kept apart, because passing means something else in each:
+//! A trial is called `engine::kind::check`. Engines are the host and each adapter, some
+//! of them in several variants (`engines.rs`); the kinds of check are kept apart, because passing means something else in each:
 //!
 //! | kind | passing means |
 //! |---|---|

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use seedbed::host;
+use seedbed::{DType, host};
 
 use super::report::{EngineReport, Row};
 use super::sample::{Seconds, repeat};
@@ -11,8 +11,10 @@ use super::{Case, KEY, Work, bytes_of, shape};
 pub fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
     let (mut memory, threads) = (memory(elements)?, threads());
     let mut rows = Vec::new();
+    let memset = Case { name: "memset", work: Work::Memset, dtype: DType::F32 };
     // The host has no other functions than the portable ones.
-    for case in cases.iter().filter(|case| !matches!(case.work, Work::Native(_))) {
+    let cases = cases.iter().filter(|case| !matches!(case.work, Work::Native(_)));
+    for case in cases.chain([&memset]) {
         let times = repeat(|| {
             let start = Instant::now();
             once(&mut memory, case, elements, threads)?;

@@ -1,4 +1,4 @@
-//! `seedbed bench --shapes`: a constant beside every other way to store one.
+//! `seedbed bench --shapes`: a constant beside other kernels that store one.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -57,14 +57,21 @@ impl Shape {
         shapes
     }
 
+    /// Which vector an invocation stores, as its number in a group times the first, plus a vector's number times the
+    /// second.
+    fn steps(self) -> [u32; 2] {
+        match self.order {
+            Order::Blocked => [self.vectors, 1],
+            Order::Strided => [1, self.invocations],
+        }
+    }
+
+    /// Nothing is checked: every invocation has all its vectors.
     fn wgsl(self) -> String {
-        let Self { invocations, vectors, order } = self;
-        let (first, step) = match order {
-            Order::Blocked => (format!("(group * {invocations}u + lane) * {vectors}u"), 1),
-            Order::Strided => (format!("group * {}u + lane", invocations * vectors), invocations),
-        };
-        let stores =
-            (0..vectors).map(|vector| format!("    destination[first + {}u] = value;\n", vector * step));
+        let Self { invocations, vectors, .. } = self;
+        let [lane_step, vector_step] = self.steps();
+        let stores = (0..vectors)
+            .map(|vector| format!("    destination[first + {}u] = value;\n", vector * vector_step));
         format!(
             "@group(0) @binding(0) var<uniform> value: vec4<u32>;\n\
              @group(0) @binding(1) var<storage, read_write> destination: array<vec4<u32>>;\n\
@@ -72,7 +79,8 @@ impl Shape {
              fn store(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, \
              @builtin(local_invocation_index) lane: u32) {{\n    \
              let group = id.y * groups.x + id.x;\n    \
-             let first = {first};\n{}}}\n",
+             let first = group * {}u + lane * {lane_step}u;\n{}}}\n",
+            invocations * vectors,
             stores.collect::<String>(),
         )
     }
@@ -98,8 +106,8 @@ pub struct EngineReport {
     driver: String,
     shapes: Vec<Row>,
     /// `constant_`, as a fill records it.
-    constant: Seconds,
-    /// Its speed, as a part of that of the best shape.
+    constant: Time,
+    /// Its speed, as a part of that of the best shape, which is the luckiest one too.
     of_best: f64,
 }
 
@@ -107,16 +115,41 @@ pub struct EngineReport {
 struct Row {
     #[serde(flatten)]
     shape: Shape,
+    #[serde(flatten)]
+    time: Time,
+}
+
+/// Of one kernel.
+#[derive(Serialize)]
+struct Time {
+    /// From the submission to its end.
+    wall: Seconds,
+    /// Between two timestamps of the queue, where it has them.
+    queue: Option<Seconds>,
     /// By the queue's time, or else the wall's.
-    seconds: Seconds,
     elements_per_second: f64,
 }
 
-pub fn measure(adapter: &wgpu::Adapter, elements: u64) -> anyhow::Result<EngineReport> {
+impl Time {
+    fn of(times: &[(f64, Option<f64>)], elements: u64) -> Self {
+        let wall = Seconds::of(times.iter().map(|(wall, _)| *wall).collect());
+        let queue: Option<Vec<_>> = times.iter().map(|(_, queue)| *queue).collect();
+        let queue = queue.map(Seconds::of);
+        Self { wall, queue, elements_per_second: elements as f64 / queue.unwrap_or(wall).median }
+    }
+}
+
+/// # Errors
+/// Of a number of elements that some shape does not divide.
+pub fn check(elements: u64) -> anyhow::Result<()> {
     ensure!(
         elements > 0 && elements.is_multiple_of(MULTIPLE),
-        "{elements} elements are no multiple of {MULTIPLE}, which every shape divides; give another --elements"
+        "{elements} elements can't be shared by every shape; give a multiple of {MULTIPLE} as --elements"
     );
+    Ok(())
+}
+
+pub fn measure(adapter: &wgpu::Adapter, elements: u64) -> anyhow::Result<EngineReport> {
     let (info, gpu) = (adapter.get_info(), clock::open(adapter)?);
     let limits = gpu.device.limits();
     let bytes = bytes_of(elements, limits.max_buffer_size, "a buffer of this adapter")?;
@@ -147,19 +180,16 @@ pub fn measure(adapter: &wgpu::Adapter, elements: u64) -> anyhow::Result<EngineR
     let rows: Vec<_> = shapes
         .into_iter()
         .zip(times)
-        .map(|(shape, times)| {
-            let seconds = Seconds::of(times);
-            Row { shape, seconds, elements_per_second: elements as f64 / seconds.median }
-        })
+        .map(|(shape, times)| Row { shape, time: Time::of(&times, elements) })
         .collect();
-    let constant = Seconds::of(constant);
-    let best = rows.iter().map(|row| row.elements_per_second).fold(0.0, f64::max);
+    let constant = Time::of(&constant, elements);
+    let best = rows.iter().map(|row| row.time.elements_per_second).fold(0.0, f64::max);
     Ok(EngineReport {
         name: gpu::name(&info),
         driver: driver(&info),
         shapes: rows,
+        of_best: constant.elements_per_second / best,
         constant,
-        of_best: elements as f64 / constant.median / best,
     })
 }
 
@@ -242,11 +272,11 @@ impl Bench {
         Ok(Store { pipeline, windows })
     }
 
-    /// Seconds from the submission to its end, by the queue if it has a clock, and else on the wall.
+    /// Seconds from the submission to its end: on the wall, and by the queue if it has a clock.
     fn time(
         &self,
         record: impl FnOnce(&mut wgpu::CommandEncoder) -> anyhow::Result<()>,
-    ) -> anyhow::Result<f64> {
+    ) -> anyhow::Result<(f64, Option<f64>)> {
         let Self { gpu, clock, .. } = self;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         if let Some(clock) = clock {
@@ -262,7 +292,7 @@ impl Bench {
         gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
         let wall = start.elapsed().as_secs_f64();
         gpu.check()?;
-        clock.as_ref().map_or(Ok(wall), |clock| clock.read(gpu))
+        Ok((wall, clock.as_ref().map(|clock| clock.read(gpu)).transpose()?))
     }
 }
 
@@ -280,7 +310,7 @@ impl EngineReport {
             let rate = |invocations| {
                 let shape = Shape { invocations, vectors, order };
                 let row = self.shapes.iter().find(|row| row.shape == shape);
-                row.map_or_else(|| "-".into(), |row| format!("{:.0}", row.elements_per_second / 1e6))
+                row.map_or_else(|| "-".into(), |row| format!("{:.0}", row.time.elements_per_second / 1e6))
             };
             table.add_row([vec![vectors.to_string(), word.into()], INVOCATIONS.map(rate).into()].concat());
         }
@@ -288,11 +318,11 @@ impl EngineReport {
             column.set_cell_alignment(CellAlignment::Right);
         }
         format!(
-            "{} ({})\n{}\nconstant_ takes {:.3} ms, {:.3} of the best shape's speed\n\n",
+            "{} ({})\n{}\nconstant_: {:.0} Melem/s, {:.3} of the best shape\n\n",
             self.name,
             self.driver,
             table.trim_fmt(),
-            self.constant.median * 1e3,
+            self.constant.elements_per_second / 1e6,
             self.of_best
         )
     }
@@ -302,22 +332,43 @@ impl EngineReport {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_vector_is_stored_once() {
-        for shape in Shape::all(&wgpu::Limits {
+    fn all() -> Vec<Shape> {
+        Shape::all(&wgpu::Limits {
             max_compute_workgroup_size_x: 1024,
             max_compute_invocations_per_workgroup: 1024,
             ..Default::default()
-        }) {
+        })
+    }
+
+    #[test]
+    fn every_vector_is_stored_once() {
+        for shape in all() {
+            let [lane_step, vector_step] = shape.steps();
+            let per_group = shape.invocations * shape.vectors;
+            let mut stored: Vec<_> = (0..shape.invocations)
+                .flat_map(|lane| (0..shape.vectors).map(move |v| lane * lane_step + v * vector_step))
+                .collect();
+            stored.sort_unstable();
+            assert!(stored.into_iter().eq(0..per_group), "{shape:?}");
+
+            let wgsl = shape.wgsl();
+            assert!(wgsl.contains(&format!("group * {per_group}u + lane * {lane_step}u;")), "{wgsl}");
+            for vector in 0..shape.vectors {
+                let store = format!("destination[first + {}u] = value;", vector * vector_step);
+                assert_eq!(wgsl.matches(&store).count(), 1, "{wgsl}");
+            }
+        }
+    }
+
+    #[test]
+    fn grids_have_all_groups() {
+        for shape in all() {
             for elements in [MULTIPLE, 3 * MULTIPLE, 1 << 26] {
                 let [columns, rows] = shape.grid(elements, 65_535).unwrap();
-                let stored =
-                    u64::from(columns) * u64::from(rows) * u64::from(shape.invocations * shape.vectors);
-                assert_eq!(4 * stored, elements, "{shape:?}");
+                let groups = u64::from(columns) * u64::from(rows);
+                assert_eq!(4 * groups * u64::from(shape.invocations * shape.vectors), elements, "{shape:?}");
                 assert!(columns <= 65_535 && rows <= 65_535);
             }
-            let places = shape.wgsl().matches("destination[first + ").count();
-            assert_eq!(places, shape.vectors as usize);
         }
     }
 
@@ -331,9 +382,14 @@ mod tests {
 
     #[test]
     fn shapes_keep_to_the_limits() {
-        let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 256, ..Default::default() };
-        let shapes = Shape::all(&limits);
-        assert_eq!(shapes.len(), 3 * (1 + 2 * 4));
-        assert!(shapes.iter().all(|shape| shape.invocations <= 256));
+        for (size, invocations) in [(128, 1024), (1024, 128)] {
+            let shapes = Shape::all(&wgpu::Limits {
+                max_compute_workgroup_size_x: size,
+                max_compute_invocations_per_workgroup: invocations,
+                ..Default::default()
+            });
+            assert_eq!(shapes.len(), 2 * (1 + 2 * 4));
+            assert!(shapes.iter().all(|shape| shape.invocations <= 128));
+        }
     }
 }

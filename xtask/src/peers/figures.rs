@@ -16,14 +16,17 @@ pub struct Figure {
     pub seconds: f64,
 }
 
-/// A constant, measured in turns with the shapes.
+/// Behind these names is the adapter's. A constant, measured in turns with the shapes:
 pub const OF_SHAPES: &str = "seedbed, in turns with store shapes";
-/// The fastest other kernel that stores a constant. Its version says which.
+/// Another kernel that stores a constant. Its version says which.
+const SHAPE: &str = "store shape";
+/// The fastest of those.
 pub const BEST_SHAPE: &str = "best store shape";
-/// The one that everybody writes.
+/// The one that comes to mind first.
 pub const PLAIN_SHAPE: &str = "plain store shape";
+const PLAIN: &str = "workgroups of 256, 1 to an invocation, blocked";
 
-/// What is told of `seedbed bench --shapes --json`.
+/// What `seedbed bench --shapes --json` wrote.
 pub fn read_shapes(json: &[u8]) -> Result<Vec<Figure>> {
     let report: Value = serde_json::from_slice(json).context("`seedbed bench --shapes` wrote no JSON")?;
     shapes_of(&report).context("`seedbed bench --shapes` wrote JSON that lacks something")
@@ -31,31 +34,25 @@ pub fn read_shapes(json: &[u8]) -> Result<Vec<Figure>> {
 
 fn shapes_of(report: &Value) -> Option<Vec<Figure>> {
     let (elements, engine) = (report["elements"].as_f64()?, &report["engines"][0]);
-    let figure = |who: &str, version, seconds: &Value| {
-        let (case, dtype) = ("constant".into(), "f32".into());
-        Some(Figure { who: who.into(), version, case, dtype, elements, seconds: seconds["median"].as_f64()? })
+    let adapter = engine["name"].as_str()?;
+    let figure = |who: &str, version, time: &Value| {
+        let (who, case, dtype) = (format!("{who}, {adapter}"), "constant".into(), "f32".into());
+        Some(Figure { who, version, case, dtype, elements, seconds: time["wall"]["median"].as_f64()? })
     };
-    let of_shape = |who, shape: &Value| {
+    let mut figures = vec![figure(OF_SHAPES, None, &engine["constant"])?];
+    for shape in engine["shapes"].as_array()? {
         let (invocations, vectors) = (&shape["invocations"], &shape["vectors"]);
-        let version =
-            format!("{invocations} invocations, {vectors} vectors each, {}", shape["order"].as_str()?);
-        figure(who, Some(version), &shape["seconds"])
-    };
-    let shapes = engine["shapes"].as_array()?;
-    let rate = |shape: &&Value| shape["elements_per_second"].as_f64().unwrap_or(0.0);
-    let best = shapes.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)))?;
-    let plain = shapes.iter().find(|shape| shape["invocations"] == 256 && shape["vectors"] == 1)?;
-    Some(vec![
-        figure(OF_SHAPES, None, &engine["constant"])?,
-        of_shape(BEST_SHAPE, best)?,
-        of_shape(PLAIN_SHAPE, plain)?,
-    ])
+        let order = shape["order"].as_str()?;
+        let version = format!("workgroups of {invocations}, {vectors} to an invocation, {order}");
+        figures.push(figure(SHAPE, Some(version), shape)?);
+    }
+    Some(figures)
 }
 
 impl Figure {
     /// Whether both are of the same thing.
     fn is_like(&self, other: &Self) -> bool {
-        let what = |figure: &Self| (figure.who.clone(), figure.case.clone(), figure.dtype.clone());
+        let what = |f: &Self| (f.who.clone(), f.version.clone(), f.case.clone(), f.dtype.clone());
         what(self) == what(other)
     }
 
@@ -162,6 +159,20 @@ impl Bench {
         all
     }
 
+    /// The figures that are told: of the shapes, the best and the plain one.
+    pub fn told(&self) -> Vec<Figure> {
+        let (shapes, mut told): (Vec<_>, Vec<_>) =
+            self.figures.iter().cloned().partition(|figure| figure.who.starts_with(SHAPE));
+        let best = shapes.iter().max_by(|a, b| a.rate().total_cmp(&b.rate()));
+        let plain = shapes.iter().find(|shape| shape.version.as_deref() == Some(PLAIN));
+        for (name, shape) in [(BEST_SHAPE, best), (PLAIN_SHAPE, plain)] {
+            told.extend(
+                shape.map(|shape| Figure { who: shape.who.replacen(SHAPE, name, 1), ..shape.clone() }),
+            );
+        }
+        told
+    }
+
     /// The adapter that a user would have: the first that is neither the host nor the one that is here for tests alone.
     pub fn usual_adapter(&self) -> Option<&str> {
         let mut names = self.engines.iter().map(|engine| engine.name.as_str());
@@ -184,19 +195,27 @@ mod tests {
     }
 
     #[test]
-    fn the_best_shape_and_the_plain_one_are_told() {
-        let report = br#"{"elements": 12, "engines": [{"name": "vulkan/llvmpipe", "constant": {"median": 3.0}, "shapes": [
-            {"invocations": 64, "vectors": 1, "order": "blocked", "seconds": {"median": 9.0}, "elements_per_second": 1.3},
-            {"invocations": 256, "vectors": 1, "order": "blocked", "seconds": {"median": 6.0}, "elements_per_second": 2.0},
-            {"invocations": 64, "vectors": 8, "order": "strided", "seconds": {"median": 2.0}, "elements_per_second": 6.0}]}]}"#;
-        let figures = read_shapes(report).unwrap();
-        let told: Vec<_> = figures.iter().map(|f| (f.who.as_str(), f.version.as_deref(), f.rate())).collect();
+    fn the_best_shape_by_the_medians_is_told_and_the_plain_one() {
+        let round = |times: [f64; 3]| {
+            let [first, plain, other] = times;
+            let report = format!(
+                r#"{{"elements": 12, "engines": [{{"name": "gpu", "constant": {{"wall": {{"median": 3.0}}}}, "shapes": [
+                {{"invocations": 64, "vectors": 1, "order": "blocked", "wall": {{"median": {first}}}}},
+                {{"invocations": 256, "vectors": 1, "order": "blocked", "wall": {{"median": {plain}}}}},
+                {{"invocations": 64, "vectors": 8, "order": "strided", "wall": {{"median": {other}}}}}]}}]}}"#
+            );
+            Bench { figures: read_shapes(report.as_bytes()).unwrap(), ..Bench::default() }
+        };
+        // The first shape is the best of one round, the last one is that of all.
+        let rounds = [round([1.0, 6.0, 2.0]), round([9.0, 6.0, 2.0]), round([9.0, 6.0, 2.0])];
+        let told = Bench::medians(&rounds).told();
+        let told: Vec<_> = told.iter().map(|f| (f.who.as_str(), f.version.as_deref(), f.rate())).collect();
         assert_eq!(
             told,
             [
-                (OF_SHAPES, None, 4.0),
-                (BEST_SHAPE, Some("64 invocations, 8 vectors each, strided"), 6.0),
-                (PLAIN_SHAPE, Some("256 invocations, 1 vectors each, blocked"), 2.0),
+                ("seedbed, in turns with store shapes, gpu", None, 4.0),
+                ("best store shape, gpu", Some("workgroups of 64, 8 to an invocation, strided"), 6.0),
+                ("plain store shape, gpu", Some(PLAIN), 2.0),
             ]
         );
         assert!(read_shapes(br#"{"elements": 12, "engines": []}"#).is_err() && read_shapes(b"").is_err());

@@ -123,7 +123,7 @@ pub fn outcomes(rounds: &[Bench]) -> Vec<Outcome> {
 }
 
 fn outcomes_of_one(bench: &Bench) -> Vec<Outcome> {
-    let (figures, adapter) = (&bench.figures, bench.usual_adapter());
+    let (figures, adapter) = (bench.told(), bench.usual_adapter());
     let mut outcomes = Vec::new();
     for Goal { of, to, want } in goals() {
         let Some(of) = figures.iter().find(|figure| of.is(figure, adapter)) else { continue };

@@ -65,11 +65,11 @@ impl Report {
             "\n## Fills\n\n\
              Medians of wall time, and of rounds those medians, as millions of elements a second, and as a multiple of PyTorch's f32 `xavier_normal_` \
              on the CPU. `clear` is zeros by the engine's own means: `clear_buffer`, and a parallel memset. `memset` is \
-             that of another byte. `native` is `normal` by the device's own functions. Store shapes are other kernels that \
-             write a constant (`seedbed bench --shapes`). What each peer is: `benches/peers`.\n\n\
+             that of another byte. `native` is `normal` by the device's own functions. Store shapes are up to 45 other \
+             kernels that write a constant in vectors of four elements, without a check (`seedbed bench --shapes`). What each peer is: `benches/peers`.\n\n\
              | who | what | type | elements | Melem/s | of torch |\n|---|---|---|---:|---:|---:|\n",
         )?;
-        let figures = &bench.figures;
+        let figures = &bench.told();
         let torch = figures
             .iter()
             .find(|f| f.who.starts_with("torch cpu") && f.case == "xavier_normal" && f.dtype == "f32")
