@@ -144,6 +144,9 @@ main() {
     say "seedbed bench --growth --elements $growth"
     "$here/seedbed" bench --growth --elements "$growth" --json "$results/growth.json" || failed "seedbed bench --growth"
 
+    say "seedbed bench --shapes"
+    "$here/seedbed" bench --shapes --json "$results/shapes.json" || failed "seedbed bench --shapes"
+
     say "peers, $elements elements"
     : >"$results/peers.jsonl"
     peer PyTorch pytorch.py

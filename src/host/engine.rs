@@ -5,10 +5,9 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use super::narrow::{narrow_bf16, narrow_f16};
-use super::permute::Rectangle;
 use super::tile::{BLOCKS, ELEMENTS, Tile};
 use super::vectors::vectorised;
-use super::{orthogonal, sparse, values};
+use super::{orthogonal, values};
 use crate::distribution::Distribution;
 use crate::jobs::BLOCK;
 use crate::runs::Runs;
@@ -217,26 +216,18 @@ fn write<E: Element>(
         Distribution::Identity { matrix, identity } => tiles(
             destination,
             runs,
+            #[inline(always)]
             |tile| tile.places(matrix),
+            #[inline(always)]
             |place| E::narrow(values::identity(identity, place)),
         ),
-        Distribution::Sparse { matrix, zeros, std } => {
-            let (columns, rectangle) = (sparse::columns_key(key), Rectangle::of(matrix.rows as u32));
-            tiles(
-                destination,
-                runs,
-                |tile| {
-                    tile.places(matrix);
-                    tile.normals(key);
-                    for (z, place) in tile.floats.iter_mut().zip(&tile.places) {
-                        let is_zero = sparse::is_zero(columns, rectangle, zeros, *place);
-                        *z = if is_zero { 0.0 } else { *z * std + 0.0 };
-                    }
-                    &tile.floats
-                },
-                E::narrow,
-            );
-        }
+        Distribution::Sparse { matrix, zeros, std } => tiles(
+            destination,
+            runs,
+            #[inline(always)]
+            |tile| tile.sparse(key, matrix, zeros, std),
+            E::narrow,
+        ),
         Distribution::Orthogonal { matrix, gain } => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
             in_parallel(destination, runs.len as usize, |at, part| {

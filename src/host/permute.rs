@@ -19,6 +19,7 @@ impl Rectangle {
     }
 }
 
+#[inline(always)]
 fn mix(x: u32) -> u32 {
     let mut h = x;
     h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
@@ -26,15 +27,18 @@ fn mix(x: u32) -> u32 {
     h ^ (h >> 16)
 }
 
+#[inline(always)]
 fn scale_down(h: u32, n: u32) -> u32 {
     ((h >> 16) * n + (((h & 0xFFFF) * n) >> 16)) >> 16
 }
 
+#[inline(always)]
 fn add_below(a: u32, b: u32, n: u32) -> u32 {
     let sum = a + b;
     if sum >= n { sum - n } else { sum }
 }
 
+#[inline(always)]
 fn two_rounds(rectangle: Rectangle, place: [u32; 2], first: u32, second: u32) -> [u32; 2] {
     let Rectangle { width, height, .. } = rectangle;
     let x = add_below(place[0], scale_down(mix(place[1] ^ first), width), width);
@@ -43,19 +47,32 @@ fn two_rounds(rectangle: Rectangle, place: [u32; 2], first: u32, second: u32) ->
 }
 
 /// Where the permutation of the column with this key puts a row.
+#[cfg(test)]
 pub(crate) fn permute(rectangle: Rectangle, row: u32, key: [u32; 4]) -> u32 {
-    let Rectangle { rows, width, .. } = rectangle;
-    let mut at = row;
-    for _turn in 0..=width {
-        let mut place = [at % width, at / width];
-        place = two_rounds(rectangle, place, key[0], key[1]);
-        place = two_rounds(rectangle, place, key[2], key[3]);
-        place = two_rounds(rectangle, place, !key[1], !key[0]);
-        place = two_rounds(rectangle, place, !key[3], !key[2]);
-        at = place[1] * width + place[0];
-        if at < rows {
+    onward(rectangle, turn(rectangle, row, key), key)
+}
+
+// The steps of it. `tile.rs` has a loop for each.
+
+/// Where a permutation of the rectangle puts a place.
+#[inline(always)]
+pub(super) fn turn(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
+    let width = rectangle.width;
+    let mut place = [at % width, at / width];
+    place = two_rounds(rectangle, place, key[0], key[1]);
+    place = two_rounds(rectangle, place, key[2], key[3]);
+    place = two_rounds(rectangle, place, !key[1], !key[0]);
+    place = two_rounds(rectangle, place, !key[3], !key[2]);
+    place[1] * width + place[0]
+}
+
+/// On from a place until it is a row.
+pub(super) fn onward(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
+    for _turn in 0..rectangle.width {
+        if at < rectangle.rows {
             break;
         }
+        at = turn(rectangle, at, key);
     }
     at
 }

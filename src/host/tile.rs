@@ -1,8 +1,10 @@
 //! Blocks that are computed together: each step of the arithmetic is a loop over all of them.
 
 use super::box_muller::{angle, half_root, minus_logarithm, reduced, to_quadrant, turned, within_quadrant};
+use super::permute::{Rectangle, onward, turn};
 use super::philox::philox4x32_10_blocks;
 use super::quantile::{cubic, segment};
+use super::sparse::columns_key;
 use crate::Key;
 use crate::jobs::BLOCK;
 use crate::matrix::{Matrix, Place};
@@ -34,8 +36,10 @@ pub(super) struct Tile {
     sine: [f32; PAIRS],
     segments: [u32; ELEMENTS],
     cubics: [[f32; 4]; ELEMENTS],
-    pub(super) floats: [f32; ELEMENTS],
-    pub(super) places: [Place; ELEMENTS],
+    floats: [f32; ELEMENTS],
+    places: [Place; ELEMENTS],
+    keys: [[u32; BLOCKS]; 4],
+    at: [u32; BLOCKS],
 }
 
 impl Tile {
@@ -55,6 +59,8 @@ impl Tile {
             cubics: [[0.0; 4]; ELEMENTS],
             floats: [0.0; ELEMENTS],
             places: [Place { row: 0, column: 0 }; ELEMENTS],
+            keys: [[0; BLOCKS]; 4],
+            at: [0; BLOCKS],
         }
     }
 
@@ -102,7 +108,7 @@ impl Tile {
 
     /// The standard normals of the blocks.
     #[inline(always)]
-    pub(super) fn normals(&mut self, key: Key) -> &mut [f32; ELEMENTS] {
+    pub(super) fn normals(&mut self, key: Key) -> &[f32; ELEMENTS] {
         self.pairs(key);
         let Self { even, odd, t, e, cosine, sine, floats, .. } = self;
         let even: &[u32; PAIRS] = bytemuck::cast_ref(even);
@@ -152,6 +158,43 @@ impl Tile {
         floats
     }
 
+    /// Normals of `std`, and 0 where a column's permutation puts a row among the first `zeros`.
+    #[inline(always)]
+    pub(super) fn sparse(&mut self, key: Key, matrix: Matrix, zeros: u32, std: f32) -> &[f32; ELEMENTS] {
+        self.places(matrix);
+        self.normals(key);
+        let (columns, rectangle) = (columns_key(key), Rectangle::of(matrix.rows as u32));
+        let Self { rounds, floats, places, keys, at, .. } = self;
+        let (floats_of, _) = floats.as_chunks_mut::<BLOCKS>();
+        for (places, floats) in places.as_chunks::<BLOCKS>().0.iter().zip(floats_of) {
+            philox4x32_10_blocks(
+                rounds,
+                #[inline(always)]
+                |i| columns.counter(places[i].column.into()),
+                columns.seed,
+                #[inline(always)]
+                |i, words| {
+                    for (keys, word) in keys.iter_mut().zip(words) {
+                        keys[i] = word as u32;
+                    }
+                },
+            );
+            for i in 0..BLOCKS {
+                at[i] = turn(rectangle, places[i].row, word_of_each(keys, i));
+            }
+            // Few come to none of the rows.
+            for (i, at) in at.iter_mut().enumerate() {
+                if *at >= rectangle.rows {
+                    *at = onward(rectangle, *at, word_of_each(keys, i));
+                }
+            }
+            for (z, at) in floats.iter_mut().zip(&*at) {
+                *z = if *at < zeros { 0.0 } else { *z * std + 0.0 };
+            }
+        }
+        floats
+    }
+
     /// Rows and columns of the blocks' elements.
     #[inline(always)]
     pub(super) fn places(&mut self, matrix: Matrix) -> &[Place; ELEMENTS] {
@@ -171,6 +214,11 @@ impl Tile {
     }
 }
 
+#[inline(always)]
+fn word_of_each([x, y, z, w]: &[[u32; BLOCKS]; 4], i: usize) -> [u32; 4] {
+    [x[i], y[i], z[i], w[i]]
+}
+
 /// Two words, the low halves of lanes, in the order of memory.
 #[inline(always)]
 fn two(first: u64, second: u64) -> u64 {
@@ -183,34 +231,38 @@ mod tests {
     use super::*;
     use crate::host::box_muller::box_muller;
     use crate::host::narrow::{narrow_bf16, narrow_f16};
+    use crate::host::permute::permute;
     use crate::host::philox::philox4x32_10;
     use crate::host::quantile::quantile;
     use crate::quantile::{Truncation, truncated_normal};
 
     /// The bits of all that a tile computes, and of its normals in two bytes.
-    type Bits = [[u32; ELEMENTS]; 5];
+    type Bits = [[u32; ELEMENTS]; 6];
+
+    /// Rows that leave places of their rectangle over, where permutations turn more than once.
+    const MATRIX: Matrix = Matrix { rows: 1009, columns: 7 };
 
     #[inline(always)]
     fn computed(tile: &mut Tile, key: Key, table: &QuantileTable) -> Bits {
         let words = *tile.words(key);
         let normals = tile.normals(key).map(f32::to_bits);
         let quantiles = tile.quantiles(key, table).map(f32::to_bits);
+        let sparse = tile.sparse(key, MATRIX, 500, 2.0).map(f32::to_bits);
         let (mut f16, mut bf16) = ([0; ELEMENTS], [0; ELEMENTS]);
         for i in 0..ELEMENTS {
             (f16[i], bf16[i]) = (narrow_f16(normals[i]).into(), narrow_bf16(normals[i]).into());
         }
-        [words, normals, quantiles, f16, bf16]
+        [words, normals, quantiles, sparse, f16, bf16]
     }
 
     #[test]
     fn places_are_those_of_each_block() {
-        let matrix = Matrix { rows: 1000, columns: 7 };
         let mut tile = Tile::new();
         tile.follow(40).blocks[50..].reverse();
         let blocks = tile.blocks;
-        for (i, place) in tile.places(matrix).iter().enumerate() {
+        for (i, place) in tile.places(MATRIX).iter().enumerate() {
             let (block, lane) = (blocks[i / BLOCK as usize], i as u64 % BLOCK);
-            assert_eq!(*place, matrix.place(block * BLOCK + lane), "{i}");
+            assert_eq!(*place, MATRIX.place(block * BLOCK + lane), "{i}");
         }
     }
 
@@ -227,9 +279,17 @@ mod tests {
             let pairs: [[u32; 2]; PAIRS] = bytemuck::cast(words);
             let normals: [u32; ELEMENTS] = bytemuck::cast(pairs.map(|[w0, w1]| box_muller(w0, w1)));
             let quantiles = words.map(|w| quantile(w, &table).to_bits());
+            let (columns, rectangle) = (columns_key(key), Rectangle::of(MATRIX.rows as u32));
+            let mut sparse = normals;
+            for (i, x) in sparse.iter_mut().enumerate() {
+                let place = MATRIX.place(tile.blocks[i / 4] * BLOCK + i as u64 % 4);
+                let of_column = philox4x32_10(columns.counter(place.column.into()), columns.seed);
+                let is_zero = permute(rectangle, place.row, of_column) < 500;
+                *x = if is_zero { 0 } else { (f32::from_bits(*x) * 2.0 + 0.0).to_bits() };
+            }
             let half = |x: u32| half::f16::from_f32_const(f32::from_bits(x)).to_bits().into();
             let brain = |x: u32| half::bf16::from_f32_const(f32::from_bits(x)).to_bits().into();
-            let expected = [words, normals, quantiles, normals.map(half), normals.map(brain)];
+            let expected = [words, normals, quantiles, sparse, normals.map(half), normals.map(brain)];
 
             assert_eq!(computed(&mut tile, key, &table), expected);
             #[cfg(feature = "vectors")]
