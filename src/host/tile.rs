@@ -80,9 +80,9 @@ impl Tile {
         let (words, _) = words.as_chunks_mut::<2>();
         philox4x32_10_blocks(
             rounds,
+            key,
             #[inline(always)]
-            |i| key.counter(blocks[i]),
-            key.seed,
+            |i| blocks[i],
             #[inline(always)]
             |i, [x, y, z, w]| words[i] = [two(x, y), two(z, w)],
         );
@@ -95,9 +95,9 @@ impl Tile {
         let Self { blocks, rounds, even, odd, .. } = self;
         philox4x32_10_blocks(
             rounds,
+            key,
             #[inline(always)]
-            |i| key.counter(blocks[i]),
-            key.seed,
+            |i| blocks[i],
             #[inline(always)]
             |i, [x, y, z, w]| {
                 even[i] = two(x, z);
@@ -169,9 +169,9 @@ impl Tile {
         for (places, floats) in places.as_chunks::<BLOCKS>().0.iter().zip(floats_of) {
             philox4x32_10_blocks(
                 rounds,
+                columns,
                 #[inline(always)]
-                |i| columns.counter(places[i].column.into()),
-                columns.seed,
+                |i| places[i].column.into(),
                 #[inline(always)]
                 |i, words| {
                     for (keys, word) in keys.iter_mut().zip(words) {

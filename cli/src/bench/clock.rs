@@ -1,5 +1,7 @@
 //! A device with the timestamps of its queue, where it has them.
 
+use std::time::Instant;
+
 use seedbed::gpu::Gpu;
 use seedbed::wgpu::{self, Features};
 
@@ -59,4 +61,28 @@ impl Clock {
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
         Ok(ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(gpu.queue.get_timestamp_period()) * 1e-9)
     }
+}
+
+/// Seconds from the submission of what is recorded to its end: as a clock on the wall says, and as the queue says.
+/// Recording, a matter of microseconds, is not counted.
+pub fn time(
+    gpu: &Gpu,
+    clock: Option<&Clock>,
+    record: impl FnOnce(&mut wgpu::CommandEncoder) -> anyhow::Result<()>,
+) -> anyhow::Result<(f64, Option<f64>)> {
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    if let Some(clock) = clock {
+        clock.begin(&mut encoder);
+    }
+    record(&mut encoder)?;
+    if let Some(clock) = clock {
+        clock.end(&mut encoder);
+    }
+    let commands = encoder.finish();
+    let start = Instant::now();
+    gpu.queue.submit([commands]);
+    gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
+    let wall = start.elapsed().as_secs_f64();
+    gpu.check()?;
+    Ok((wall, clock.map(|clock| clock.read(gpu)).transpose()?))
 }

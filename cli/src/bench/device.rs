@@ -30,9 +30,8 @@ pub fn measure(adapter: &wgpu::Adapter, elements: u64, cases: &[Case]) -> anyhow
         .iter()
         .map(|case| {
             let times = repeat(|| bench.time(case, elements))?;
-            let wall = Seconds::of(times.iter().map(|(wall, _)| *wall).collect());
-            let queue: Option<Vec<_>> = times.iter().map(|(_, queue)| *queue).collect();
-            Ok(Row::new(case, elements, wall, queue.map(Seconds::of)))
+            let (wall, queue) = Seconds::of_both(&times);
+            Ok(Row::new(case, elements, wall, queue))
         })
         .collect::<anyhow::Result<_>>()?;
     Ok(EngineReport::new(gpu::name(&info), driver(&info), Some(first_use), rows))
@@ -66,32 +65,18 @@ struct Bench {
 }
 
 impl Bench {
-    /// From the submission to its end: as a clock on the wall says, and as the queue says. Recording, a matter
-    /// of microseconds, is not counted.
     fn time(&self, case: &Case, elements: u64) -> anyhow::Result<(f64, Option<f64>)> {
         let Self { gpu, buffer, clock, portable, native } = self;
-        let shape = shape(elements);
-        let tensor = Tensor::new(buffer, case.dtype, shape);
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        if let Some(clock) = clock {
-            clock.begin(&mut encoder);
-        }
-        match case.work {
-            Work::Clear => encoder.clear_buffer(buffer, 0, None),
-            Work::Memset => anyhow::bail!("a device has a command for zeros alone"),
-            Work::Words => portable.fill_words(&mut encoder, &tensor, KEY)?,
-            Work::Fill(init) => portable.fill(&mut encoder, &tensor, &init, KEY)?,
-            Work::Native(init) => native.fill(&mut encoder, &tensor, &init, KEY)?,
-        }
-        if let Some(clock) = clock {
-            clock.end(&mut encoder);
-        }
-        let commands = encoder.finish();
-        let start = Instant::now();
-        gpu.queue.submit([commands]);
-        gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
-        let wall = start.elapsed().as_secs_f64();
-        gpu.check()?;
-        Ok((wall, clock.as_ref().map(|clock| clock.read(gpu)).transpose()?))
+        let tensor = Tensor::new(buffer, case.dtype, shape(elements));
+        clock::time(gpu, clock.as_ref(), |encoder| {
+            match case.work {
+                Work::Clear => encoder.clear_buffer(buffer, 0, None),
+                Work::Memset => anyhow::bail!("a device has a command for zeros alone"),
+                Work::Words => portable.fill_words(encoder, &tensor, KEY)?,
+                Work::Fill(init) => portable.fill(encoder, &tensor, &init, KEY)?,
+                Work::Native(init) => native.fill(encoder, &tensor, &init, KEY)?,
+            }
+            Ok(())
+        })
     }
 }

@@ -32,6 +32,12 @@ impl Seconds {
         Self { median: at(0.5), first_quartile: at(0.25), third_quartile: at(0.75) }
     }
 
+    /// Of the wall's times and of the queue's, where it has a clock.
+    pub fn of_both(times: &[(f64, Option<f64>)]) -> (Self, Option<Self>) {
+        let queue: Option<Vec<_>> = times.iter().map(|(_, queue)| *queue).collect();
+        (Self::of(times.iter().map(|(wall, _)| *wall).collect()), queue.map(Self::of))
+    }
+
     /// The width of the middle half, as a part of the median.
     pub fn spread(&self) -> f64 {
         (self.third_quartile - self.first_quartile) / self.median

@@ -1,7 +1,6 @@
 //! `seedbed bench --shapes`: a constant beside other kernels that store one.
 
 use std::ops::Range;
-use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use comfy_table::CellAlignment;
@@ -132,9 +131,7 @@ struct Time {
 
 impl Time {
     fn of(times: &[(f64, Option<f64>)], elements: u64) -> Self {
-        let wall = Seconds::of(times.iter().map(|(wall, _)| *wall).collect());
-        let queue: Option<Vec<_>> = times.iter().map(|(_, queue)| *queue).collect();
-        let queue = queue.map(Seconds::of);
+        let (wall, queue) = Seconds::of_both(times);
         Self { wall, queue, elements_per_second: elements as f64 / queue.unwrap_or(wall).median }
     }
 }
@@ -272,27 +269,11 @@ impl Bench {
         Ok(Store { pipeline, windows })
     }
 
-    /// Seconds from the submission to its end: on the wall, and by the queue if it has a clock.
     fn time(
         &self,
         record: impl FnOnce(&mut wgpu::CommandEncoder) -> anyhow::Result<()>,
     ) -> anyhow::Result<(f64, Option<f64>)> {
-        let Self { gpu, clock, .. } = self;
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        if let Some(clock) = clock {
-            clock.begin(&mut encoder);
-        }
-        record(&mut encoder)?;
-        if let Some(clock) = clock {
-            clock.end(&mut encoder);
-        }
-        let commands = encoder.finish();
-        let start = Instant::now();
-        gpu.queue.submit([commands]);
-        gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
-        let wall = start.elapsed().as_secs_f64();
-        gpu.check()?;
-        Ok((wall, clock.as_ref().map(|clock| clock.read(gpu)).transpose()?))
+        clock::time(&self.gpu, self.clock.as_ref(), record)
     }
 }
 
