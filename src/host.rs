@@ -6,6 +6,7 @@
 
 pub mod box_muller;
 mod engine;
+mod lines;
 #[cfg(test)]
 mod literals;
 pub(crate) mod narrow;

@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use super::narrow::{narrow_bf16, narrow_f16};
 use super::tile::{BLOCKS, ELEMENTS, Tile};
 use super::vectors::vectorised;
-use super::{orthogonal, values};
+use super::{lines, orthogonal, values};
 use crate::distribution::Distribution;
 use crate::jobs::BLOCK;
 use crate::runs::Runs;
@@ -182,7 +182,16 @@ fn write<E: Element>(
                     let bytes = bytemuck::cast_slice_mut(destination);
                     in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
                 }
-                _ => in_parallel(destination, 1, |_, part| part.fill(value)),
+                _ => {
+                    let (head, body) = lines::split_at_line(destination, 0);
+                    head.fill(value);
+                    in_parallel(body, 1, |_, part| {
+                        vectorised(
+                            #[inline(always)]
+                            || part.fill(value),
+                        );
+                    });
+                }
             }
         }
         Distribution::Words => unreachable!("no initialiser makes raw words"),
@@ -284,20 +293,24 @@ fn tiles<V: Copy, T: Send>(
     // So that all parts but the first begin with a block.
     let start = runs.first;
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
-    let (head, body) = destination.split_at_mut(ragged as usize);
+    let (head, body) = lines::split_at_line(destination, ragged as usize);
     if !head.is_empty() {
         let mut tile = Tile::new();
         put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], &finish);
     }
-    let first = start.div_ceil(BLOCK);
+    let first = (start + head.len() as u64).div_ceil(BLOCK);
     in_parallel(body, BLOCK as usize, |at, part| {
         let first = first + at as u64 / BLOCK;
         vectorised(
             #[inline(always)]
             || {
                 let mut tile = Tile::new();
-                for (i, part) in part.chunks_mut(ELEMENTS).enumerate() {
-                    put(part, values(tile.follow(first + (i * BLOCKS) as u64)), &finish);
+                let (mut first, mut part) = (first, part);
+                while !part.is_empty() {
+                    let (now, later) = part.split_at_mut(ELEMENTS.min(part.len()));
+                    lines::soon_written(&later[..later.len().min(ELEMENTS)]);
+                    put(now, values(tile.follow(first)), &finish);
+                    (first, part) = (first + BLOCKS as u64, later);
                 }
             },
         );
@@ -337,7 +350,7 @@ fn pieces((element, place): (u64, Range<usize>)) -> impl Iterator<Item = Piece> 
 }
 
 /// Elements that one thread takes at a time: a size that stays in its cache.
-const PART: usize = 1 << 16;
+pub(super) const PART: usize = 1 << 16;
 
 /// The elements of a part: whole units, where those are smaller.
 fn part(unit: usize) -> usize {
@@ -389,6 +402,36 @@ mod tests {
             let mut part = vec![0.0; (range.end - range.start) as usize];
             fill(&mut part, Region::from(&[len]).elements(range.clone()), &init, key).unwrap();
             assert_eq!(part, whole[range.start as usize..range.end as usize], "{range:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_does_not_depend_on_where_it_lies() {
+        fn check<E: Element + std::fmt::Debug>(init: &Init, first: u64) {
+            let (key, len) = (Key::new(8), PART + ELEMENTS + 7);
+            let whole = |range: Range<u64>| Region::from(&[1 << 20]).elements(range);
+            let bits = |elements: &[E]| bytemuck::cast_slice::<E, u8>(elements).to_vec();
+            // Pieces that are too short to begin with a line.
+            let mut expected = vec![E::narrow(0.0); len];
+            for (i, piece) in expected.chunks_mut(1000).enumerate() {
+                let at = first + 1000 * i as u64;
+                fill(piece, whole(at..at + piece.len() as u64), init, key).unwrap();
+            }
+            for offset in 0..64 / size_of::<E>() {
+                let mut memory = vec![E::narrow(-77.0); offset + len + 40];
+                fill(&mut memory[offset..offset + len], whole(first..first + len as u64), init, key).unwrap();
+                let (before, rest) = memory.split_at(offset);
+                let (filled, behind) = rest.split_at(len);
+                assert!(bits(filled) == bits(&expected), "{init:?}, {} at {offset}", E::DTYPE);
+                let untouched = |x: &E| bits(&[*x]) == bits(&[E::narrow(-77.0)]);
+                assert!(before.iter().chain(behind).all(untouched), "{init:?}, {} at {offset}", E::DTYPE);
+            }
+        }
+        for init in [Init::normal(0.5, 2.0), Init::uniform(-1.0, 1.0), Init::constant(0.1)] {
+            for first in [0, 3] {
+                check::<f32>(&init, first);
+                check::<half::bf16>(&init, first);
+            }
         }
     }
 

@@ -38,7 +38,7 @@ const fn rounds<const FIRST: u32, const LAST: u32>(mut c: [u64; 4], seed: u64) -
 
 /// Calls `write` with each block's place and its four words, each the low half of a lane. `state` is written over.
 ///
-/// Loops that a compiler vectorises, each of two rounds: a processor then has several of their turns under way, where
+/// Loops that a compiler vectorises, each of a few rounds: a processor then has several of their turns under way, where
 /// ten rounds, each of which waits for the last one, are more than it looks ahead.
 #[inline(always)]
 pub(super) fn philox4x32_10_blocks<const N: usize>(
@@ -50,20 +50,13 @@ pub(super) fn philox4x32_10_blocks<const N: usize>(
     let seed = key.seed;
     for i in 0..N {
         let counter = key.counter(block(i));
-        put(state, i, rounds::<0, 2>([counter, counter >> 32, 0, 0], seed));
+        put(state, i, rounds::<0, 4>([counter, counter >> 32, 0, 0], seed));
     }
-    two_rounds::<2, 4, N>(state, seed);
-    two_rounds::<4, 6, N>(state, seed);
-    two_rounds::<6, 8, N>(state, seed);
     for i in 0..N {
-        write(i, rounds::<8, 10>(get(state, i), seed));
+        put(state, i, rounds::<4, 7>(get(state, i), seed));
     }
-}
-
-#[inline(always)]
-fn two_rounds<const FIRST: u32, const LAST: u32, const N: usize>(state: &mut [[u64; N]; 4], seed: u64) {
     for i in 0..N {
-        put(state, i, rounds::<FIRST, LAST>(get(state, i), seed));
+        write(i, rounds::<7, 10>(get(state, i), seed));
     }
 }
 
