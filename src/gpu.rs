@@ -58,18 +58,60 @@ pub fn name(info: &wgpu::AdapterInfo) -> String {
     format!("{}/{}", info.backend.to_str(), info.name)
 }
 
-/// The first adapter, or the first whose [`name`] contains the text (in any case of letters).
+/// [`adapters`], each with a name of its own: its [`name`], and of GPUs that are alike where on the PCI bus each is, or else
+/// which of them: `vulkan/NVIDIA H100 80GB HBM3 0000:3b:00.0`, `metal/Apple M2 Ultra #2`.
+pub async fn named_adapters(instance: &wgpu::Instance) -> Vec<(String, wgpu::Adapter)> {
+    let adapters = adapters(instance).await;
+    let infos: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
+    let names = infos.iter().map(|info| (name(info), info.device_pci_bus_id.as_str())).collect::<Vec<_>>();
+    distinct(&names).into_iter().zip(adapters).collect()
+}
+
+/// Of names and places on a bus, which may be unknown, names of which no two are the same.
+fn distinct(adapters: &[(String, &str)]) -> Vec<String> {
+    let each = adapters.iter().enumerate().map(|(i, (name, bus))| {
+        let alike: Vec<_> = (0..adapters.len()).filter(|&other| adapters[other].0 == *name).collect();
+        let there = alike.iter().filter(|&&other| adapters[other].1 == *bus).count();
+        match (alike.len(), there) {
+            (1, _) => name.clone(),
+            (_, 1) if !bus.is_empty() => format!("{name} {bus}"),
+            _ => format!("{name} #{}", alike.iter().take_while(|&&other| other <= i).count()),
+        }
+    });
+    each.collect()
+}
+
+/// The first adapter, or the one that has this name among [`named_adapters`], or the first whose name there contains
+/// the text (in any case of letters).
 ///
 /// # Errors
 /// [`Error::NoAdapter`], which lists those that exist.
-pub async fn pick(instance: &wgpu::Instance, substring: Option<&str>) -> Result<wgpu::Adapter, Error> {
-    let adapters = adapters(instance).await;
-    let available = adapters.iter().map(|a| name(&a.get_info())).collect();
-    let wanted = substring.map(str::to_lowercase);
-    adapters
-        .into_iter()
-        .find(|a| wanted.as_ref().is_none_or(|w| name(&a.get_info()).to_lowercase().contains(w)))
-        .ok_or_else(|| Error::NoAdapter { wanted: substring.map(str::to_owned), available })
+pub async fn pick(instance: &wgpu::Instance, name: Option<&str>) -> Result<wgpu::Adapter, Error> {
+    pick_named(instance, name).await.map(|(_, adapter)| adapter)
+}
+
+/// As [`pick`], with the name.
+///
+/// # Errors
+/// Those of [`pick`].
+pub async fn pick_named(
+    instance: &wgpu::Instance,
+    name: Option<&str>,
+) -> Result<(String, wgpu::Adapter), Error> {
+    let mut adapters = named_adapters(instance).await;
+    let names: Vec<_> = adapters.iter().map(|(name, _)| name.clone()).collect();
+    match place(&names, name) {
+        Some(place) => Ok(adapters.swap_remove(place)),
+        None => Err(Error::NoAdapter { wanted: name.map(str::to_owned), available: names }),
+    }
+}
+
+/// Which of the names is meant.
+fn place(names: &[String], wanted: Option<&str>) -> Option<usize> {
+    let wanted = wanted.unwrap_or_default().to_lowercase();
+    let names: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
+    let whole = names.iter().position(|name| *name == wanted);
+    whole.or_else(|| names.iter().position(|name| name.contains(&wanted)))
 }
 
 /// An open device. Errors that wgpu would panic on (out of memory, a lost device) are kept instead,
@@ -230,5 +272,40 @@ impl Readback {
         drop(view);
         self.staging.unmap();
         Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adapters_that_are_alike_are_told_apart() {
+        let (bus, h100, apple) = ("0000:3b:00.0", "vulkan/H100", "metal/M2");
+        let adapters = [(h100, bus), (h100, "0000:86:00.0"), ("gl/H100", bus), (apple, ""), (apple, "")];
+        let names = distinct(&adapters.map(|(name, bus)| (name.to_owned(), bus)));
+        assert_eq!(
+            names,
+            ["vulkan/H100 0000:3b:00.0", "vulkan/H100 0000:86:00.0", "gl/H100", "metal/M2 #1", "metal/M2 #2"]
+        );
+        // Two drivers of one GPU.
+        let one_gpu = [(h100, bus), (h100, bus)];
+        let one_gpu = distinct(&one_gpu.map(|(name, bus)| (name.to_owned(), bus)));
+        assert_eq!(one_gpu, ["vulkan/H100 #1", "vulkan/H100 #2"]);
+    }
+
+    #[test]
+    fn a_whole_name_comes_before_a_part_of_one() {
+        let names = ["vulkan/A #11", "vulkan/A #1", "gl/A"].map(str::to_owned);
+        for (wanted, expected) in [
+            (None, Some(0)),
+            (Some("VULKAN/a #1"), Some(1)),
+            (Some("#1"), Some(0)),
+            (Some("gl"), Some(2)),
+            (Some("B"), None),
+        ] {
+            assert_eq!(place(&names, wanted), expected, "{wanted:?}");
+        }
+        assert_eq!(place(&[], None), None);
     }
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::report::table;
-use crate::{select, stdout};
+use crate::select::{self, Named};
+use crate::stdout;
 
 /// What matters of an adapter.
 #[derive(Serialize)]
@@ -43,10 +44,10 @@ impl Row {
         }
     }
 
-    fn of(adapter: &wgpu::Adapter) -> Self {
+    fn of(Named { name, adapter }: Named) -> Self {
         let (info, limits) = (adapter.get_info(), adapter.limits());
         Self {
-            name: gpu::name(&info),
+            name,
             backend: info.backend.to_str().into(),
             device_type: format!("{:?}", info.device_type),
             software: gpu::is_software(&info),
@@ -80,8 +81,7 @@ impl Row {
 
 /// Real GPUs first, in the order in which `auto` tries them.
 pub fn print(json: bool) -> Result<(), Failure> {
-    let adapters = pollster::block_on(gpu::adapters(&select::instance()));
-    let rows: Vec<_> = adapters.iter().map(Row::of).chain([Row::host()]).collect();
+    let rows: Vec<_> = select::all().into_iter().map(Row::of).chain([Row::host()]).collect();
     let text = if json {
         serde_json::to_string_pretty(&rows).map_err(Failure::run)?
     } else {

@@ -18,13 +18,14 @@ mod sample;
 mod shapes;
 
 use anyhow::Context;
-use seedbed::{DType, Init, Key, gpu, wgpu};
+use seedbed::{DType, Init, Key, wgpu};
 use serde::Serialize;
 
 use crate::args::{AdapterChoice, BenchArgs};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{select, stdout};
+use crate::select::{self, Named};
+use crate::stdout;
 
 use self::report::{EngineReport, Report};
 
@@ -108,7 +109,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
 /// Measures each engine that was asked for, and prints its `table` when it is there.
 fn engines<E>(
     args: &BenchArgs,
-    device: impl Fn(&wgpu::Adapter) -> anyhow::Result<E>,
+    device: impl Fn(&Named) -> anyhow::Result<E>,
     host: impl Fn() -> anyhow::Result<E>,
     table: fn(&E) -> String,
 ) -> Result<Vec<E>, Failure> {
@@ -125,24 +126,20 @@ fn engines<E>(
         }
         Ok(())
     };
-    let all = || pollster::block_on(gpu::adapters(&select::instance()));
     let (adapters, with_host) = match &args.adapter {
-        None => (all(), true),
+        None => (select::all(), true),
         Some(AdapterChoice::Host) => (Vec::new(), true),
         Some(AdapterChoice::Named(name)) => (vec![select::named(name)?], false),
         // What `init` would take.
         Some(AdapterChoice::Auto) => {
-            let first: Vec<_> = all()
-                .into_iter()
-                .find(|adapter| !gpu::is_software(&adapter.get_info()))
-                .into_iter()
-                .collect();
+            let first: Vec<_> =
+                select::all().into_iter().find(|adapter| !adapter.is_software()).into_iter().collect();
             let host = first.is_empty();
             (first, host)
         }
     };
     for adapter in adapters {
-        add(&gpu::name(&adapter.get_info()), device(&adapter))?;
+        add(&adapter.name, device(&adapter))?;
     }
     if with_host {
         add("host", host())?;

@@ -7,31 +7,57 @@ use crate::engine::{Engine, GpuEngine};
 use crate::failure::Failure;
 
 /// All adapters, unless the environment (`WGPU_BACKEND`) narrows them down. Real GPUs come first.
-pub fn instance() -> wgpu::Instance {
+fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
+}
+
+/// An adapter, and what `--adapter` calls it.
+pub struct Named {
+    pub name: String,
+    pub adapter: wgpu::Adapter,
+}
+
+impl Named {
+    fn of((name, adapter): (String, wgpu::Adapter)) -> Self {
+        Self { name, adapter }
+    }
+
+    pub fn is_software(&self) -> bool {
+        gpu::is_software(&self.adapter.get_info())
+    }
+
+    fn open(&self) -> Result<Engine, seedbed::Error> {
+        GpuEngine::open(self).map(|engine| Engine::Gpu(Box::new(engine)))
+    }
+}
+
+/// All adapters, real GPUs first.
+pub fn all() -> Vec<Named> {
+    pollster::block_on(gpu::named_adapters(&instance())).into_iter().map(Named::of).collect()
+}
+
+/// The adapter that `--adapter NAME` means.
+pub fn named(name: &str) -> Result<Named, Failure> {
+    pollster::block_on(gpu::pick_named(&instance(), Some(name)))
+        .map(Named::of)
+        .map_err(|error| Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}"))))
 }
 
 /// Opens what was asked for. `note` takes a line for the user.
 pub fn engine(choice: &AdapterChoice, note: &mut dyn FnMut(String)) -> Result<Engine, Failure> {
     match choice {
         AdapterChoice::Host => Ok(Engine::Host),
-        AdapterChoice::Named(name) => open(&named(name)?).map_err(Failure::run),
+        AdapterChoice::Named(name) => named(name)?.open().map_err(Failure::run),
         AdapterChoice::Auto => Ok(auto(note)),
     }
 }
 
-/// The adapter that `--adapter NAME` means.
-pub fn named(name: &str) -> Result<wgpu::Adapter, Failure> {
-    pollster::block_on(gpu::pick(&instance(), Some(name)))
-        .map_err(|error| Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}"))))
-}
-
 /// The first GPU that opens, or else the host, which needs no driver to compute on the same CPU.
 fn auto(note: &mut dyn FnMut(String)) -> Engine {
-    let adapters = pollster::block_on(gpu::adapters(&instance()));
+    let adapters = all();
     let mut unusable = 0;
-    for adapter in adapters.iter().filter(|adapter| !gpu::is_software(&adapter.get_info())) {
-        match open(adapter) {
+    for adapter in adapters.iter().filter(|adapter| !adapter.is_software()) {
+        match adapter.open() {
             Ok(engine) => return engine,
             Err(error) => {
                 unusable += 1;
@@ -46,8 +72,4 @@ fn auto(note: &mut dyn FnMut(String)) -> Engine {
     };
     note(format!("note: {why}; computing on the host (the bits are the same)"));
     Engine::Host
-}
-
-fn open(adapter: &wgpu::Adapter) -> Result<Engine, seedbed::Error> {
-    GpuEngine::open(adapter).map(|engine| Engine::Gpu(Box::new(engine)))
 }

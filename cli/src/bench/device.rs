@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use seedbed::gpu::{self, Gpu};
+use seedbed::gpu::Gpu;
 use seedbed::wgpu;
 use seedbed::{DType, Init, Initializer, Math, Tensor};
 
@@ -10,8 +10,13 @@ use super::clock::{self, Clock};
 use super::report::{EngineReport, FirstUse, Row};
 use super::sample::{Seconds, repeat};
 use super::{Case, KEY, Work, bytes_of, driver, shape};
+use crate::select::Named;
 
-pub fn measure(adapter: &wgpu::Adapter, elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
+pub fn measure(
+    Named { name, adapter }: &Named,
+    elements: u64,
+    cases: &[Case],
+) -> anyhow::Result<EngineReport> {
     let info = adapter.get_info();
     let gpu = clock::open(adapter)?;
     let bytes = bytes_of(elements, gpu.device.limits().max_buffer_size, "a buffer of this adapter")?;
@@ -34,7 +39,7 @@ pub fn measure(adapter: &wgpu::Adapter, elements: u64, cases: &[Case]) -> anyhow
             Ok(Row::new(case, elements, wall, queue))
         })
         .collect::<anyhow::Result<_>>()?;
-    Ok(EngineReport::new(gpu::name(&info), driver(&info), Some(first_use), rows))
+    Ok(EngineReport::new(name.clone(), driver(&info), Some(first_use), rows))
 }
 
 /// On a device that has done nothing yet.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anyhow::{Context, ensure};
 use comfy_table::CellAlignment;
-use seedbed::gpu::{self, Gpu};
+use seedbed::gpu::Gpu;
 use seedbed::{Init, Initializer, Tensor, wgpu};
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use super::clock::{self, Clock};
 use super::sample::Seconds;
 use super::{KEY, bytes_of, driver, shape};
 use crate::report::table;
+use crate::select::Named;
 
 /// Invocations of a workgroup.
 const INVOCATIONS: [u32; 5] = [64, 128, 256, 512, 1024];
@@ -146,7 +147,7 @@ pub fn check(elements: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn measure(adapter: &wgpu::Adapter, elements: u64) -> anyhow::Result<EngineReport> {
+pub fn measure(Named { name, adapter }: &Named, elements: u64) -> anyhow::Result<EngineReport> {
     let (info, gpu) = (adapter.get_info(), clock::open(adapter)?);
     let limits = gpu.device.limits();
     let bytes = bytes_of(elements, limits.max_buffer_size, "a buffer of this adapter")?;
@@ -182,7 +183,7 @@ pub fn measure(adapter: &wgpu::Adapter, elements: u64) -> anyhow::Result<EngineR
     let constant = Time::of(&constant, elements);
     let best = rows.iter().map(|row| row.time.elements_per_second).fold(0.0, f64::max);
     Ok(EngineReport {
-        name: gpu::name(&info),
+        name: name.clone(),
         driver: driver(&info),
         shapes: rows,
         of_best: constant.elements_per_second / best,

@@ -1,11 +1,12 @@
 //! A device: windows are submitted, copied to a staging buffer, and written from there.
 
 use anyhow::{Context, Result};
-use seedbed::gpu::{self, Gpu, Readback};
+use seedbed::gpu::{Gpu, Readback};
 use seedbed::{Error, Initializer, Region, Tensor, wgpu};
 
 use super::Sink;
 use crate::fill::Fill;
+use crate::select::Named;
 use crate::window::{WINDOW_BYTES, Window, windows};
 
 /// An open device.
@@ -28,10 +29,10 @@ struct Slot {
 
 impl GpuEngine {
     /// Opens the adapter.
-    pub fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+    pub fn open(Named { name, adapter }: &Named) -> Result<Self, Error> {
         let gpu = pollster::block_on(Gpu::open(adapter))?;
         Ok(Self {
-            name: gpu::name(&adapter.get_info()),
+            name: name.clone(),
             initializer: Initializer::new(&gpu.device),
             window_bytes: WINDOW_BYTES.min(gpu.device.limits().max_buffer_size),
             gpu,

@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use seedbed::gpu::{self, Gpu};
+use seedbed::gpu::Gpu;
 use seedbed::{Initializer, Region, Tensor, wgpu};
 
 use super::super::clock::{self, Clock};
 use super::super::{KEY, Work, driver, shape};
 use super::report::{EngineReport, Row};
 use super::{LEAST_WINDOW, capacity, grown, point, sizes, windows};
+use crate::select::Named;
 
-pub fn measure(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<EngineReport> {
+pub fn measure(Named { name, adapter }: &Named, most: u64) -> anyhow::Result<EngineReport> {
     let (info, sizes) = (adapter.get_info(), sizes(most)?);
     let bench = Bench::open(adapter, most)?;
     let capacity = bench.capacity;
@@ -25,7 +26,7 @@ pub fn measure(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<EngineRepor
         anyhow::Ok(Row::new(case.name, case.dtype, points))
     };
     let rows = grown().map(row).collect::<anyhow::Result<_>>()?;
-    Ok(EngineReport { name: gpu::name(&info), driver: driver(&info), window_elements: capacity, rows })
+    Ok(EngineReport { name: name.clone(), driver: driver(&info), window_elements: capacity, rows })
 }
 
 struct Bench {
