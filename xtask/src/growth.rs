@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::environment::Variables;
 use crate::machine::Machine;
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, built};
 
 const MANIFEST: &str = "xtask/growth/Cargo.toml";
 
@@ -41,18 +41,13 @@ pub fn test(workspace: &Workspace) -> Result<()> {
 }
 
 fn build(workspace: &Workspace) -> Result<PathBuf> {
-    process::run(&mut cargo(workspace, "build")?)?;
-    Ok(target(workspace)?.join("release").join(format!("xtask-growth{}", std::env::consts::EXE_SUFFIX)))
+    built(&mut cargo(workspace, "build")?, "xtask-growth")
 }
 
 fn cargo(workspace: &Workspace, command: &str) -> Result<Command> {
     let mut cargo = workspace.cargo(&[command, "--release", "--locked", "--manifest-path", MANIFEST]);
-    cargo.arg("--target-dir").arg(target(workspace)?);
+    cargo.arg("--target-dir").arg(workspace.cache()?.join("growth-target"));
     Ok(cargo)
-}
-
-fn target(workspace: &Workspace) -> Result<PathBuf> {
-    Ok(workspace.cache()?.join("growth-target"))
 }
 
 fn draw(program: &Path, json: &Path, folder: &Path, origin: &str) -> Result<()> {

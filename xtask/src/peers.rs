@@ -88,8 +88,10 @@ pub fn run(workspace: &Workspace, variables: Variables, options: Options) -> Res
             programs.into_iter().filter_map(|(peer, path)| Some((peer, Command::new(path.as_ref()?))));
         for (peer, mut command) in scripts.chain(programs) {
             println!("{peer}");
-            let lines = left_out.unless(peer, process::output(command.arg(&elements)));
-            bench.figures.extend(lines.iter().flat_map(|lines| Figure::read_lines(lines)));
+            // What it printed before it failed is measured.
+            let (lines, result) = process::output_so_far(command.arg(&elements));
+            left_out.unless(peer, result);
+            bench.figures.extend(Figure::read_lines(&lines));
         }
         rounds.push(bench);
     }

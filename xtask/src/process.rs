@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 /// Runs `command` to its end; its output goes where ours goes.
 pub fn run(command: &mut Command) -> Result<()> {
@@ -20,13 +20,24 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
 
 /// Runs `command` and returns what it wrote to its standard output.
 pub fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let (output, result) = output_so_far(command);
+    result.map(|()| output)
+}
+
+/// Runs `command` and returns what it wrote to its standard output, and whether it failed after that.
+pub fn output_so_far(command: &mut Command) -> (Vec<u8>, Result<()>) {
     let shown = display(command);
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
-    if !output.status.success() {
+    let output = match command.stdin(Stdio::null()).output() {
+        Ok(output) => output,
+        Err(error) => return (Vec::new(), Err(error).context(format!("cannot start `{shown}`"))),
+    };
+    let result = if output.status.success() {
+        Ok(())
+    } else {
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        bail!("`{shown}` failed ({}):\n{}\n", output.status, text.trim());
-    }
-    Ok(output.stdout)
+        Err(anyhow!("`{shown}` failed ({}):\n{}\n", output.status, text.trim()))
+    };
+    (output.stdout, result)
 }
 
 /// Whether `command` starts and reports success, however quietly.
@@ -59,4 +70,20 @@ fn display(command: &Command) -> String {
     let name = std::path::Path::new(command.get_program()).file_stem().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_what_was_written_before_it() {
+        let mut command = Command::new("sh");
+        let (output, result) = output_so_far(command.args(["-c", "echo figure; echo why >&2; exit 3"]));
+        assert_eq!(output, b"figure\n");
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.trim().ends_with("why"), "{error}");
+        assert!(super::output(&mut command).is_err());
+        assert!(output_so_far(&mut Command::new("no-such-program")).1.is_err());
+    }
 }

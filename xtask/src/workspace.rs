@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -53,11 +53,6 @@ impl Workspace {
         command
     }
 
-    /// Cargo's target folder.
-    pub fn target(&self) -> PathBuf {
-        self.target.clone()
-    }
-
     /// The folder for what this program fetches or makes, created if need be.
     pub fn cache(&self) -> Result<PathBuf> {
         let cache = self.target.join("xtask");
@@ -66,7 +61,39 @@ impl Workspace {
     }
 }
 
+/// Runs a `cargo build`, and returns where the program `name` is: that depends on `build.target` too.
+pub fn built(cargo_build: &mut Command, name: &str) -> Result<PathBuf> {
+    // What cargo says of its progress goes where it always goes.
+    cargo_build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let messages = process::output(cargo_build)?;
+    executable(&messages, name).with_context(|| format!("`cargo build` made no program {name}"))
+}
+
+/// The program among what cargo says that it made.
+fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
+    let messages = serde_json::Deserializer::from_slice(messages).into_iter::<Value>().map_while(Result::ok);
+    let mut programs = messages.filter(|message| message["target"]["name"] == name);
+    programs.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
 /// The cargo that started us, so that `cargo +toolchain xtask …` stays on that toolchain.
 fn cargo_program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_where_cargo_says() {
+        let messages = br#"{"reason": "compiler-artifact", "target": {"name": "seedbed"}, "executable": null}
+{"reason": "compiler-artifact", "target": {"name": "xtask"}, "executable": "/t/release/xtask"}
+{"reason": "compiler-artifact", "target": {"name": "seedbed"}, "executable": "/t/triple/release/seedbed"}
+{"reason": "build-finished", "success": true}
+"#;
+        assert_eq!(executable(messages, "seedbed"), Some("/t/triple/release/seedbed".into()));
+        assert_eq!(executable(messages, "other"), None);
+        assert_eq!(executable(b"", "seedbed"), None);
+    }
 }

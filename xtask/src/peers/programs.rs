@@ -1,18 +1,16 @@
 //! Building what is measured.
 
-use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, built};
 
 /// The program `seedbed`.
 pub fn seedbed(workspace: &Workspace) -> Result<PathBuf> {
-    process::run(&mut workspace.cargo(&["build", "--release", "--workspace"]))?;
-    Ok(executable(&workspace.target(), "seedbed"))
+    built(&mut workspace.cargo(&["build", "--release", "-p", "seedbed-cli"]), "seedbed")
 }
 
 /// `given`, which has the peers' packages, or else a virtual environment that is made for them.
@@ -51,10 +49,5 @@ pub fn burn(workspace: &Workspace, wanted: bool, target: Option<PathBuf>) -> Res
 fn peer(workspace: &Workspace, name: &str, target: &Path) -> Result<PathBuf> {
     let manifest = format!("benches/peers/{name}/Cargo.toml");
     let mut cargo = workspace.cargo(&["build", "--release", "--locked", "--manifest-path", &manifest]);
-    process::run(cargo.arg("--target-dir").arg(target))?;
-    Ok(executable(target, &format!("peer-{name}")))
-}
-
-fn executable(target: &Path, name: &str) -> PathBuf {
-    target.join("release").join(format!("{name}{EXE_SUFFIX}"))
+    built(cargo.arg("--target-dir").arg(target), &format!("peer-{name}"))
 }
