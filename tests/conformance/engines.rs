@@ -1,6 +1,6 @@
 //! What fills tensors: the host, and every adapter of this machine.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
@@ -203,6 +203,7 @@ pub struct Adapter {
     adapter: wgpu::Adapter,
     variant: Variant,
     engine: OnceLock<Engine>,
+    turn: Mutex<()>,
 }
 
 /// Ways to use one adapter.
@@ -218,7 +219,7 @@ enum Variant {
 
 impl Adapter {
     fn new(adapter: &wgpu::Adapter, variant: Variant) -> Arc<Self> {
-        Arc::new(Self { adapter: adapter.clone(), variant, engine: OnceLock::new() })
+        Arc::new(Self { adapter: adapter.clone(), variant, engine: OnceLock::new(), turn: Mutex::new(()) })
     }
 
     fn engine(&self) -> &Engine {
@@ -238,15 +239,22 @@ impl Adapter {
         })
     }
 
-    pub fn with_engine(&self, check: fn(&Engine)) {
+    pub fn with_engine(&self, check: impl FnOnce(&Engine)) {
+        let _turn = self.turn();
         check(self.engine());
     }
 
-    pub fn device(&self) -> &Device {
-        match self.engine() {
-            Engine::Device(device) => device,
+    pub fn with_device(&self, check: impl FnOnce(&Device)) {
+        self.with_engine(|engine| match engine {
+            Engine::Device(device) => check(device),
             Engine::Host => unreachable!("an adapter is opened as a device"),
-        }
+        });
+    }
+
+    /// OpenGL has one context, which wgpu holds while it waits, and a thread that gets it not within seconds panics.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let is_gl = self.adapter.get_info().backend == Backend::Gl;
+        is_gl.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn largest_buffer(&self) -> u64 {

@@ -104,12 +104,12 @@ impl Check {
         Some(match self.on {
             On::Host(_) => return None,
             On::Engine(check) => trial(name, move || adapter.with_engine(check)),
-            On::Device(check) => trial(name, move || check(adapter.device())),
+            On::Device(check) => trial(name, move || adapter.with_device(check)),
             On::DeviceWithBuffer(bytes, check) => match adapter.largest_buffer() {
                 largest if largest < bytes => {
                     ignored(name, format!("its buffers have at most {largest} bytes"))
                 }
-                _ => trial(name, move || check(adapter.device())),
+                _ => trial(name, move || adapter.with_device(check)),
             },
         })
     }
@@ -141,7 +141,9 @@ fn presence(slots: &[Slot], required: &[String]) -> Vec<Trial> {
     for slot in slots {
         let name = format!("{}::adapter", slot.name);
         trials.push(match slot.adapter.clone() {
-            Ok(adapter) => trial(name, move || println!("{}", adapter.device().description())),
+            Ok(adapter) => trial(name, move || {
+                adapter.with_device(|device| println!("{}", device.description()));
+            }),
             Err(reason) if required.contains(&slot.adapter_name) => {
                 failed(name, format!("{reason}, and {} requires it", engines::REQUIRE))
             }
