@@ -188,7 +188,8 @@ impl Source {
         let is_narrow = dtype.size() == 2;
         let two_blocks = store == Store::Whole && (is_narrow || self.stored() == 2 * BLOCK);
         // Side by side where that was measured: elsewhere it may take more registers than there are.
-        let normal_of_two = values == Values::Normal && two_blocks && self.target == Target::Llvmpipe;
+        let side_by_side = two_blocks && self.target == Target::Llvmpipe;
+        let normal_of_two = values == Values::Normal && side_by_side;
         if matches!(values, Values::Normal | Values::Sparse) {
             parts.push(if normal_of_two { wgsl!("lanes_four") } else { wgsl!("lanes_two") });
             parts.extend([wgsl!("cos_sin"), box_muller(self.math)]);
@@ -222,8 +223,19 @@ impl Source {
             DType::F16 => parts.push(wgsl!("narrow_f16")),
             DType::BF16 => parts.push(wgsl!("narrow_bf16")),
         }
-        if two_blocks && !normal_of_two {
-            parts.push(wgsl!("two_blocks"));
+        // `fill_normal_two` is of two blocks anyway.
+        if !normal_of_two {
+            let of_words =
+                matches!(values, Values::Words | Values::Uniform | Values::Normal | Values::TruncNormal);
+            if of_words && side_by_side {
+                parts.push(wgsl!("two_blocks_of_words"));
+            } else {
+                parts.extend(of_words.then_some(wgsl!("block_of_words")));
+                parts.extend(two_blocks.then_some(wgsl!("two_blocks")));
+            }
+        }
+        if store == Store::Whole {
+            parts.extend(self.destination());
         }
         match (store, is_narrow) {
             (Store::Whole, true) => parts.extend([wgsl!("vector_halves"), self.store_vectors()]),
@@ -249,6 +261,15 @@ impl Source {
     fn stored(self) -> u64 {
         let Kernel { values, store, dtype, .. } = self.kernel;
         values.stored(store, dtype, self.target)
+    }
+
+    /// Where vectors go.
+    const fn destination(self) -> &'static [&'static str] {
+        match (self.target, self.kernel.values, self.int64) {
+            (Target::Gpu | Target::Processor, ..) | (_, Values::Constant, _) => &[wgsl!("destination")],
+            (Target::Llvmpipe, _, true) => &[wgsl!("all_lanes"), wgsl!("destination_lanes_u64")],
+            (Target::Llvmpipe, _, false) => &[wgsl!("all_lanes"), wgsl!("destination_lanes_u32")],
+        }
     }
 
     const fn store_vectors(self) -> &'static str {
