@@ -16,8 +16,8 @@ const SMALL: u64 = 100;
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let instance = wgpu::Instance::default();
-    for adapter in pollster::block_on(gpu::adapters(&instance)) {
-        let name = gpu::name(&adapter.get_info()).replace('/', "-");
+    for (name, adapter) in pollster::block_on(gpu::named_adapters(&instance)) {
+        let name = name.replace('/', "-");
         match pollster::block_on(Gpu::open(&adapter)) {
             Ok(gpu) => bench(&mut criterion, &name, &gpu),
             Err(error) => eprintln!("left out: {error}"),

@@ -50,10 +50,10 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     bench_host(&mut criterion);
     let instance = wgpu::Instance::default();
-    for adapter in pollster::block_on(gpu::adapters(&instance)) {
-        let info = adapter.get_info();
+    for (name, adapter) in pollster::block_on(gpu::named_adapters(&instance)) {
+        let group = group_name(&name, &adapter.get_info());
         match pollster::block_on(Gpu::open(&adapter)) {
-            Ok(gpu) => bench_gpu(&mut criterion, &group_name(&info), &gpu),
+            Ok(gpu) => bench_gpu(&mut criterion, &group, &gpu),
             Err(error) => eprintln!("left out: {error}"),
         }
     }
@@ -61,13 +61,13 @@ fn main() {
 }
 
 /// The adapter's name as this project's tests call it, where they have one.
-fn group_name(info: &wgpu::AdapterInfo) -> String {
+fn group_name(name: &str, info: &wgpu::AdapterInfo) -> String {
     match info.backend {
         wgpu::Backend::Vulkan if info.name.contains("llvmpipe") => "lavapipe".into(),
         wgpu::Backend::Vulkan if info.name.contains("SwiftShader") => "swiftshader".into(),
         wgpu::Backend::Gl if info.name.contains("llvmpipe") => "gl".into(),
         // Criterion makes folders of names.
-        _ => gpu::name(info).replace('/', "-"),
+        _ => name.replace('/', "-"),
     }
 }
 

@@ -53,7 +53,8 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu || RENDERERS.iter().any(|r| info.name.contains(r))
 }
 
-/// "backend/name", as in `vulkan/llvmpipe (LLVM 15.0.6, 256 bits)`.
+/// "backend/name", as in `vulkan/llvmpipe (LLVM 15.0.6, 256 bits)`. GPUs that are alike share it: [`named_adapters`] tells
+/// them apart.
 pub fn name(info: &wgpu::AdapterInfo) -> String {
     format!("{}/{}", info.backend.to_str(), info.name)
 }
@@ -81,8 +82,8 @@ fn distinct(adapters: &[(String, &str)]) -> Vec<String> {
     each.collect()
 }
 
-/// The first adapter, or the one that has this name among [`named_adapters`], or the first whose name there contains
-/// the text (in any case of letters).
+/// The first adapter, or the one that has this name among [`named_adapters`], or else the first that has it as its
+/// [`name`], or else the first whose name contains the text (in any case of letters).
 ///
 /// # Errors
 /// [`Error::NoAdapter`], which lists those that exist.
@@ -99,19 +100,24 @@ pub async fn pick_named(
     name: Option<&str>,
 ) -> Result<(String, wgpu::Adapter), Error> {
     let mut adapters = named_adapters(instance).await;
-    let names: Vec<_> = adapters.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<_> =
+        adapters.iter().map(|(own, adapter)| [own.clone(), self::name(&adapter.get_info())]).collect();
     match place(&names, name) {
         Some(place) => Ok(adapters.swap_remove(place)),
-        None => Err(Error::NoAdapter { wanted: name.map(str::to_owned), available: names }),
+        None => Err(Error::NoAdapter {
+            wanted: name.map(str::to_owned),
+            available: names.into_iter().map(|[own, _]| own).collect(),
+        }),
     }
 }
 
-/// Which of the names is meant.
-fn place(names: &[String], wanted: Option<&str>) -> Option<usize> {
+/// Which adapter is meant, by its own name and the one that others may share.
+fn place(names: &[[String; 2]], wanted: Option<&str>) -> Option<usize> {
     let wanted = wanted.unwrap_or_default().to_lowercase();
-    let names: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
-    let whole = names.iter().position(|name| *name == wanted);
-    whole.or_else(|| names.iter().position(|name| name.contains(&wanted)))
+    let names: Vec<_> = names.iter().map(|both| both.each_ref().map(|name| name.to_lowercase())).collect();
+    let own = names.iter().position(|[own, _]| *own == wanted);
+    let shared = || names.iter().position(|[_, shared]| *shared == wanted);
+    own.or_else(shared).or_else(|| names.iter().position(|[own, _]| own.contains(&wanted)))
 }
 
 /// An open device. Errors that wgpu would panic on (out of memory, a lost device) are kept instead,
@@ -296,12 +302,20 @@ mod tests {
 
     #[test]
     fn a_whole_name_comes_before_a_part_of_one() {
-        let names = ["vulkan/A #11", "vulkan/A #1", "gl/A"].map(str::to_owned);
+        let names = [
+            ["vulkan/A Ti", "vulkan/A Ti"],
+            ["vulkan/A #11", "vulkan/A"],
+            ["vulkan/A #1", "vulkan/A"],
+            ["gl/A", "gl/A"],
+        ];
+        let names = names.map(|both| both.map(str::to_owned));
         for (wanted, expected) in [
             (None, Some(0)),
-            (Some("VULKAN/a #1"), Some(1)),
-            (Some("#1"), Some(0)),
-            (Some("gl"), Some(2)),
+            (Some("VULKAN/a #1"), Some(2)),
+            (Some("vulkan/A"), Some(1)),
+            (Some("#1"), Some(1)),
+            (Some("A"), Some(0)),
+            (Some("gl"), Some(3)),
             (Some("B"), None),
         ] {
             assert_eq!(place(&names, wanted), expected, "{wanted:?}");

@@ -265,7 +265,9 @@ impl Source {
 
     /// Where vectors go.
     const fn destination(self) -> &'static [&'static str] {
-        match (self.target, self.kernel.values, self.int64) {
+        // Two words in a row are one of 64 bits, the first in its low half.
+        let wide = self.int64 && cfg!(target_endian = "little");
+        match (self.target, self.kernel.values, wide) {
             (Target::Gpu | Target::Processor, ..) | (_, Values::Constant, _) => &[wgsl!("destination")],
             (Target::Llvmpipe, _, true) => &[wgsl!("all_lanes"), wgsl!("destination_lanes_u64")],
             (Target::Llvmpipe, _, false) => &[wgsl!("all_lanes"), wgsl!("destination_lanes_u32")],

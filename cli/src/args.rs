@@ -131,7 +131,7 @@ Examples:
   seedbed bench --growth --adapter nvidia --json growth.json
   seedbed bench --shapes --adapter nvidia")]
 pub struct BenchArgs {
-    /// auto (what `init` would take), host, or a part of a name that `seedbed adapters` lists [default: all]
+    /// auto (what `init` would take), host, or a name that `seedbed adapters` lists or a part of it [default: all]
     #[arg(long, value_name = "auto|host|NAME")]
     pub adapter: Option<AdapterChoice>,
     /// Elements of a fill [default: 67108864]; with --growth, of the largest one [default: 1073741824]
@@ -156,8 +156,8 @@ pub struct Common {
     /// Decimal, or hexadecimal after 0x; 64 bits
     #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
     pub seed: u64,
-    /// auto (a GPU if there is one, or else the host), host, or a part of a name that `seedbed adapters`
-    /// lists. No choice changes a bit of the output
+    /// auto (a GPU if there is one, or else the host), host, or a name that `seedbed adapters` lists or a
+    /// part of it. No choice changes a bit of the output
     #[arg(long, value_name = "auto|host|NAME", default_value = "auto")]
     pub adapter: AdapterChoice,
     /// Prints nothing but errors

@@ -27,7 +27,14 @@ impl Named {
     }
 
     fn open(&self) -> Result<Engine, seedbed::Error> {
-        GpuEngine::open(self).map(|engine| Engine::Gpu(Box::new(engine)))
+        match GpuEngine::open(self) {
+            Ok(engine) => Ok(Engine::Gpu(Box::new(engine))),
+            // The library knows the name that others may share.
+            Err(seedbed::Error::RequestDevice { reason, .. }) => {
+                Err(seedbed::Error::RequestDevice { adapter: self.name.clone(), reason })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -183,7 +183,7 @@ fn write<E: Element>(
                     in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
                 }
                 _ => {
-                    let (head, body) = lines::split_at_line(destination, 0);
+                    let (head, body) = lines::split_at_line(destination, 0, 1);
                     head.fill(value);
                     in_parallel(body, 1, |_, part| {
                         vectorised(
@@ -293,7 +293,7 @@ fn tiles<V: Copy, T: Send>(
     // So that all parts but the first begin with a block.
     let start = runs.first;
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
-    let (head, body) = lines::split_at_line(destination, ragged as usize);
+    let (head, body) = lines::split_at_line(destination, ragged as usize, BLOCK as usize);
     if !head.is_empty() {
         let mut tile = Tile::new();
         put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], &finish);
@@ -407,7 +407,7 @@ mod tests {
 
     #[test]
     fn what_is_written_does_not_depend_on_where_it_lies() {
-        fn check<E: Element + std::fmt::Debug>(init: &Init, first: u64) {
+        fn check<E: Element>(init: &Init, first: u64) {
             let (key, len) = (Key::new(8), PART + ELEMENTS + 7);
             let whole = |range: Range<u64>| Region::from(&[1 << 20]).elements(range);
             let bits = |elements: &[E]| bytemuck::cast_slice::<E, u8>(elements).to_vec();
@@ -427,9 +427,11 @@ mod tests {
                 assert!(before.iter().chain(behind).all(untouched), "{init:?}, {} at {offset}", E::DTYPE);
             }
         }
-        for init in [Init::normal(0.5, 2.0), Init::uniform(-1.0, 1.0), Init::constant(0.1)] {
+        let truncated = Init::TruncNormal { mean: 0.0, std: 1.0, a: -1.0, b: 2.0 };
+        for init in [Init::normal(0.5, 2.0), Init::uniform(-1.0, 1.0), truncated, Init::constant(0.1)] {
             for first in [0, 3] {
                 check::<f32>(&init, first);
+                check::<half::f16>(&init, first);
                 check::<half::bf16>(&init, first);
             }
         }

@@ -277,19 +277,18 @@ pub struct Slot {
 
 /// The known adapters first, then whatever else this machine has.
 pub fn discover() -> Vec<Slot> {
-    let found = block_on(gpu::adapters(&wgpu::Instance::default()));
+    let found = block_on(gpu::named_adapters(&wgpu::Instance::default()));
     let mut slots = Vec::new();
     for name in KNOWN {
-        match found.iter().find(|adapter| known_name(adapter) == Some(name)) {
-            Some(adapter) => slots.extend(variants(name, adapter)),
+        match found.iter().find(|(_, adapter)| known_name(adapter) == Some(name)) {
+            Some((_, adapter)) => slots.extend(variants(name, adapter)),
             None => slots.extend(missing(name)),
         }
     }
-    for adapter in found.iter().filter(|adapter| known_name(adapter).is_none() && can_compute(adapter)) {
-        let name = format!("gpu:{}", gpu::name(&adapter.get_info()));
-        let twins = slots.iter().filter(|slot| slot.name.starts_with(&name)).count();
-        let name = if twins == 0 { name } else { format!("{name}#{twins}") };
-        slots.extend(variants(&name, adapter));
+    for (name, adapter) in found {
+        if known_name(&adapter).is_none() && can_compute(&adapter) {
+            slots.extend(variants(&format!("gpu:{name}"), &adapter));
+        }
     }
     slots
 }

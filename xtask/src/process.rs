@@ -34,8 +34,14 @@ pub fn output_so_far(command: &mut Command) -> (Vec<u8>, Result<()>) {
     let result = if output.status.success() {
         Ok(())
     } else {
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        Err(anyhow!("`{shown}` failed ({}):\n{}\n", output.status, text.trim()))
+        let failed = format!("`{shown}` failed ({})", output.status);
+        let [stdout, stderr] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        // The last line says why. On its standard output a program says other things.
+        Err(match (stdout.trim(), stderr.trim()) {
+            ("", "") => anyhow!("{failed}"),
+            (stdout, "") => anyhow!("{stdout}\n{failed}"),
+            (stdout, stderr) => anyhow!("{failed}:\n{stdout}\n{stderr}\n"),
+        })
     };
     (output.stdout, result)
 }
@@ -84,6 +90,10 @@ mod tests {
         let error = result.unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.trim().ends_with("why"), "{error}");
         assert!(super::output(&mut command).is_err());
+        let (output, result) = output_so_far(Command::new("sh").args(["-c", "echo figure; kill -9 $$"]));
+        assert_eq!(output, b"figure\n");
+        let error = result.unwrap_err().to_string();
+        assert!(error.lines().last().is_some_and(|line| line.contains("failed (signal: 9")), "{error}");
         assert!(output_so_far(&mut Command::new("no-such-program")).1.is_err());
     }
 }

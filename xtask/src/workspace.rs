@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
 use crate::process;
@@ -65,7 +65,9 @@ impl Workspace {
 pub fn built(cargo_build: &mut Command, name: &str) -> Result<PathBuf> {
     // What cargo says of its progress goes where it always goes.
     cargo_build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    let messages = process::output(cargo_build)?;
+    let (messages, result) = process::output_so_far(cargo_build);
+    // Its error would be all that cargo says of what it made.
+    result.map_err(|_| anyhow!("`cargo build` of {name} failed"))?;
     executable(&messages, name).with_context(|| format!("`cargo build` made no program {name}"))
 }
 
