@@ -47,7 +47,11 @@ mod tests {
                     let reached = to_line.is_multiple_of(unit);
                     assert_eq!(head.len(), if reached { least + to_line } else { least });
                     assert_eq!(head.len() + body.len(), PART + 40);
-                    assert_eq!(body.as_ptr().addr().is_multiple_of(LINE), reached, "{start}, {least}, {unit}");
+                    assert_eq!(
+                        body.as_ptr().addr().is_multiple_of(LINE),
+                        reached,
+                        "{start}, {least}, {unit}"
+                    );
                 }
                 let (head, _) = split_at_line(&mut memory[start..start + PART], least, 1);
                 assert_eq!(head.len(), least);
