@@ -16,11 +16,10 @@ const MANIFEST: &str = "xtask/growth/Cargo.toml";
 /// Measures, and writes into the folder `benches`.
 pub fn run(workspace: &Workspace, variables: Variables, elements: u64) -> Result<()> {
     let program = build(workspace)?;
-    process::run(&mut workspace.cargo(&["build", "--release", "-p", "seedbed-cli"]))?;
+    let mut bench = workspace.command(workspace.seedbed()?);
     let json = workspace.cache()?.join("growth.json");
-    let arguments = ["run", "--release", "--quiet", "-p", "seedbed-cli", "--", "bench", "--growth"];
-    let mut bench = workspace.cargo(&arguments);
-    process::run(bench.args(["--elements", &elements.to_string(), "--json"]).arg(&json).envs(variables))?;
+    bench.args(["bench", "--growth", "--elements", &elements.to_string(), "--json"]);
+    process::run(bench.arg(&json).envs(variables))?;
     let Machine { date, threads, processor, commit, .. } = Machine::look(workspace);
     let origin = format!(
         "`cargo xtask growth --elements {elements}`, {date}, on {threads} threads of {processor}, commit {commit}"

@@ -53,7 +53,7 @@ pub struct Options {
 /// Measures everything and writes the results.
 pub fn run(workspace: &Workspace, variables: Variables, options: Options) -> Result<()> {
     let mut left_out = LeftOut::default();
-    let seedbed = programs::seedbed(workspace)?;
+    let seedbed = workspace.seedbed()?;
     let python = left_out.unless("Python's peers", programs::python(workspace, options.python));
     let rand_distr = left_out.unless("rand_distr", programs::rand_distr(workspace));
     let burn = left_out.unless("burn", programs::burn(workspace, options.burn, options.burn_target));

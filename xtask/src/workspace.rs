@@ -53,6 +53,11 @@ impl Workspace {
         command
     }
 
+    /// The program `seedbed`, built.
+    pub fn seedbed(&self) -> Result<PathBuf> {
+        built(&mut self.cargo(&["build", "--release", "-p", "seedbed-cli"]), "seedbed")
+    }
+
     /// The folder for what this program fetches or makes, created if need be.
     pub fn cache(&self) -> Result<PathBuf> {
         let cache = self.target.join("xtask");

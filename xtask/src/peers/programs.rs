@@ -1,4 +1,4 @@
-//! Building what is measured.
+//! Building the peers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,11 +7,6 @@ use anyhow::{Result, bail};
 
 use crate::process;
 use crate::workspace::{Workspace, built};
-
-/// The program `seedbed`.
-pub fn seedbed(workspace: &Workspace) -> Result<PathBuf> {
-    built(&mut workspace.cargo(&["build", "--release", "-p", "seedbed-cli"]), "seedbed")
-}
 
 /// `given`, which has the peers' packages, or else a virtual environment that is made for them.
 pub fn python(workspace: &Workspace, given: Option<PathBuf>) -> Result<PathBuf> {
