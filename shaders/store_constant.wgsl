@@ -1,5 +1,5 @@
-// A constant on a processor: whole vectors, each inside the range or outside it. Eight to an invocation, which share what
-// it costs beside them.
+// A constant on a processor other than llvmpipe (store_constant_strips.wgsl): whole vectors, each inside the range or
+// outside it. Eight to an invocation, which share what it costs beside them.
 
 // Elements that an invocation stores.
 const STORED: u32 = 8u << VECTOR_BITS;

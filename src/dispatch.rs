@@ -199,6 +199,15 @@ mod tests {
     use crate::shaders::Values;
     use proptest::prelude::*;
 
+    /// Which of a run's vectors an invocation of `shaders/store_constant_strips.wgsl` stores, before it takes the last
+    /// one for those that do not exist.
+    fn strips(invocation: u32, vectors: u32) -> [u32; 16] {
+        let (group, place) = (invocation / 128 * 128, invocation % 128);
+        let invocations = vectors.div_ceil(16);
+        let strip = 2 * (invocations - group).min(128);
+        std::array::from_fn(|i| 16 * group + 2 * place + i as u32 % 2 + i as u32 / 2 * strip)
+    }
+
     /// Executes a plan as the kernels would: position in the buffer -> element.
     fn execute(dispatches: &[Dispatch<()>], values: Values, dtype: DType, limits: Limits) -> Vec<(u64, u64)> {
         let mut written = Vec::new();
@@ -243,7 +252,15 @@ mod tests {
                         let at = origin.wrapping_add(slot * stored);
                         assert!((begin..end).contains(&at) && at + vector <= end);
                     }
-                    for lane in slot * stored..(slot + 1) * stored {
+                    let in_strips = (job.store, values, limits.target)
+                        == (Store::Whole, Values::Constant, Target::Llvmpipe);
+                    let lanes: Vec<u32> = if in_strips {
+                        let vectors = strips(slot, (end - begin) / vector);
+                        vectors.into_iter().flat_map(|v| v * vector..(v + 1) * vector).collect()
+                    } else {
+                        (slot * stored..(slot + 1) * stored).collect()
+                    };
+                    for lane in lanes {
                         let at = origin.wrapping_add(lane);
                         if job.store == Store::Whole {
                             assert!(

@@ -27,7 +27,7 @@ const FEW_ELEMENTS: u64 = 4096;
 /// How a kernel writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Store {
-    /// `store_vector.wgsl`, `store_two_blocks.wgsl`, `store_constant.wgsl`: whole vectors on their boundaries.
+    /// `store_vector.wgsl`, `store_two_blocks.wgsl`, `store_constant*.wgsl`: whole vectors on their boundaries.
     Whole,
     /// `store_words.wgsl`, `store_halves.wgsl`: anything.
     Ragged,

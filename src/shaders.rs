@@ -69,9 +69,8 @@ impl Values {
     pub(crate) const fn stored(self, store: Store, dtype: DType, target: Target) -> u64 {
         match (store, self, target) {
             (Store::Ragged, ..) => BLOCK,
-            (Store::Whole, Self::Constant, Target::Llvmpipe | Target::Processor) => {
-                8 * VECTOR_BYTES / dtype.size()
-            }
+            (Store::Whole, Self::Constant, Target::Llvmpipe) => 16 * VECTOR_BYTES / dtype.size(),
+            (Store::Whole, Self::Constant, Target::Processor) => 8 * VECTOR_BYTES / dtype.size(),
             (Store::Whole, _, Target::Llvmpipe) => 2 * BLOCK,
             (Store::Whole, ..) => VECTOR_BYTES / dtype.size(),
         }
@@ -248,8 +247,8 @@ impl Source {
             Loops::None => wgsl!("runs_one"),
             Loops::Some => wgsl!("runs_nested"),
         });
-        parts.push(match (store, loops, self.target) {
-            (Store::Whole, Loops::None, Target::Llvmpipe) => wgsl!("fill_clamped"),
+        parts.push(match (store, loops, jobs, self.target) {
+            (Store::Whole, Loops::None, Jobs::One, Target::Llvmpipe) => wgsl!("fill_clamped"),
             _ => wgsl!("fill"),
         });
         parts.join("\n").into()
@@ -275,8 +274,9 @@ impl Source {
     }
 
     const fn store_vectors(self) -> &'static str {
-        match (self.kernel.values, self.target.is_gpu()) {
-            (Values::Constant, false) => wgsl!("store_constant"),
+        match (self.kernel.values, self.target) {
+            (Values::Constant, Target::Llvmpipe) => wgsl!("store_constant_strips"),
+            (Values::Constant, Target::Processor) => wgsl!("store_constant"),
             _ => wgsl!("store_vector"),
         }
     }

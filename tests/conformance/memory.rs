@@ -104,7 +104,7 @@ fn short_lengths(device: &Device) {
 
 /// Whole blocks on their boundaries, in every number: an invocation may store several, and not all of its own.
 fn vectors_and_none_behind_them(device: &Device) {
-    for blocks in (1..=40).chain(1024..=1033) {
+    for blocks in (1..=40).chain(1017..=1033).chain(2031..=2065) {
         for (offset, start) in [(0, 0), (16, 4)] {
             for init in [NORMAL, Init::constant(-1.5), Init::uniform(-0.1, 0.1)] {
                 let elements = start..start + 4 * blocks;
