@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use seedbed::gpu::{self, Gpu};
-use seedbed::{DType, Init, Initializer, Key, Math, Tensor, host, wgpu};
+use seedbed::{DType, Init, Initializer, Key, Math, Region, Tensor, host, wgpu};
 
 /// 64 MiB of f32: far out of every cache, and within the smallest binding that WebGPU allows.
 const ELEMENTS: u64 = 16 << 20;
@@ -20,6 +20,13 @@ const FILTERS: [u64; 3] = [4096, ELEMENTS / 4096 / 4, 4];
 /// Of what takes time with the third power of a dimension.
 const SMALL: [u64; 2] = [1024, 1024];
 const KEY: Key = Key::new(42);
+const NORMAL: Init = Init::normal(0.0, 0.02);
+
+/// As many elements, every other quarter of a row of a larger tensor.
+fn columns() -> Region<'static> {
+    let [rows, columns] = SHAPE;
+    Region::new(vec![rows, 2 * columns]).shard([0, columns / 2], SHAPE)
+}
 
 /// What is measured of each initialiser: the textual form and the shape.
 fn initialisers() -> Vec<(&'static str, Init, &'static [u64])> {
@@ -107,6 +114,12 @@ fn bench_host(criterion: &mut Criterion) {
         });
     }
     group.throughput(Throughput::Elements(ELEMENTS));
+    group.bench_function("normal_columns", |b| {
+        b.iter(|| {
+            host::fill_bytes(bytemuck::cast_slice_mut(&mut bytes), DType::F32, columns(), &NORMAL, KEY)
+                .unwrap()
+        });
+    });
     group.bench_function("words", |b| b.iter(|| host::fill_words(&mut bytes, SHAPE, KEY).unwrap()));
 }
 
@@ -121,6 +134,8 @@ fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
         group.bench_function(name, |b| b.iter_custom(|times| (0..times).map(|_| time(gpu, record)).sum()));
     };
     bench("clear_buffer", ELEMENTS, &|encoder| encoder.clear_buffer(&buffer, 0, None));
+    let shard = Tensor::f32(&buffer, columns());
+    bench("normal_columns", ELEMENTS, &|encoder| portable.fill(encoder, &shard, &NORMAL, KEY).unwrap());
     let words = Tensor::u32(&buffer, SHAPE);
     bench("words", ELEMENTS, &|encoder| portable.fill_words(encoder, &words, KEY).unwrap());
     for (name, init, shape, dtype) in cases() {

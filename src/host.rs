@@ -13,6 +13,7 @@ pub(crate) mod narrow;
 pub(crate) mod orthogonal;
 pub(crate) mod permute;
 pub mod philox;
+mod pieces;
 pub(crate) mod quantile;
 mod rng;
 pub(crate) mod sparse;

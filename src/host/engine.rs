@@ -1,10 +1,9 @@
 //! Fills of host memory, on all cores.
 
-use std::ops::Range;
-
 use bytemuck::Pod;
 
 use super::narrow::{narrow_bf16, narrow_f16};
+use super::pieces::{Pieces, stretches};
 use super::tile::{BLOCKS, ELEMENTS, Tile};
 use super::vectors::vectorised;
 use super::{lines, orthogonal, values};
@@ -264,30 +263,20 @@ fn tiles<V: Copy, T: Send>(
     finish: impl Fn(V) -> T + Sync,
 ) {
     if !runs.levels.is_empty() {
-        let scatter = |to: &mut [T], tile: &mut Tile, pieces: &[Piece]| {
-            // The tile's other blocks are computed and not written.
-            tile.blocks.iter_mut().zip(pieces).for_each(|(block, piece)| *block = piece.block);
-            let values = vectorised(
-                #[inline(always)]
-                || values(tile),
-            );
-            for (values, piece) in values.as_chunks::<4>().0.iter().zip(pieces) {
-                put(&mut to[piece.place.clone()], &values[piece.lane..], &finish);
-            }
-        };
         return in_parallel(destination, runs.len as usize, |at, part| {
-            let mut tile = Tile::new();
-            let mut tiled = Vec::with_capacity(BLOCKS);
-            for piece in stretches(runs, at as u64, part.len()).flat_map(pieces) {
-                tiled.push(piece);
-                if tiled.len() == BLOCKS {
-                    scatter(part, &mut tile, &tiled);
-                    tiled.clear();
-                }
-            }
-            if !tiled.is_empty() {
-                scatter(part, &mut tile, &tiled);
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    let (mut tile, mut pieces) = (Tile::new(), Pieces::of(runs, at as u64, part.len()));
+                    while let Some(end) = pieces.next(&mut tile) {
+                        lines::soon_written(&part[end..part.len().min(end + ELEMENTS)]);
+                        let values = values(&mut tile);
+                        for piece in pieces.of_tile() {
+                            put(&mut part[piece.place.clone()], &values[piece.from..], &finish);
+                        }
+                    }
+                },
+            );
         });
     }
     // So that all parts but the first begin with a block.
@@ -315,38 +304,6 @@ fn tiles<V: Copy, T: Send>(
             },
         );
     });
-}
-
-/// Neighbours, the first of them and their places, among `len` elements of a destination from one on that may lie
-/// within a run.
-fn stretches(runs: &Runs, start: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let (run, within) = ((start + at as u64) / runs.len, (start + at as u64) % runs.len);
-        let place = at..len.min(at + (runs.len - within) as usize);
-        at = place.end;
-        (!place.is_empty()).then(|| (runs.start_of(run) + within, place))
-    })
-}
-
-/// What a stretch has of a block.
-struct Piece {
-    block: u64,
-    /// The first element of the block that is written.
-    lane: usize,
-    /// Where its elements lie.
-    place: Range<usize>,
-}
-
-fn pieces((element, place): (u64, Range<usize>)) -> impl Iterator<Item = Piece> {
-    let mut at = place.start;
-    std::iter::from_fn(move || {
-        let element = element + (at - place.start) as u64;
-        let lane = (element % BLOCK) as usize;
-        let piece = Piece { block: element / BLOCK, lane, place: at..place.end.min(at + 4 - lane) };
-        at = piece.place.end;
-        (!piece.place.is_empty()).then_some(piece)
-    })
 }
 
 /// Elements that one thread takes at a time: a size that stays in its cache.
@@ -391,6 +348,8 @@ fn share(len: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     #[test]
