@@ -1,4 +1,4 @@
-// A dispatch for many jobs: 12 KiB of parameters, which every device can bind. Each row of the grid works for one job,
+// A dispatch for many jobs: 15 KiB of parameters, which every device can bind. Each row of the grid works for one job,
 // or for a stretch of one.
 @group(0) @binding(0) var<uniform> jobs: array<Params, 64>;
 

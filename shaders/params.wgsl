@@ -30,6 +30,12 @@ struct Params {
     level_count: vec4<u32>,
     level_stride: vec4<u32>,
     level_pitch: vec4<u32>,
+    // What divides by its turns.
+    level_factor: vec4<u32>,
+    level_shift: vec4<u32>,
+    // What divides by `stores_of_run`.
+    run_factor: u32,
+    run_shift: u32,
 
     // The bit pattern of a constant.
     value: u32,
@@ -62,4 +68,5 @@ struct Params {
     source_origin: u32,
     // To the alignment of a vec4.
     padding: u32,
+    more_padding: vec2<u32>,
 }

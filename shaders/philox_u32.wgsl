@@ -7,17 +7,6 @@ const PHILOX_M1: u32 = 0xCD9E8D57u;
 const PHILOX_W0: u32 = 0x9E3779B9u;
 const PHILOX_W1: u32 = 0xBB67AE85u;
 
-// The high word of a 32x32-bit product, from its four 16-bit limb products; no sum overflows.
-fn multiply_high(a: u32, b: u32) -> u32 {
-    let a_low = a & 0xFFFFu;
-    let a_high = a >> 16u;
-    let b_low = b & 0xFFFFu;
-    let b_high = b >> 16u;
-    let middle = a_high * b_low + ((a_low * b_low) >> 16u);
-    let other = a_low * b_high + (middle & 0xFFFFu);
-    return a_high * b_high + (middle >> 16u) + (other >> 16u);
-}
-
 fn philox_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
     return vec4<u32>(
         multiply_high(PHILOX_M1, c.z) ^ c.y ^ k.x,

@@ -1,25 +1,27 @@
 // A job whose runs lie within loops: rows of a part of a matrix, or of padded ones.
 
+// n / d for n below 2^31. Division takes long; `factor` and `shift` are of d alone, see `reciprocal` in src/params.rs.
+fn divide(n: u32, factor: u32, shift: u32) -> u32 {
+    return multiply_high(n << 1u, factor) >> shift;
+}
+
+// The run of a store, and which of the run's stores it is.
+fn run_of(store: u32) -> vec2<u32> {
+    let run = divide(store, params.run_factor, params.run_shift);
+    return vec2<u32>(run, store - run * params.stores_of_run);
+}
+
 // The element where a run begins, counted from the beginning of the job's first block, and its position.
 fn start_of(run: u32) -> vec2<u32> {
     var start = vec2<u32>(params.begin - params.origin, params.begin);
     var rest = run;
-    for (var level = 0u; level < params.levels; level++) {
-        let count = params.level_count[level];
-        start += (rest % count) * vec2<u32>(params.level_stride[level], params.level_pitch[level]);
-        rest /= count;
+    // What is left in the end is the turn of the outermost loop.
+    let outermost = params.levels - 1u;
+    for (var level = 0u; level < outermost; level++) {
+        let turns = divide(rest, params.level_factor[level], params.level_shift[level]);
+        let turn = rest - turns * params.level_count[level];
+        start += turn * vec2<u32>(params.level_stride[level], params.level_pitch[level]);
+        rest = turns;
     }
-    return start;
-}
-
-fn store_in_run(store: u32) {
-    let start = start_of(store / params.stores_of_run);
-    // Elements of the run's first block before the run, and how far from that block's beginning this store is.
-    let before = start.x & 3u;
-    let step = STORED * (store % params.stores_of_run);
-    let length = params.end - params.begin;
-    // Where runs begin anywhere in a block, some touch a block less than others.
-    if step < before + length {
-        store_elements(start.x - before + step, start.y - before + step, start.y, start.y + length);
-    }
+    return start + rest * vec2<u32>(params.level_stride[outermost], params.level_pitch[outermost]);
 }

@@ -28,6 +28,10 @@ pub(crate) struct Params {
     pub(crate) level_count: [u32; LEVELS],
     pub(crate) level_stride: [u32; LEVELS],
     pub(crate) level_pitch: [u32; LEVELS],
+    level_factor: [u32; LEVELS],
+    level_shift: [u32; LEVELS],
+    run_factor: u32,
+    run_shift: u32,
     value: u32,
     mean: f32,
     std_dev: f32,
@@ -48,6 +52,7 @@ pub(crate) struct Params {
     height: u32,
     source_origin: u32,
     padding: u32,
+    more_padding: [u32; 2],
 }
 
 impl Params {
@@ -61,6 +66,10 @@ impl Params {
             params.level_count[i] = level.count as u32;
             params.level_stride[i] = level.stride as u32;
             params.level_pitch[i] = level.pitch as u32;
+            [params.level_factor[i], params.level_shift[i]] = reciprocal(level.count as u32);
+        }
+        if !job.levels.is_empty() {
+            [params.run_factor, params.run_shift] = reciprocal(job.stores_of_run as u32);
         }
         Self {
             stores: job.stores as u32,
@@ -139,6 +148,14 @@ impl Params {
     }
 }
 
+/// The `factor` and `shift` by which `shaders/runs_nested.wgsl` divides: `n / divisor` is
+/// `(2 * n * factor >> 32) >> shift` for every n below 2^31, of which a job has fewer invocations (Granlund and
+/// Montgomery: "Division by invariant integers using multiplication", 1994, theorem 4.2).
+fn reciprocal(divisor: u32) -> [u32; 2] {
+    let shift = u32::BITS - (divisor - 1).leading_zeros();
+    [(1_u64 << (31 + shift)).div_ceil(divisor.into()) as u32, shift]
+}
+
 fn halves(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
@@ -149,6 +166,24 @@ mod tests {
 
     use super::*;
     use crate::shaders::{Kernel, Source};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_the_shader_multiplies_by_divides(
+            divisor in prop_oneof![1_u32..70, 1_u32..=1 << 31, (0_u32..31).prop_map(|i| (1 << i) + 1)],
+            n in prop_oneof![0_u32..1 << 31, (1_u32 << 31) - 70..1 << 31],
+            turns in any::<u32>(),
+        ) {
+            let [factor, shift] = reciprocal(divisor);
+            // Before and after a step of the quotient, too.
+            let step = turns % ((1 << 31) / divisor) * divisor;
+            for n in [n, step, step.saturating_sub(1)] {
+                let high = (u64::from(n << 1) * u64::from(factor)) >> 32;
+                prop_assert_eq!(high as u32 >> shift, n / divisor);
+            }
+        }
+    }
 
     #[test]
     fn layout_is_the_shaders() {
@@ -162,8 +197,9 @@ mod tests {
         }
         let rust = offsets!(
             seed counter second_seed second_counter first_store stores origin begin end levels
-            stores_of_run zero level_count level_stride level_pitch value mean std_dev low range least most
+            stores_of_run zero level_count level_stride level_pitch level_factor level_shift run_factor run_shift value mean std_dev low range least most
             rows columns first_row first_column group inputs field centre zeros width height source_origin padding
+            more_padding
         );
         assert_eq!(shader, rust);
         assert_eq!(*span as usize, size_of::<Params>());

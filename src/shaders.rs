@@ -174,9 +174,10 @@ impl Source {
             Jobs::One => wgsl!("jobs_one"),
             Jobs::Many => wgsl!("jobs_many"),
         });
-        if !matches!(values, Values::Constant | Values::Identity | Values::Copy) {
+        let has_words = !matches!(values, Values::Constant | Values::Identity | Values::Copy);
+        if has_words {
             parts.push(wgsl!("counter"));
-            parts.push(philox(self.int64));
+            parts.extend(philox(self.int64));
         }
         let has_arithmetic =
             matches!(values, Values::Uniform | Values::Normal | Values::TruncNormal | Values::Sparse);
@@ -243,12 +244,22 @@ impl Source {
             (Store::Ragged, true) => parts.push(wgsl!("store_halves")),
             (Store::Ragged, false) => parts.push(wgsl!("store_words")),
         }
-        parts.push(match loops {
-            Loops::None => wgsl!("runs_one"),
-            Loops::Some => wgsl!("runs_nested"),
-        });
-        parts.push(match (store, loops, jobs, self.target) {
-            (Store::Whole, Loops::None, Jobs::One, Target::Llvmpipe) => wgsl!("fill_clamped"),
+        match loops {
+            Loops::None => parts.push(wgsl!("runs_one")),
+            Loops::Some => {
+                // Philox without 64-bit integers has brought it along.
+                if self.int64 || !has_words {
+                    parts.push(multiply_high(self.int64));
+                }
+                parts.push(wgsl!("runs_nested"));
+                parts.push(match store {
+                    Store::Whole => wgsl!("runs_nested_whole"),
+                    Store::Ragged => wgsl!("runs_nested_ragged"),
+                });
+            }
+        }
+        parts.push(match (store, jobs, self.target) {
+            (Store::Whole, Jobs::One, Target::Llvmpipe) => wgsl!("fill_clamped"),
             _ => wgsl!("fill"),
         });
         parts.join("\n").into()
@@ -282,9 +293,13 @@ impl Source {
     }
 }
 
+const fn multiply_high(int64: bool) -> &'static str {
+    if int64 { wgsl!("multiply_high_u64") } else { wgsl!("multiply_high_u32") }
+}
+
 /// The same words, by the multiplication that the device has.
-pub(crate) const fn philox(int64: bool) -> &'static str {
-    if int64 { wgsl!("philox_u64") } else { wgsl!("philox_u32") }
+pub(crate) const fn philox(int64: bool) -> &'static [&'static str] {
+    if int64 { &[wgsl!("philox_u64")] } else { &[wgsl!("multiply_high_u32"), wgsl!("philox_u32")] }
 }
 
 pub(crate) const fn box_muller(math: Math) -> &'static str {
