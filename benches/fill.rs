@@ -22,7 +22,7 @@ const SMALL: [u64; 2] = [1024, 1024];
 const KEY: Key = Key::new(42);
 const NORMAL: Init = Init::normal(0.0, 0.02);
 
-/// As many elements, every other quarter of a row of a larger tensor.
+/// As many elements: the middle half of each row of a tensor twice as wide.
 fn columns() -> Region<'static> {
     let [rows, columns] = SHAPE;
     Region::new(vec![rows, 2 * columns]).shard([0, columns / 2], SHAPE)

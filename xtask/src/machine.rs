@@ -13,7 +13,7 @@ pub struct Machine {
     pub kernel: String,
     pub date: String,
     pub rustc: String,
-    /// With "-dirty" behind it if it is not quite that.
+    /// With "-dirty" behind it if it is not quite that, reports aside.
     pub commit: String,
 }
 
@@ -28,9 +28,17 @@ impl Machine {
             kernel: ask("uname", &["-srm"]),
             date: ask("date", &["+%F"]),
             rustc: ask("rustc", &["--version"]),
-            commit: ask("git", &["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]),
+            commit: commit(workspace),
         }
     }
+}
+
+fn commit(workspace: &Workspace) -> String {
+    let git = |arguments: &[&str]| process::output(workspace.command("git").args(arguments));
+    let name = line(git(&["describe", "--always", "--abbrev=12", "--exclude=*"]).ok());
+    // What these tools have just written is no change to what they measure.
+    let changes = git(&["diff", "HEAD", "--name-only", "--", ".", ":!benches/*.md", ":!benches/*.svg"]);
+    if changes.is_ok_and(|names| !names.is_empty()) { format!("{name}-dirty") } else { name }
 }
 
 fn line(output: Option<Vec<u8>>) -> String {
