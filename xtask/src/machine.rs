@@ -38,7 +38,7 @@ fn commit(workspace: &Workspace) -> String {
     let name = line(git(&["describe", "--always", "--abbrev=12", "--exclude=*"]).ok());
     // What these tools have just written is no change to what they measure.
     let changes = git(&["diff", "HEAD", "--name-only", "--", ".", ":!benches/*.md", ":!benches/*.svg"]);
-    if changes.is_ok_and(|names| !names.is_empty()) { format!("{name}-dirty") } else { name }
+    if changes.is_ok_and(|names| names.is_empty()) { name } else { format!("{name}-dirty") }
 }
 
 fn line(output: Option<Vec<u8>>) -> String {
