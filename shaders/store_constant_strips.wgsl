@@ -1,10 +1,11 @@
 // A constant on llvmpipe: whole vectors, each inside the range or outside it. Sixteen to an invocation, which share what
-// it costs beside them: two neighbours in each of eight strips. The invocations of a group write eight pages side by side,
-// which is what processors fetch ahead by, and each statement stays in one of them.
+// it costs beside them: two neighbours in each of eight strips. The invocations of a group write eight stretches of a
+// page's size side by side, which is what processors fetch ahead by.
 
-// Elements that an invocation stores.
-const STORED: u32 = 16u << VECTOR_BITS;
-// Invocations of a group: a strip of theirs is 4 KiB.
+// Vectors that an invocation stores, and their elements.
+const VECTORS: u32 = 16u;
+const STORED: u32 = VECTORS << VECTOR_BITS;
+// Invocations of a group, of a run: a strip of theirs is 4 KiB.
 const GROUP: u32 = 128u;
 
 fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
@@ -14,9 +15,9 @@ fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
     let place = invocation % GROUP;
     let group = invocation - place;
     // Vectors of a strip. The last group is shorter, and so are its strips.
-    let strip = 2u * min(GROUP, last / 16u + 1u - group);
+    let strip = 2u * min(GROUP, last / VECTORS + 1u - group);
     let run = begin >> VECTOR_BITS;
-    let first = 16u * group + 2u * place;
+    let first = VECTORS * group + 2u * place;
     // Behind the last vector, that one once more.
     store(run + min(first, last), vector);
     store(run + min(first + strip, last), vector);

@@ -12,7 +12,8 @@ use crate::shaders::MOST_ROWS;
 use crate::target::Target;
 
 /// Bindings stay below this, so that positions in a binding keep clear of 2^32 (`begin` and `end`
-/// are u32, and elements before the binding wrap to just below 2^32).
+/// are u32, and elements before the binding wrap to just below 2^32), and the invocations of a job below 2^31, of
+/// which [`Params`] divides no more.
 const LARGEST_BINDING: u64 = 1 << 31;
 
 /// WebGPU's default. Some devices allow 2^32 - 1, which no window needs and whose square no integer holds.
@@ -208,6 +209,11 @@ mod tests {
         std::array::from_fn(|i| 16 * group + 2 * place + i as u32 % 2 + i as u32 / 2 * strip)
     }
 
+    /// As `shaders/runs_nested.wgsl` does.
+    fn divide(n: u32, factor: u32, shift: u32) -> u32 {
+        (((u64::from(n) << 1) * u64::from(factor)) >> 32) as u32 >> shift
+    }
+
     /// Executes a plan as the kernels would: position in the buffer -> element.
     fn execute(dispatches: &[Dispatch<()>], values: Values, dtype: DType, limits: Limits) -> Vec<(u64, u64)> {
         let mut written = Vec::new();
@@ -236,12 +242,15 @@ mod tests {
                     if store >= p.stores {
                         continue;
                     }
-                    let (mut run, slot) = (store / p.stores_of_run, store % p.stores_of_run);
+                    let mut run = if p.levels == 0 { 0 } else { divide(store, p.run_factor, p.run_shift) };
+                    let slot = store - run * p.stores_of_run;
                     let (mut element, mut begin) = (p.begin.wrapping_sub(p.origin), p.begin);
                     for level in 0..p.levels as usize {
-                        element += run % p.level_count[level] * p.level_stride[level];
-                        begin += run % p.level_count[level] * p.level_pitch[level];
-                        run /= p.level_count[level];
+                        let turns = divide(run, p.level_factor[level], p.level_shift[level]);
+                        let turn = run - turns * p.level_count[level];
+                        element += turn * p.level_stride[level];
+                        begin += turn * p.level_pitch[level];
+                        run = turns;
                     }
                     assert_eq!(run, 0);
                     let end = begin + (p.end - p.begin);
@@ -300,7 +309,8 @@ mod tests {
     prop_compose! {
         fn small_limits()(
             alignment in prop_oneof![Just(16_u64), Just(32), Just(256)],
-            binding in 512_u64..20_000,
+            // The larger ones for several groups of strips.
+            binding in prop_oneof![3 => 512_u64..20_000, 1 => 70_000_u64..140_000],
             workgroups in prop_oneof![1_u64..5, Just(65_535)],
             target in prop_oneof![Just(Target::Gpu), Just(Target::Llvmpipe), Just(Target::Processor)],
         ) -> Limits {
@@ -361,6 +371,23 @@ mod tests {
 
     const USUAL: Limits =
         Limits { binding: 128 << 20, alignment: 256, workgroups: 65_535, target: Target::Gpu };
+
+    #[test]
+    fn strips_cover_exactly() {
+        let limits = Limits { target: Target::Llvmpipe, ..USUAL };
+        // Around the ends of the first two groups, and of invocations.
+        for vectors in (2030..2067).chain(4079..4114) {
+            for runs in [
+                Runs::contiguous(0..4 * vectors),
+                Runs::of_shard(&[3, 4 * vectors + 8], Some(&[1, 4]), &[2, 4 * vectors], None),
+            ] {
+                let dispatches = plan(limits, Values::Constant, DType::F32, &runs, 0, None);
+                let written: Vec<_> =
+                    execute(&dispatches, Values::Constant, DType::F32, limits).iter().map(|w| w.0).collect();
+                assert_eq!(written, (0..runs.elements()).collect::<Vec<_>>(), "{vectors}");
+            }
+        }
+    }
 
     #[test]
     fn an_aligned_tensor_is_one_dispatch() {

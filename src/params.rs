@@ -28,10 +28,10 @@ pub(crate) struct Params {
     pub(crate) level_count: [u32; LEVELS],
     pub(crate) level_stride: [u32; LEVELS],
     pub(crate) level_pitch: [u32; LEVELS],
-    level_factor: [u32; LEVELS],
-    level_shift: [u32; LEVELS],
-    run_factor: u32,
-    run_shift: u32,
+    pub(crate) level_factor: [u32; LEVELS],
+    pub(crate) level_shift: [u32; LEVELS],
+    pub(crate) run_factor: u32,
+    pub(crate) run_shift: u32,
     value: u32,
     mean: f32,
     std_dev: f32,
@@ -149,7 +149,8 @@ impl Params {
 }
 
 /// The `factor` and `shift` by which `shaders/runs_nested.wgsl` divides: `n / divisor` is
-/// `(2 * n * factor >> 32) >> shift` for every n below 2^31, of which a job has fewer invocations (Granlund and
+/// `(2 * n * factor >> 32) >> shift` for every n below 2^31, of which a job has fewer invocations (see
+/// `LARGEST_BINDING` in src/dispatch.rs; Granlund and
 /// Montgomery: "Division by invariant integers using multiplication", 1994, theorem 4.2).
 fn reciprocal(divisor: u32) -> [u32; 2] {
     let shift = u32::BITS - (divisor - 1).leading_zeros();

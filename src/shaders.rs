@@ -175,9 +175,11 @@ impl Source {
             Jobs::Many => wgsl!("jobs_many"),
         });
         let has_words = !matches!(values, Values::Constant | Values::Identity | Values::Copy);
+        if has_words || loops == Loops::Some {
+            parts.push(multiply_high(self.int64));
+        }
         if has_words {
-            parts.push(wgsl!("counter"));
-            parts.extend(philox(self.int64));
+            parts.extend([wgsl!("counter"), philox(self.int64)]);
         }
         let has_arithmetic =
             matches!(values, Values::Uniform | Values::Normal | Values::TruncNormal | Values::Sparse);
@@ -246,17 +248,13 @@ impl Source {
         }
         match loops {
             Loops::None => parts.push(wgsl!("runs_one")),
-            Loops::Some => {
-                // Philox without 64-bit integers has brought it along.
-                if self.int64 || !has_words {
-                    parts.push(multiply_high(self.int64));
-                }
-                parts.push(wgsl!("runs_nested"));
-                parts.push(match store {
+            Loops::Some => parts.extend([
+                wgsl!("runs_nested"),
+                match store {
                     Store::Whole => wgsl!("runs_nested_whole"),
                     Store::Ragged => wgsl!("runs_nested_ragged"),
-                });
-            }
+                },
+            ]),
         }
         parts.push(match (store, jobs, self.target) {
             (Store::Whole, Jobs::One, Target::Llvmpipe) => wgsl!("fill_clamped"),
@@ -293,13 +291,14 @@ impl Source {
     }
 }
 
-const fn multiply_high(int64: bool) -> &'static str {
+/// What [`philox`] and runs within loops multiply by.
+pub(crate) const fn multiply_high(int64: bool) -> &'static str {
     if int64 { wgsl!("multiply_high_u64") } else { wgsl!("multiply_high_u32") }
 }
 
 /// The same words, by the multiplication that the device has.
-pub(crate) const fn philox(int64: bool) -> &'static [&'static str] {
-    if int64 { &[wgsl!("philox_u64")] } else { &[wgsl!("multiply_high_u32"), wgsl!("philox_u32")] }
+pub(crate) const fn philox(int64: bool) -> &'static str {
+    if int64 { wgsl!("philox_u64") } else { wgsl!("philox_u32") }
 }
 
 pub(crate) const fn box_muller(math: Math) -> &'static str {

@@ -64,8 +64,8 @@ impl<S: Iterator<Item = (u64, Range<usize>)>> Pieces<S> {
             let from = BLOCK as usize * blocks + (*element % BLOCK) as usize;
             let len = place.len().min(ELEMENTS - from);
             let end = (from + len).div_ceil(BLOCK as usize);
-            for (block, of_tile) in (*element / BLOCK..).zip(&mut tile.blocks[blocks..end]) {
-                *of_tile = block;
+            for (block, slot) in (*element / BLOCK..).zip(&mut tile.blocks[blocks..end]) {
+                *slot = block;
             }
             self.of_tile.push(Piece { from, place: place.start..place.start + len });
             blocks = end;

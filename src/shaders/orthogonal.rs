@@ -60,18 +60,17 @@ impl Source {
     pub(crate) fn text(self) -> Cow<'static, str> {
         let mut parts = vec![wgsl!("orthogonal_params"), wgsl!("keep")];
         match self.kernel {
-            Kernel::Normals => {
-                parts.push(wgsl!("counter"));
-                parts.extend(super::philox(self.int64));
-                parts.extend([
-                    wgsl!("lanes_two"),
-                    wgsl!("cos_sin"),
-                    super::box_muller(crate::Math::Portable),
-                    wgsl!("standard_normals"),
-                    wgsl!("orthogonal_lanes"),
-                    wgsl!("orthogonal_normals"),
-                ]);
-            }
+            Kernel::Normals => parts.extend([
+                wgsl!("counter"),
+                super::multiply_high(self.int64),
+                super::philox(self.int64),
+                wgsl!("lanes_two"),
+                wgsl!("cos_sin"),
+                super::box_muller(crate::Math::Portable),
+                wgsl!("standard_normals"),
+                wgsl!("orthogonal_lanes"),
+                wgsl!("orthogonal_normals"),
+            ]),
             Kernel::Reflect => parts.extend([
                 wgsl!("orthogonal_reciprocal"),
                 wgsl!("orthogonal_lanes"),

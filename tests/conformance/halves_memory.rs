@@ -61,7 +61,7 @@ fn short_lengths(device: &Device) {
 
 /// Whole vectors on their boundaries, in every number: an invocation may store several, and not all of its own.
 fn vectors_and_none_behind_them(device: &Device) {
-    for vectors in (1..=20).chain(512..=517) {
+    for vectors in (1..=20).chain(512..=517).chain(2031..=2065) {
         for (dtype, start) in [(DType::F16, 0), (DType::BF16, 8)] {
             for init in [NORMAL, Init::constant(-1.5)] {
                 check(device, dtype, 2 * start, start, 8 * vectors, &init);

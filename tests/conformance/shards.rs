@@ -283,15 +283,22 @@ fn long_shards(engine: &Engine) {
         ([200_001, 3], [1, 1], [200_000, 1]),
         ([200_001, 3], [1, 0], [200_000, 2]),
         ([40_000, 16], [0, 4], [39_999, 8]),
+        ([3, 33_000], [1, 8], [2, 32_920]),
+        ([3, 33_000], [1, 8], [2, 16_392]),
+        ([3, 33_000], [1, 8], [2, 8_168]),
+        ([3, 33_000], [1, 8], [2, 32_920]),
     ]
     .into_iter()
     .enumerate()
     {
         let shard = Shard { start: start.to_vec(), shape: local.to_vec() };
         for dtype in [TYPES[i % 4], TYPES[(i + 1) % 4]] {
-            let actual = bytes_of(engine, dtype, Region::from(shape).shard(start, local), &NORMAL, KEY);
-            let whole = bytes_of(&Engine::Host, dtype, Region::from(shape), &NORMAL, KEY);
-            assert_same_elements(dtype, &actual, &shard.take(&whole, dtype.size(), &shape), (dtype, &shard));
+            for init in [NORMAL, Init::constant(-1.5)] {
+                let actual = bytes_of(engine, dtype, Region::from(shape).shard(start, local), &init, KEY);
+                let whole = bytes_of(&Engine::Host, dtype, Region::from(shape), &init, KEY);
+                let expected = shard.take(&whole, dtype.size(), &shape);
+                assert_same_elements(dtype, &actual, &expected, (dtype, &shard, init));
+            }
         }
     }
 }
