@@ -196,6 +196,7 @@ mod tests {
     use super::*;
     use crate::DType;
     use crate::jobs::{BLOCK, Store, jobs};
+    use crate::params::divide;
     use crate::runs::{Runs, tests::by_definition, tests::shards};
     use crate::shaders::Values;
     use proptest::prelude::*;
@@ -207,11 +208,6 @@ mod tests {
         let invocations = vectors.div_ceil(16);
         let strip = 2 * (invocations - group).min(128);
         std::array::from_fn(|i| 16 * group + 2 * place + i as u32 % 2 + i as u32 / 2 * strip)
-    }
-
-    /// As `shaders/runs_nested.wgsl` does.
-    fn divide(n: u32, factor: u32, shift: u32) -> u32 {
-        (((u64::from(n) << 1) * u64::from(factor)) >> 32) as u32 >> shift
     }
 
     /// Executes a plan as the kernels would: position in the buffer -> element.

@@ -157,6 +157,13 @@ fn reciprocal(divisor: u32) -> [u32; 2] {
     [(1_u64 << (31 + shift)).div_ceil(divisor.into()) as u32, shift]
 }
 
+/// The division of `shaders/runs_nested.wgsl`.
+#[cfg(test)]
+pub(crate) fn divide(n: u32, factor: u32, shift: u32) -> u32 {
+    let high = (u64::from(n << 1) * u64::from(factor)) >> 32;
+    high as u32 >> shift
+}
+
 fn halves(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
@@ -180,8 +187,7 @@ mod tests {
             // Before and after a step of the quotient, too.
             let step = turns % ((1 << 31) / divisor) * divisor;
             for n in [n, step, step.saturating_sub(1)] {
-                let high = (u64::from(n << 1) * u64::from(factor)) >> 32;
-                prop_assert_eq!(high as u32 >> shift, n / divisor);
+                prop_assert_eq!(divide(n, factor, shift), n / divisor);
             }
         }
     }

@@ -8,7 +8,7 @@ use fearless_simd::Simd;
 /// Calls `f`, compiled for AVX-512 (as Ice Lake has it) or AVX2 where the processor has them, and else for what every
 /// processor of the target has (SSE2, NEON). Vectors of any width give the same bits: no operation is fused or reordered.
 ///
-/// What `f` does is compiled so if it is inlined: `f` and all that it calls is `#[inline(always)]`.
+/// What `f` does is compiled so if it is inlined: `f` is `#[inline(always)]`, and so is all of its arithmetic.
 #[inline(always)]
 pub(super) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(feature = "vectors")]
