@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use seedbed::gpu::{self, Gpu};
-use seedbed::{DType, Fill, Init, Initializer, Key, Tensor, wgpu};
+use seedbed::{DType, Fill, FillRecorder, Init, Key, TensorView, wgpu};
 
 const MODEL: Key = Key::new(42);
 /// As a layer's bias.
@@ -59,24 +59,24 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
 
     for (init, text) in [(Init::Ones, "ones"), (Init::xavier_normal(), "xavier_normal")] {
         group.bench_function(format!("compile_{text}"), |b| {
-            b.iter(|| Initializer::new(&gpu.device).prepare(&init, DType::F32).unwrap());
+            b.iter(|| FillRecorder::new(&gpu.device).prepare(&init, DType::F32).unwrap());
         });
     }
 
-    let initializer = Initializer::new(&gpu.device);
+    let recorder = FillRecorder::new(&gpu.device);
     let mut bench = |name: &str, fills: &[Fill<'_>], run: bool| {
         // Before anything is recorded and thrown away, which leaves the device with work.
         if run {
             group.bench_function(format!("run_{name}"), |b| {
                 b.iter_custom(|times| {
-                    let record = |encoder: &mut _| initializer.fill_all(encoder, fills).unwrap();
+                    let record = |encoder: &mut _| recorder.fill_all(encoder, fills).unwrap();
                     (0..times).map(|_| submitted(gpu, timed(gpu, record).1)).sum()
                 });
             });
         }
         group.bench_function(format!("record_{name}"), |b| {
             b.iter_custom(|times| {
-                let record = |encoder: &mut _| initializer.fill_all(encoder, fills).unwrap();
+                let record = |encoder: &mut _| recorder.fill_all(encoder, fills).unwrap();
                 (0..times).map(|_| recorded(gpu, record)).sum()
             });
         });
@@ -85,7 +85,7 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let small = gpu.storage_buffer(10_000 * 4 * SMALL);
     let small_fills: Vec<_> = (0..10_000)
         .map(|i| {
-            let tensor = Tensor::f32(&small, [SMALL]).at(4 * SMALL * i);
+            let tensor = TensorView::f32(&small, [SMALL]).at(4 * SMALL * i);
             Fill::new(tensor, Init::uniform(-0.1, 0.1), MODEL.fold_in(i))
         })
         .collect();
@@ -100,7 +100,7 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
         let fills: Vec<_> = parameters
             .iter()
             .map(|p| {
-                let tensor = Tensor::f32(&arena, &p.shape).at(offset);
+                let tensor = TensorView::f32(&arena, &p.shape).at(offset);
                 offset += bytes(p);
                 Fill::named(&p.name, tensor, p.init, MODEL)
             })
@@ -112,14 +112,14 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let fills: Vec<_> = parameters
         .iter()
         .zip(&buffers)
-        .map(|(p, buffer)| Fill::named(&p.name, Tensor::f32(buffer, &p.shape), p.init, MODEL))
+        .map(|(p, buffer)| Fill::named(&p.name, TensorView::f32(buffer, &p.shape), p.init, MODEL))
         .collect();
     bench(&format!("{}_in_many_buffers", fills.len()), &fills, false);
 
     group.bench_function("record_10000_small_one_by_one", |b| {
         let record = |encoder: &mut _| {
             for fill in &small_fills {
-                initializer.fill_all(encoder, std::slice::from_ref(fill)).unwrap();
+                recorder.fill_all(encoder, std::slice::from_ref(fill)).unwrap();
             }
         };
         b.iter_custom(|times| (0..times).map(|_| recorded(gpu, record)).sum());

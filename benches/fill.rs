@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use seedbed::gpu::{self, Gpu};
-use seedbed::{DType, Init, Initializer, Key, Math, Region, Tensor, host, wgpu};
+use seedbed::{DType, FillRecorder, Init, Key, Math, Region, TensorView, host, wgpu};
 
 /// 64 MiB of f32: far out of every cache, and within the smallest binding that WebGPU allows.
 const ELEMENTS: u64 = 16 << 20;
@@ -126,20 +126,20 @@ fn bench_host(criterion: &mut Criterion) {
 fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let mut group = group(criterion, name);
     let buffer = gpu.storage_buffer(4 * ELEMENTS);
-    let portable = Initializer::new(&gpu.device);
-    let native = Initializer::with_math(&gpu.device, Math::Native);
+    let portable = FillRecorder::new(&gpu.device);
+    let native = FillRecorder::with_math(&gpu.device, Math::Native);
 
     let mut bench = |name: &str, elements: u64, record: &dyn Fn(&mut wgpu::CommandEncoder)| {
         group.throughput(Throughput::Elements(elements));
         group.bench_function(name, |b| b.iter_custom(|times| (0..times).map(|_| time(gpu, record)).sum()));
     };
     bench("clear_buffer", ELEMENTS, &|encoder| encoder.clear_buffer(&buffer, 0, None));
-    let shard = Tensor::f32(&buffer, columns());
+    let shard = TensorView::f32(&buffer, columns());
     bench("normal_columns", ELEMENTS, &|encoder| portable.fill(encoder, &shard, &NORMAL, KEY).unwrap());
-    let words = Tensor::u32(&buffer, SHAPE);
+    let words = TensorView::u32(&buffer, SHAPE);
     bench("words", ELEMENTS, &|encoder| portable.fill_words(encoder, &words, KEY).unwrap());
     for (name, init, shape, dtype) in cases() {
-        let tensor = Tensor::new(&buffer, dtype, shape);
+        let tensor = TensorView::new(&buffer, dtype, shape);
         bench(&name, len(shape), &|encoder| portable.fill(encoder, &tensor, &init, KEY).unwrap());
         if name == "normal" {
             bench("native", ELEMENTS, &|encoder| native.fill(encoder, &tensor, &init, KEY).unwrap());

@@ -2,13 +2,13 @@
 //! the engine's command encoder: `cargo run --release --example mlp_engine`.
 //!
 //! It trains a multi-layer perceptron to tell two spirals apart, once from zeros, where it stays, and once from
-//! `xavier_normal`. seedbed occurs in two places: `Engine::open` keeps an `Initializer`, and
+//! `xavier_normal`. seedbed occurs in two places: `Engine::open` keeps an `FillRecorder`, and
 //! `Engine::initialize` records the fills.
 
 use std::error::Error;
 use std::f32::consts::{LN_2, PI};
 
-use seedbed::{Fill, Init, Initializer, Key, Tensor, gpu, wgpu};
+use seedbed::{Fill, FillRecorder, Init, Key, TensorView, gpu, wgpu};
 
 /// Two coordinates, two hidden layers, one logit.
 const WIDTHS: [u32; 4] = [2, 32, 32, 1];
@@ -98,7 +98,7 @@ struct Engine {
     backward: wgpu::ComputePipeline,
     descend: wgpu::ComputePipeline,
     /// Holds seedbed's pipelines: one for the life of the device.
-    initializer: Initializer,
+    recorder: FillRecorder,
 }
 
 /// What the network makes of the points.
@@ -189,7 +189,7 @@ impl Engine {
             differentiate: pipeline("differentiate"),
             backward: pipeline("backward"),
             descend: pipeline("descend"),
-            initializer: Initializer::new(&device),
+            recorder: FillRecorder::new(&device),
             device,
             queue,
             plan,
@@ -209,11 +209,11 @@ impl Engine {
         model: Key,
     ) -> Result<(), seedbed::Error> {
         let fills = self.plan.parameters.iter().map(|parameter| {
-            let tensor = Tensor::f32(&self.arena, &parameter.shape).at(parameter.offset);
+            let tensor = TensorView::f32(&self.arena, &parameter.shape).at(parameter.offset);
             let init = if parameter.shape.len() > 1 { weights } else { Init::Zeros };
             Fill::named(&parameter.name, tensor, init, model)
         });
-        self.initializer.fill_all(encoder, &fills.collect::<Vec<_>>())
+        self.recorder.fill_all(encoder, &fills.collect::<Vec<_>>())
     }
 
     /// Records what the network makes of the points: activations, loss, and the loss's derivative by the logits.

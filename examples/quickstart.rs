@@ -1,6 +1,6 @@
 //! Fills one weight on the best adapter and prints a few of its values: `cargo run --example quickstart`.
 
-use seedbed::{Error, Init, Initializer, Key, Tensor, gpu, wgpu};
+use seedbed::{Error, FillRecorder, Init, Key, TensorView, gpu, wgpu};
 
 async fn run() -> Result<(), Error> {
     let instance = wgpu::Instance::default();
@@ -11,9 +11,9 @@ async fn run() -> Result<(), Error> {
     let key = Key::new(42).named("mlp.weight");
     let buffer = gpu.storage_buffer(4 * shape[0] * shape[1]);
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
-    Initializer::new(&gpu.device).fill(
+    FillRecorder::new(&gpu.device).fill(
         &mut encoder,
-        &Tensor::f32(&buffer, shape),
+        &TensorView::f32(&buffer, shape),
         &Init::xavier_normal(),
         key,
     )?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use bytemuck::{Pod, Zeroable};
 use seedbed::gpu::{self, Gpu};
-use seedbed::{Fill, Init, Initializer, Key, ScaledDistribution, Tensor, wgpu};
+use seedbed::{Fill, FillRecorder, Init, Key, ScaledDistribution, TensorView, wgpu};
 use wgpu::util::DeviceExt;
 
 /// Rows and columns of every matrix. Each weight is a square of two pixels.
@@ -523,10 +523,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let weights = gpu.storage_buffer(4 * WEIGHTS * theories.len() as u64);
     let model = Key::new(42);
     let fills = (0..).zip(&theories).map(|(index, theory)| {
-        let tensor = Tensor::f32(&weights, &theory.shape).at(4 * WEIGHTS * index);
+        let tensor = TensorView::f32(&weights, &theory.shape).at(4 * WEIGHTS * index);
         Fill::named(theory.init.to_string(), tensor, theory.init, model)
     });
-    Initializer::new(&gpu.device).fill_all(&mut encoder, &fills.collect::<Vec<_>>())?;
+    FillRecorder::new(&gpu.device).fill_all(&mut encoder, &fills.collect::<Vec<_>>())?;
 
     let (_, size) = place(0, theories.len());
     let panels: Vec<Panel> =

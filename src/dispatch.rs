@@ -195,9 +195,10 @@ pub(crate) fn pack<T>(limits: Limits, mut jobs: Vec<(T, Job)>) -> Vec<Dispatch<T
 mod tests {
     use super::*;
     use crate::DType;
-    use crate::jobs::{BLOCK, Store, jobs};
-    use crate::params::divide;
-    use crate::runs::{Runs, tests::by_definition, tests::shards};
+    use crate::jobs::{Store, jobs};
+    use crate::layout::runs::{Runs, tests::by_definition, tests::shards};
+    use crate::math::division::divide;
+    use crate::math::philox::BLOCK;
     use crate::shaders::Values;
     use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ pub enum DType {
     F16,
     /// The upper half of binary32 ("brain float").
     BF16,
-    /// Raw words of the stream: [`Initializer::fill_words`](crate::Initializer::fill_words) only.
+    /// Raw words of the stream: [`FillRecorder::fill_words`](crate::FillRecorder::fill_words) only.
     U32,
 }
 

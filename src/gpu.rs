@@ -4,16 +4,16 @@
 //! poll. Which backends exist is decided by the features of `wgpu` that your program enables.
 //!
 //! ```no_run
-//! use seedbed::{Init, Initializer, Key, Tensor, gpu::Gpu, wgpu};
+//! use seedbed::{Init, FillRecorder, Key, TensorView, gpu::Gpu, wgpu};
 //!
 //! # async fn f() -> Result<(), seedbed::Error> {
 //! let instance = wgpu::Instance::default();
 //! let gpu = Gpu::open(&seedbed::gpu::pick(&instance, None).await?).await?;
 //! let buffer = gpu.storage_buffer(4 * 128 * 256);
 //! let mut encoder = gpu.device.create_command_encoder(&Default::default());
-//! Initializer::new(&gpu.device).fill(
+//! FillRecorder::new(&gpu.device).fill(
 //!     &mut encoder,
-//!     &Tensor::f32(&buffer, [128, 256]),
+//!     &TensorView::f32(&buffer, [128, 256]),
 //!     &Init::xavier_normal(),
 //!     Key::new(42),
 //! )?;

@@ -4,22 +4,15 @@
 //! Modules with the names of files of `shaders/` mirror those, in the same order, step for step: [`philox`], [`box_muller`],
 //! and privately those of the other initialisers. The others fill memory with what those compute.
 
-pub mod box_muller;
-mod engine;
-mod lines;
-#[cfg(test)]
-mod literals;
-pub(crate) mod narrow;
-pub(crate) mod orthogonal;
-pub(crate) mod permute;
-pub mod philox;
-mod pieces;
-pub(crate) mod quantile;
+mod cache_line;
+mod fill;
+mod orthogonal;
+mod parallel;
 mod rng;
-pub(crate) mod sparse;
+mod simd;
+mod spans;
 mod tile;
-mod values;
-mod vectors;
 
-pub use engine::{Element, check, fill, fill_bytes, fill_words};
+pub use crate::math::{box_muller, philox};
+pub use fill::{Element, check, fill, fill_bytes, fill_words};
 pub use rng::PhiloxRng;

@@ -1,5 +1,9 @@
 //! The initialisers, under the names of the frameworks that they come from.
 
+pub(crate) mod axes;
+pub(crate) mod distribution;
+pub(crate) mod fan;
+pub(crate) mod gain;
 mod kaiming;
 mod text;
 mod variance_scaling;
@@ -7,10 +11,10 @@ mod variance_scaling;
 pub use kaiming::Kaiming;
 pub use variance_scaling::{Framework, ScaledDistribution, VarianceScaling};
 
-use crate::distribution::{self, Distribution};
-use crate::fan::product;
-use crate::matrix::Matrix;
-use crate::quantile::{self, Truncation};
+use self::distribution::Distribution;
+use crate::layout::matrix::Matrix;
+use crate::layout::product;
+use crate::math::truncated_normal::{self, Truncation};
 use crate::{DType, Error, Fans};
 
 /// How to initialise a tensor: the functions of `torch.nn.init` by their names and with their defaults,
@@ -228,7 +232,7 @@ impl Init {
             Law::Normal { mean, std } => (mean, std),
             Law::TruncNormal { mean, a, b, .. } if is_constant => (mean.clamp(a, b), 0.0),
             Law::TruncNormal { mean, std, a, b } => {
-                let (m, s) = quantile::moments(Truncation::new(mean, std, a, b));
+                let (m, s) = truncated_normal::moments(Truncation::new(mean, std, a, b));
                 (mean.clamp(a, b) + std * m, std * s)
             }
             Law::Identity(matrix, identity) => {

@@ -8,11 +8,10 @@ use std::ops::Range;
 
 use crate::DType;
 use crate::dispatch::Limits;
-use crate::runs::{Level, Runs};
+use crate::layout::runs::{Level, Runs};
+use crate::math::philox::BLOCK;
 use crate::shaders::Values;
 
-/// Elements of a block: the words that one Philox call makes.
-pub(crate) const BLOCK: u64 = 4;
 /// Bytes that are stored at once, if they can be.
 pub(crate) const VECTOR_BYTES: u64 = 16;
 /// Loops of a job, as `shaders/params.wgsl` declares them. Further ones become more jobs.

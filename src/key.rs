@@ -1,7 +1,7 @@
 //! The key of a stream, and the keys derived from it.
 
 use crate::Error;
-use crate::host::philox::philox4x32_10;
+use crate::math::philox::philox4x32_10;
 
 /// Selects one of 2^64 streams of random words (`seed`) and where in it to begin (`offset`, in
 /// blocks of four words).
@@ -60,6 +60,11 @@ impl Key {
     #[must_use]
     pub const fn named(self, name: &str) -> Self {
         self.fold_in(fnv1a_64(name.as_bytes()))
+    }
+
+    /// The stream whose block `j` is the key of the permutation of column `j` of a sparse matrix.
+    pub(crate) const fn sparse_columns(self) -> Self {
+        self.named("sparse.columns")
     }
 
     /// The Philox counter of a block.

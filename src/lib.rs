@@ -9,9 +9,9 @@
 //! | shape -> fan_in, fan_out; gains | [`Fans`] (`fan.rs`, `axes.rs`), [`calculate_gain`] (`gain.rs`) |
 //! | what a kernel understands, validated | `distribution.rs` |
 //! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
-//! | which elements of which logical tensor | [`Region`] (`region.rs`), as `runs.rs` |
-//! | where to: a part of a buffer | [`Tensor`] (`tensor.rs`) |
-//! | what you call: records into your encoder | [`Initializer`] (`initializer.rs`), [`Fill`] (`fill.rs`) |
+//! | which elements of which logical tensor | [`Region`] (`region.rs`), as `layout/runs.rs` |
+//! | where to: a part of a buffer | [`TensorView`] (`tensor.rs`) |
+//! | what you call: records into your encoder | [`FillRecorder`] (`recorder.rs`), [`Fill`] (`fill.rs`) |
 //! | pipelines of one device, bindings, passes | `recorder.rs` |
 //! | fills that are recorded together -> clears and dispatches | `plan.rs` |
 //! | a fill -> jobs that a binding can hold; jobs -> dispatches under the limits of the device, which is a GPU or a processor | `jobs.rs`, `dispatch.rs`, `target.rs` |
@@ -27,47 +27,41 @@
 //! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
 //! wrong.
 
-mod axes;
 mod dispatch;
-mod distribution;
 mod dtype;
 pub mod embedding;
 mod error;
-mod fan;
 mod fill;
-mod gain;
+mod fill_recorder;
 pub mod gpu;
 pub mod host;
 mod init;
-mod initializer;
 mod jobs;
 mod key;
-mod matrix;
+mod layout;
+mod math;
 mod orthogonal;
 mod params;
 mod plan;
-mod quantile;
 mod recorder;
-mod region;
-mod runs;
 mod shaders;
 mod slots;
 mod target;
-mod tensor;
+mod tensor_view;
 
-pub use axes::Axes;
 pub use dtype::DType;
 pub use error::Error;
-pub use fan::{FanMode, Fans};
 pub use fill::Fill;
-pub use gain::{Nonlinearity, calculate_gain};
+pub use fill_recorder::{FillRecorder, Math};
 /// The 16-bit element types of the host engine.
 pub use half;
+pub use init::axes::Axes;
+pub use init::fan::{FanMode, Fans};
+pub use init::gain::{Nonlinearity, calculate_gain};
 pub use init::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
-pub use initializer::{Initializer, Math};
 pub use key::Key;
-pub use region::Region;
-pub use tensor::Tensor;
+pub use layout::region::Region;
+pub use tensor_view::TensorView;
 pub use wgpu;
 
 /// Version of the numeric contract ([`docs/CONTRACT.md`]): what a key, an initialiser, an element

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::dispatch::{self, Dispatch, Limits};
-use crate::distribution::Distribution;
+use crate::init::distribution::Distribution;
 use crate::jobs::{Job, jobs};
 use crate::shaders::{Jobs, Kernel, Loops, Values};
-use crate::tensor::Placed;
-use crate::{Key, Tensor};
+use crate::tensor_view::Placed;
+use crate::{Key, TensorView};
 
 /// A fill whose tensor has been checked.
 pub(crate) struct Request<'a> {
-    pub(crate) tensor: &'a Tensor<'a>,
+    pub(crate) tensor: &'a TensorView<'a>,
     pub(crate) placed: Placed,
     pub(crate) distribution: Distribution,
     pub(crate) key: Key,

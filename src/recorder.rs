@@ -6,12 +6,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use wgpu::util::DeviceExt;
 
 use crate::dispatch::Limits;
-use crate::distribution::Distribution;
+use crate::init::distribution::Distribution;
 use crate::jobs::{Job, Store};
+use crate::math::truncated_normal::{Truncation, truncated_normal};
 use crate::orthogonal::Orthogonal;
 use crate::params::Params;
 use crate::plan::{Plan, Planned, Request};
-use crate::quantile::{self, Truncation};
 use crate::shaders::{Jobs, Kernel, Loops, MOST_ROWS, Source, Values};
 use crate::slots::Slots;
 use crate::target::Target;
@@ -77,11 +77,11 @@ impl Bindings {
         let destination = entry(1, wgpu::BufferBindingType::Storage { read_only: false }, None);
         let layout = |entries: &[_]| {
             let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("seedbed::Initializer::layout"),
+                label: Some("seedbed::FillRecorder::layout"),
                 entries,
             });
             let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some("seedbed::Initializer::pipeline_layout"),
+                label: Some("seedbed::FillRecorder::pipeline_layout"),
                 bind_group_layouts: &[Some(&group)],
                 ..Default::default()
             });
@@ -191,7 +191,7 @@ impl Recorder {
             return Ok(());
         }
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("seedbed::Initializer::fill"),
+            label: Some("seedbed::FillRecorder::fill"),
             timestamp_writes: None,
         });
         // Made before the first dispatch that copies from it, which the others follow.
@@ -226,10 +226,8 @@ impl Recorder {
             Some(place) => tables.remove(place),
             None => {
                 let table = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-                    label: Some("seedbed::Initializer::quantiles"),
-                    contents: bytemuck::cast_slice(
-                        quantile::truncated_normal(truncation).coefficients.as_slice(),
-                    ),
+                    label: Some("seedbed::FillRecorder::quantiles"),
+                    contents: bytemuck::cast_slice(truncated_normal(truncation).coefficients.as_slice()),
                     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM,
                 });
                 (bounds, table)
@@ -253,7 +251,7 @@ impl Recorder {
         dispatches: &[Planned<'_>],
         matrix: &mut Option<(usize, wgpu::Buffer)>,
     ) -> Result<(), Error> {
-        let label = "seedbed::Initializer::params";
+        let label = "seedbed::FillRecorder::params";
         let params = Slots::new(
             &self.device,
             label,
@@ -287,7 +285,7 @@ impl Recorder {
             ];
             entries.extend(source.as_ref().map(|(source, bytes)| binding(2, source, bytes.clone())));
             let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("seedbed::Initializer::group"),
+                label: Some("seedbed::FillRecorder::group"),
                 layout: &bindings.layout(kernel).group,
                 entries: &entries,
             });

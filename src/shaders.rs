@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::distribution::Distribution;
-use crate::jobs::{BLOCK, Store, VECTOR_BYTES};
+use crate::init::distribution::Distribution;
+use crate::jobs::{Store, VECTOR_BYTES};
+use crate::math::philox::BLOCK;
 use crate::target::Target;
 use crate::{DType, Init, Math, ScaledDistribution};
 
@@ -148,7 +149,7 @@ impl Kernel {
         let store = if store == Store::Whole { "whole" } else { "ragged" };
         let nested = if loops == Loops::Some { "_nested" } else { "" };
         let many = if jobs == Jobs::Many { "_many" } else { "" };
-        format!("seedbed::Initializer::{}_{dtype}_{store}{nested}{many}", values.name())
+        format!("seedbed::FillRecorder::{}_{dtype}_{store}{nested}{many}", values.name())
     }
 }
 

@@ -9,8 +9,8 @@
 //!
 //! docs/CONTRACT.md gives the order of operations.
 
-use super::box_muller::box_muller;
-use super::philox::philox4x32_10;
+use crate::math::box_muller::box_muller;
+use crate::math::philox::philox4x32_10;
 use crate::{Error, Key};
 
 /// Reflections that are applied together.

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use rand_core::{SeedableRng, TryRng};
 
-use super::philox::philox4x32_10;
 use crate::Key;
+use crate::math::philox::philox4x32_10;
 
 /// The words of a key's stream, one after the other: what [`fill_words`](super::fill_words) writes.
 ///

@@ -1,14 +1,14 @@
 //! Blocks that are computed together: each step of the arithmetic is a loop over all of them.
 
-use super::box_muller::{angle, half_root, minus_logarithm, reduced, to_quadrant, turned, within_quadrant};
-use super::permute::{Rectangle, onward, turn};
-use super::philox::philox4x32_10_blocks;
-use super::quantile::{cubic, segment};
-use super::sparse::columns_key;
 use crate::Key;
-use crate::jobs::BLOCK;
-use crate::matrix::{Matrix, Place};
-use crate::quantile::QuantileTable;
+use crate::layout::matrix::{Matrix, Place};
+use crate::math::box_muller::{
+    angle, half_sqrt, neg_ln, reduce_argument, rotate_eighth, to_quadrant, within_quadrant,
+};
+use crate::math::permutation::{Rectangle, cycle_walk, feistel};
+use crate::math::philox::{BLOCK, philox4x32_10_blocks};
+use crate::math::quantile::{cubic, segment};
+use crate::math::truncated_normal::QuantileTable;
 
 /// Blocks of a tile.
 pub(super) const BLOCKS: usize = 64;
@@ -24,7 +24,7 @@ const PAIRS: usize = ELEMENTS / 2;
 /// in the first cache; they are not cleared between tiles, which would cost as much as a step; and they begin with
 /// a cache line, because a store across two lines takes as long as two stores.
 #[repr(C, align(64))]
-pub(super) struct Tile {
+pub(super) struct Workspace {
     pub(super) blocks: [u64; BLOCKS],
     rounds: [[u64; BLOCKS]; 4],
     even: [u64; BLOCKS],
@@ -42,7 +42,7 @@ pub(super) struct Tile {
     at: [u32; BLOCKS],
 }
 
-impl Tile {
+impl Workspace {
     #[inline(always)]
     pub(super) fn new() -> Self {
         Self {
@@ -80,9 +80,9 @@ impl Tile {
         let (words, _) = words.as_chunks_mut::<2>();
         philox4x32_10_blocks(
             rounds,
-            key,
+            key.seed,
             #[inline(always)]
-            |i| blocks[i],
+            |i| key.counter(blocks[i]),
             #[inline(always)]
             |i, [x, y, z, w]| words[i] = [two(x, y), two(z, w)],
         );
@@ -95,9 +95,9 @@ impl Tile {
         let Self { blocks, rounds, even, odd, .. } = self;
         philox4x32_10_blocks(
             rounds,
-            key,
+            key.seed,
             #[inline(always)]
-            |i| blocks[i],
+            |i| key.counter(blocks[i]),
             #[inline(always)]
             |i, [x, y, z, w]| {
                 even[i] = two(x, z);
@@ -115,24 +115,24 @@ impl Tile {
         let odd: &[u32; PAIRS] = bytemuck::cast_ref(odd);
 
         for i in 0..PAIRS {
-            (t[i], e[i]) = reduced(even[i]);
+            (t[i], e[i]) = reduce_argument(even[i]);
         }
         for i in 0..PAIRS {
-            e[i] = minus_logarithm((t[i], e[i]));
+            e[i] = neg_ln((t[i], e[i]));
         }
         let radius = e;
         for radius in radius.iter_mut() {
-            *radius = half_root(*radius);
+            *radius = half_sqrt(*radius);
         }
         for i in 0..PAIRS {
-            t[i] = angle(turned(odd[i]));
+            t[i] = angle(rotate_eighth(odd[i]));
         }
         for i in 0..PAIRS {
             [cosine[i], sine[i]] = within_quadrant(t[i]);
         }
         let (pairs, _) = floats.as_chunks_mut::<2>();
         for i in 0..PAIRS {
-            let [x, y] = to_quadrant(turned(odd[i]), [cosine[i], sine[i]]);
+            let [x, y] = to_quadrant(rotate_eighth(odd[i]), [cosine[i], sine[i]]);
             pairs[i] = [radius[i] * x, radius[i] * y];
         }
         floats
@@ -163,15 +163,15 @@ impl Tile {
     pub(super) fn sparse(&mut self, key: Key, matrix: Matrix, zeros: u32, std: f32) -> &[f32; ELEMENTS] {
         self.places(matrix);
         self.normals(key);
-        let (columns, rectangle) = (columns_key(key), Rectangle::of(matrix.rows as u32));
+        let (columns, rectangle) = (key.sparse_columns(), Rectangle::of(matrix.rows as u32));
         let Self { rounds, floats, places, keys, at, .. } = self;
         let (floats_of, _) = floats.as_chunks_mut::<BLOCKS>();
         for (places, floats) in places.as_chunks::<BLOCKS>().0.iter().zip(floats_of) {
             philox4x32_10_blocks(
                 rounds,
-                columns,
+                columns.seed,
                 #[inline(always)]
-                |i| places[i].column.into(),
+                |i| columns.counter(places[i].column.into()),
                 #[inline(always)]
                 |i, words| {
                     for (keys, word) in keys.iter_mut().zip(words) {
@@ -180,12 +180,12 @@ impl Tile {
                 },
             );
             for i in 0..BLOCKS {
-                at[i] = turn(rectangle, places[i].row, word_of_each(keys, i));
+                at[i] = feistel(rectangle, places[i].row, word_of_each(keys, i));
             }
             // Few come to none of the rows.
             for (i, at) in at.iter_mut().enumerate() {
                 if *at >= rectangle.rows {
-                    *at = onward(rectangle, *at, word_of_each(keys, i));
+                    *at = cycle_walk(rectangle, *at, word_of_each(keys, i));
                 }
             }
             for (z, at) in floats.iter_mut().zip(&*at) {
@@ -229,12 +229,12 @@ fn two(first: u64, second: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::box_muller::box_muller;
-    use crate::host::narrow::{narrow_bf16, narrow_f16};
-    use crate::host::permute::permute;
-    use crate::host::philox::philox4x32_10;
-    use crate::host::quantile::quantile;
-    use crate::quantile::{Truncation, truncated_normal};
+    use crate::math::box_muller::box_muller;
+    use crate::math::permutation::permute;
+    use crate::math::philox::philox4x32_10;
+    use crate::math::quantile::quantile;
+    use crate::math::rounding::{round_to_bf16, round_to_f16};
+    use crate::math::truncated_normal::{Truncation, truncated_normal};
 
     /// The bits of all that a tile computes, and of its normals in two bytes.
     type Bits = [[u32; ELEMENTS]; 6];
@@ -243,21 +243,21 @@ mod tests {
     const MATRIX: Matrix = Matrix { rows: 1009, columns: 7 };
 
     #[inline(always)]
-    fn computed(tile: &mut Tile, key: Key, table: &QuantileTable) -> Bits {
+    fn computed(tile: &mut Workspace, key: Key, table: &QuantileTable) -> Bits {
         let words = *tile.words(key);
         let normals = tile.normals(key).map(f32::to_bits);
         let quantiles = tile.quantiles(key, table).map(f32::to_bits);
         let sparse = tile.sparse(key, MATRIX, 500, 2.0).map(f32::to_bits);
         let (mut f16, mut bf16) = ([0; ELEMENTS], [0; ELEMENTS]);
         for i in 0..ELEMENTS {
-            (f16[i], bf16[i]) = (narrow_f16(normals[i]).into(), narrow_bf16(normals[i]).into());
+            (f16[i], bf16[i]) = (round_to_f16(normals[i]).into(), round_to_bf16(normals[i]).into());
         }
         [words, normals, quantiles, sparse, f16, bf16]
     }
 
     #[test]
     fn places_are_those_of_each_block() {
-        let mut tile = Tile::new();
+        let mut tile = Workspace::new();
         tile.follow(40).blocks[50..].reverse();
         let blocks = tile.blocks;
         for (i, place) in tile.places(MATRIX).iter().enumerate() {
@@ -270,7 +270,7 @@ mod tests {
     fn vectors_of_any_width_give_the_bits_of_one_element_after_the_other() {
         let key = Key { seed: 0xFEDC_BA98_7654_3210, offset: 7 };
         let table = truncated_normal(Truncation::new(0.0, 1.0, -1.0, 2.5));
-        let mut tile = Tile::new();
+        let mut tile = Workspace::new();
         // In the same memory: blocks that carry into the counter's second word, and some that do not follow.
         for first in [0, (1 << 32) - 30] {
             tile.follow(first).blocks[50..].reverse();
@@ -279,7 +279,7 @@ mod tests {
             let pairs: [[u32; 2]; PAIRS] = bytemuck::cast(words);
             let normals: [u32; ELEMENTS] = bytemuck::cast(pairs.map(|[w0, w1]| box_muller(w0, w1)));
             let quantiles = words.map(|w| quantile(w, &table).to_bits());
-            let (columns, rectangle) = (columns_key(key), Rectangle::of(MATRIX.rows as u32));
+            let (columns, rectangle) = (key.sparse_columns(), Rectangle::of(MATRIX.rows as u32));
             let mut sparse = normals;
             for (i, x) in sparse.iter_mut().enumerate() {
                 let place = MATRIX.place(tile.blocks[i / 4] * BLOCK + i as u64 % 4);
@@ -293,8 +293,8 @@ mod tests {
 
             assert_eq!(computed(&mut tile, key, &table), expected);
             #[cfg(feature = "vectors")]
-            for level in crate::host::vectors::levels() {
-                let computed = crate::host::vectors::at(
+            for level in crate::host::simd::levels() {
+                let computed = crate::host::simd::at(
                     level,
                     #[inline(always)]
                     || computed(&mut tile, key, &table),

@@ -1,6 +1,6 @@
 //! He et al.'s scale.
 
-use crate::gain::{Nonlinearity, calculate_gain};
+use crate::init::gain::{Nonlinearity, calculate_gain};
 use crate::{Error, FanMode, Fans};
 
 /// Arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
@@ -37,7 +37,7 @@ impl Kaiming {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });
         }
-        let a = crate::distribution::finite("a", self.a)?;
+        let a = crate::init::distribution::finite("a", self.a)?;
         let fan = Fans::of(shape)?.of_mode(self.mode);
         let gain = calculate_gain(self.nonlinearity, Some(a));
         Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Axes, Error, FanMode, Fans, distribution};
+use crate::init::distribution;
+use crate::{Axes, Error, FanMode, Fans};
 
 /// The standard deviation of the standard normal distribution cut off at ±2, as both frameworks write it.
 #[expect(clippy::excessive_precision, reason = "as both frameworks write it")]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use seedbed::host::box_muller::{double_cos_sin, half_radius};
-use seedbed::{Init, Initializer, Key, Math, Region, Tensor};
+use seedbed::{FillRecorder, Init, Key, Math, Region, TensorView};
 
 use crate::Check;
 use crate::engines::{Device, Engine};
@@ -140,17 +140,19 @@ fn directed_normals(engine: &Engine) {
 /// The fast alternative, which promises the same words but only the precision of WGSL: an absolute
 /// error of 2^-11 for sine and cosine (WGSL, section 15.7.4), at radii up to 6.8.
 fn native_math(device: &Device) {
-    let native = Initializer::with_math(&device.gpu.device, Math::Native);
+    let native = FillRecorder::with_math(&device.gpu.device, Math::Native);
     let (key, len) = (Key::new(3), 1 << 16);
     let buffer = device.gpu.storage_buffer(4 * len);
     device
-        .submit(|encoder| native.fill_words(encoder, &Tensor::u32(&buffer, [len]), key))
+        .submit(|encoder| native.fill_words(encoder, &TensorView::u32(&buffer, [len]), key))
         .expect("a fill that is right");
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
     assert_same_words(&words, &Engine::Host.words([len], key), "words");
 
     device
-        .submit(|encoder| native.fill(encoder, &Tensor::f32(&buffer, [len]), &Init::normal(0.0, 1.0), key))
+        .submit(|encoder| {
+            native.fill(encoder, &TensorView::f32(&buffer, [len]), &Init::normal(0.0, 1.0), key)
+        })
         .expect("a fill that is right");
     let normals: Vec<f32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
     for (element, normal) in (0..).zip(normals) {

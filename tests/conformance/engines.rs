@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
 use seedbed::wgpu::{self, Backend, Features, util::DeviceExt};
-use seedbed::{DType, Error, Init, Initializer, Key, Region, Tensor, host};
+use seedbed::{DType, Error, FillRecorder, Init, Key, Region, TensorView, host};
 
 /// The environment variable that lists the adapters that must be there.
 pub const REQUIRE: &str = "SEEDBED_REQUIRE_ADAPTERS";
@@ -78,11 +78,11 @@ pub fn elements_of(region: &Region<'_>) -> usize {
 pub struct Device {
     pub adapter: wgpu::Adapter,
     pub gpu: Gpu,
-    pub initializer: Initializer,
+    pub recorder: FillRecorder,
     make: MakeInitializer,
 }
 
-type MakeInitializer = fn(&wgpu::Device) -> Initializer;
+type MakeInitializer = fn(&wgpu::Device) -> FillRecorder;
 
 /// Every buffer of the checks is full of this before anything is written.
 pub const SENTINEL: u8 = 0xA5;
@@ -93,12 +93,12 @@ pub const USAGE: wgpu::BufferUsages =
 
 impl Device {
     fn new(adapter: wgpu::Adapter, gpu: Gpu, make: MakeInitializer) -> Self {
-        let initializer = make(&gpu.device);
-        Self { adapter, gpu, initializer, make }
+        let recorder = make(&gpu.device);
+        Self { adapter, gpu, recorder, make }
     }
 
     /// Another initialiser, as this one's.
-    pub fn fresh_initializer(&self) -> Initializer {
+    pub fn fresh_recorder(&self) -> FillRecorder {
         (self.make)(&self.gpu.device)
     }
 
@@ -169,7 +169,7 @@ impl Device {
     ) -> Vec<u8> {
         let region = region.into();
         self.fill_and_read(&region, dtype, |encoder, buffer| {
-            self.initializer.fill(encoder, &Tensor::new(buffer, dtype, region.clone()), init, key)
+            self.recorder.fill(encoder, &TensorView::new(buffer, dtype, region.clone()), init, key)
         })
     }
 
@@ -177,7 +177,7 @@ impl Device {
     pub fn words<'a>(&self, region: impl Into<Region<'a>>, key: Key) -> Vec<u32> {
         let region = region.into();
         let bytes = self.fill_and_read(&region, DType::U32, |encoder, buffer| {
-            self.initializer.fill_words(encoder, &Tensor::u32(buffer, region.clone()), key)
+            self.recorder.fill_words(encoder, &TensorView::u32(buffer, region.clone()), key)
         });
         bytemuck::pod_collect_to_vec(&bytes)
     }
@@ -234,7 +234,7 @@ impl Adapter {
             let int64 = has_int64(&self.adapter) && !hidden;
             assert_eq!(gpu.device.features().contains(Features::SHADER_INT64), int64);
             let make =
-                if self.variant == Variant::AsOnAGpu { Initializer::as_on_a_gpu } else { Initializer::new };
+                if self.variant == Variant::AsOnAGpu { FillRecorder::as_on_a_gpu } else { FillRecorder::new };
             Engine::Device(Device::new(self.adapter.clone(), gpu, make))
         })
     }

@@ -3,7 +3,7 @@
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
 use seedbed::wgpu::{self, BufferUsages, Limits};
-use seedbed::{DType, Error, Fill, Init, Initializer, Key, Region, Tensor, host};
+use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Region, TensorView, host};
 
 use crate::Check;
 use crate::engines::{Device, Engine, USAGE};
@@ -161,17 +161,17 @@ fn no_such_adapter() {
 /// After each mistake, a fill that is right is recorded into the same encoder.
 fn mistakes_and_working_on(device: &Device) {
     type Mistake<'a> =
-        Box<dyn Fn(&Initializer, &mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error> + 'a>;
+        Box<dyn Fn(&FillRecorder, &mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error> + 'a>;
     let no_storage = device.sentinel_buffer(64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
     let at = |offset, region: Region<'static>, init, message| -> (Mistake, &str) {
-        let fill: Mistake = Box::new(move |initializer, encoder, buffer| {
-            initializer.fill(encoder, &Tensor::f32(buffer, region.clone()).at(offset), &init, KEY)
+        let fill: Mistake = Box::new(move |recorder, encoder, buffer| {
+            recorder.fill(encoder, &TensorView::f32(buffer, region.clone()).at(offset), &init, KEY)
         });
         (fill, message)
     };
     let typed = |dtype, init, message| -> (Mistake, &str) {
-        let fill: Mistake = Box::new(move |initializer, encoder, buffer| {
-            initializer.fill(encoder, &Tensor::new(buffer, dtype, [4]), &init, KEY)
+        let fill: Mistake = Box::new(move |recorder, encoder, buffer| {
+            recorder.fill(encoder, &TensorView::new(buffer, dtype, [4]), &init, KEY)
         });
         (fill, message)
     };
@@ -203,16 +203,16 @@ fn mistakes_and_working_on(device: &Device) {
         typed(DType::U32, Init::Zeros, "an initialiser can't write u32; give it a tensor of f32"),
     ]);
     mistakes.push((
-        Box::new(|initializer, encoder, buffer| {
-            initializer.fill_words(encoder, &Tensor::f32(buffer, [4]), KEY)
+        Box::new(|recorder, encoder, buffer| {
+            recorder.fill_words(encoder, &TensorView::f32(buffer, [4]), KEY)
         }),
         "fill_words can't write f32; give it a tensor of u32",
     ));
     for init in [NORMAL, Init::Zeros] {
         let no_storage = &no_storage;
         mistakes.push((
-            Box::new(move |initializer, encoder, _| {
-                initializer.fill(encoder, &Tensor::f32(no_storage, [4]), &init, KEY)
+            Box::new(move |recorder, encoder, _| {
+                recorder.fill(encoder, &TensorView::f32(no_storage, [4]), &init, KEY)
             }),
             "the buffer was created with usage BufferUsages(COPY_SRC | COPY_DST); a fill needs BufferUsages(STORAGE) too",
         ));
@@ -223,8 +223,8 @@ fn mistakes_and_working_on(device: &Device) {
         let buffer = device.sentinel_buffer(64, USAGE);
         device
             .submit(|encoder| {
-                assert_starts(mistake(&device.initializer, encoder, &buffer), message);
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, [4]).at(24), &NORMAL, KEY)
+                assert_starts(mistake(&device.recorder, encoder, &buffer), message);
+                device.recorder.fill(encoder, &TensorView::f32(&buffer, [4]).at(24), &NORMAL, KEY)
             })
             .expect("a fill that is right");
         assert_only(&device.read(&buffer), &[(24, &expected)], message);
@@ -236,8 +236,8 @@ fn mistakes_and_working_on(device: &Device) {
 fn shards_and_row_pitch(device: &Device) {
     let buffer = device.sentinel_buffer(64, USAGE);
     let shard = Region::from([9, 9]).shard([1, 2], [3, 5]);
-    let f32 = |region: Region<'static>| Tensor::f32(&buffer, region);
-    let f16 = |region: Region<'static>| Tensor::f16(&buffer, region);
+    let f32 = |region: Region<'static>| TensorView::f32(&buffer, region);
+    let f16 = |region: Region<'static>| TensorView::f16(&buffer, region);
     let whole = |shape: &'static [u64]| Region::from(shape);
     for (tensor, message) in [
         (
@@ -273,16 +273,16 @@ fn shards_and_row_pitch(device: &Device) {
         device
             .submit(|encoder| {
                 for init in [NORMAL, Init::Zeros, Init::Ones] {
-                    assert_starts(device.initializer.fill(encoder, &tensor, &init, KEY), message);
+                    assert_starts(device.recorder.fill(encoder, &tensor, &init, KEY), message);
                     let fills = [
-                        Fill::new(Tensor::f32(&after, [4]), Init::Zeros, KEY),
+                        Fill::new(TensorView::f32(&after, [4]), Init::Zeros, KEY),
                         Fill::named("w", tensor.clone(), init, KEY),
                     ];
                     let message = format!("w: {message}");
-                    assert_starts(device.initializer.fill_all(encoder, &fills), &message);
-                    assert_starts(device.initializer.prepare_all(&fills), &message);
+                    assert_starts(device.recorder.fill_all(encoder, &fills), &message);
+                    assert_starts(device.recorder.prepare_all(&fills), &message);
                 }
-                device.initializer.fill(encoder, &Tensor::f32(&after, [4]).at(24), &NORMAL, KEY)
+                device.recorder.fill(encoder, &TensorView::f32(&after, [4]).at(24), &NORMAL, KEY)
             })
             .expect("a fill that is right");
         assert_only(&device.read(&buffer), &[], message);
@@ -295,14 +295,14 @@ fn shards_and_row_pitch(device: &Device) {
         (f32(whole(&[4])).at(u64::MAX - 3), "18446744073709551612"),
     ] {
         device.submit(|encoder| {
-            let error = device.initializer.fill(encoder, &tensor, &NORMAL, KEY).expect_err(value).to_string();
+            let error = device.recorder.fill(encoder, &tensor, &NORMAL, KEY).expect_err(value).to_string();
             assert!(error.contains(value), "{error:?} does not name {value}");
         });
     }
-    let words = Tensor::u32(&buffer, [2, 4]).row_pitch(8);
+    let words = TensorView::u32(&buffer, [2, 4]).row_pitch(8);
     device.submit(|encoder| {
         assert_starts(
-            device.initializer.fill_words(encoder, &words, KEY),
+            device.recorder.fill_words(encoder, &words, KEY),
             "a row pitch of 8 bytes; rows of 4 elements of u32 need a multiple of 4 from 16 on",
         );
     });
@@ -338,11 +338,11 @@ fn device_that_can_not_fill(device: &Device) {
         let buffer = small.gpu.storage_buffer(64);
         small.submit(|encoder| {
             assert_starts(
-                small.initializer.fill(encoder, &Tensor::f32(&buffer, [16]), &NORMAL, KEY),
+                small.recorder.fill(encoder, &TensorView::f32(&buffer, [16]), &NORMAL, KEY),
                 message,
             );
         });
-        assert_starts(small.initializer.prepare(&NORMAL, DType::F32), message);
+        assert_starts(small.recorder.prepare(&NORMAL, DType::F32), message);
         assert_eq!(small.read(&buffer), [0; 64], "{message}");
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use seedbed::wgpu::{Buffer, BufferUsages, Limits};
-use seedbed::{DType, Error, Fill, Init, Key, Region, Tensor};
+use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
 
 use crate::Check;
 use crate::engines::{Device, Engine, USAGE};
@@ -50,7 +50,7 @@ fn check(device: &Device, arenas: &[Arena], jobs: &[Job]) {
 
 fn fill_all(device: &Device, buffers: &[Buffer], jobs: &[Job]) {
     let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(buffers)).collect();
-    device.submit(|encoder| device.initializer.fill_all(encoder, &fills)).expect("fills that are right");
+    device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
 }
 
 const SIZE: u64 = 2048;
@@ -262,7 +262,7 @@ fn named(device: &Device) {
     let names = ["", "h.0.attn.weight", "h.1.attn.weight", "fc.bias", "π", "h.0.attn.weight"];
     let buffer = device.sentinel_buffer(6 * 400, USAGE);
     let shape = [10, 10];
-    let tensor = |i: u64| Tensor::f32(&buffer, shape).at(400 * i);
+    let tensor = |i: u64| TensorView::f32(&buffer, shape).at(400 * i);
     let fills = (0..).zip(names).map(|(i, name)| match i % 2 {
         0 => Fill::named(name, tensor(i), NORMAL, model),
         _ => Fill::named(name.to_owned(), tensor(i), NORMAL, model),
@@ -273,7 +273,7 @@ fn named(device: &Device) {
     for _ in 0..2 {
         device.submit(|encoder| {
             encoder.clear_buffer(&buffer, 0, None);
-            device.initializer.fill_all(encoder, &fills).expect("fills that are right");
+            device.recorder.fill_all(encoder, &fills).expect("fills that are right");
         });
         assert_only(&device.read(&buffer), &written, "names");
         fills.reverse();
@@ -318,10 +318,10 @@ fn fill_alls_of_one_encoder(device: &Device) {
         .submit(|encoder| {
             let [first, second] = [first, second]
                 .map(|jobs| jobs.iter().map(|job| job.to_fill(&places)).collect::<Vec<Fill<'_>>>());
-            device.initializer.fill_all(encoder, &first)?;
-            device.initializer.fill_all(encoder, &[])?;
+            device.recorder.fill_all(encoder, &first)?;
+            device.recorder.fill_all(encoder, &[])?;
             single.record(device, encoder, &places)?;
-            device.initializer.fill_all(encoder, &second)?;
+            device.recorder.fill_all(encoder, &second)?;
             encoder.clear_buffer(&places[0], 100, Some(20));
             Ok::<(), Error>(())
         })
@@ -336,11 +336,11 @@ fn prepared(device: &Device) {
     let arenas = [(180 * jobs.len() as u64, USAGE)];
     let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
     for prepared in [0, 3, jobs.len()] {
-        let initializer = device.fresh_initializer();
+        let recorder = device.fresh_recorder();
         let places = buffers(device, &arenas);
         let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&places)).collect();
-        initializer.prepare_all(&fills[..prepared]).expect("fills that are right");
-        device.submit(|encoder| initializer.fill_all(encoder, &fills)).expect("fills that are right");
+        recorder.prepare_all(&fills[..prepared]).expect("fills that are right");
+        device.submit(|encoder| recorder.fill_all(encoder, &fills)).expect("fills that are right");
         assert_buffers(device, &places, &expected, prepared);
     }
 }
@@ -386,30 +386,30 @@ fn windows(device: &Device) {
 
 /// A mistake among fills that are right, which are clears and dispatches, before and after it.
 fn mistakes(device: &Device) {
-    type Mistake<'a> = (Tensor<'a>, Init, String);
+    type Mistake<'a> = (TensorView<'a>, Init, String);
     let buffer = device.sentinel_buffer(64, USAGE);
     let no_storage = device.sentinel_buffer(64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
     let regions = mistakes_without_a_buffer();
-    let without_a_buffer = regions
-        .iter()
-        .map(|(region, init, message)| (Tensor::f32(&buffer, region.clone()), *init, (*message).to_owned()));
+    let without_a_buffer = regions.iter().map(|(region, init, message)| {
+        (TensorView::f32(&buffer, region.clone()), *init, (*message).to_owned())
+    });
     let of_places = [
-        (Tensor::f32(&buffer, [4]).at(2), NORMAL, "the byte offset 2 is not a multiple of 4"),
-        (Tensor::f16(&buffer, [4]).at(3), Init::Zeros, "the byte offset 3 is not a multiple of 2"),
-        (Tensor::f32(&buffer, [4]).at(52), Init::Zeros, "the tensor needs bytes 52..68 of its buffer"),
-        (Tensor::bf16(&buffer, [33]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
-        (Tensor::u32(&buffer, [4]), NORMAL, "an initialiser can't write u32"),
-        (Tensor::f32(&no_storage, [4]), NORMAL, "the buffer was created with usage"),
-        (Tensor::f32(&no_storage, [4]), Init::Zeros, "the buffer was created with usage"),
-        (Tensor::f16(&buffer, [4]), Init::constant(7e4), "value = 7e4 overflows f16"),
-        (Tensor::f32(&buffer, [2, 4]).row_pitch(12), NORMAL, "a row pitch of 12 bytes"),
+        (TensorView::f32(&buffer, [4]).at(2), NORMAL, "the byte offset 2 is not a multiple of 4"),
+        (TensorView::f16(&buffer, [4]).at(3), Init::Zeros, "the byte offset 3 is not a multiple of 2"),
+        (TensorView::f32(&buffer, [4]).at(52), Init::Zeros, "the tensor needs bytes 52..68 of its buffer"),
+        (TensorView::bf16(&buffer, [33]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
+        (TensorView::u32(&buffer, [4]), NORMAL, "an initialiser can't write u32"),
+        (TensorView::f32(&no_storage, [4]), NORMAL, "the buffer was created with usage"),
+        (TensorView::f32(&no_storage, [4]), Init::Zeros, "the buffer was created with usage"),
+        (TensorView::f16(&buffer, [4]), Init::constant(7e4), "value = 7e4 overflows f16"),
+        (TensorView::f32(&buffer, [2, 4]).row_pitch(12), NORMAL, "a row pitch of 12 bytes"),
         (
-            Tensor::f32(&buffer, Region::from([4, 4]).shard([3, 0], [2, 2])),
+            TensorView::f32(&buffer, Region::from([4, 4]).shard([3, 0], [2, 2])),
             NORMAL,
             "the shard has 2 elements from 3",
         ),
         (
-            Tensor::f32(&buffer, Region::from([1 << 17, 1 << 17]).elements(0..4)),
+            TensorView::f32(&buffer, Region::from([1 << 17, 1 << 17]).elements(0..4)),
             Init::orthogonal(),
             "an orthogonal matrix of 131072 x 131072 has more elements than 32 bits can count",
         ),
@@ -422,7 +422,7 @@ fn mistakes(device: &Device) {
         let place = number % 4;
         let name = ["h.0.weight", "", "3"].get(number % 5);
         let mut fills: Vec<Fill<'_>> = [Init::Zeros, NORMAL, Init::orthogonal()]
-            .map(|init| Fill::new(Tensor::f32(&buffer, [4, 4]), init, KEY))
+            .map(|init| Fill::new(TensorView::f32(&buffer, [4, 4]), init, KEY))
             .into();
         let (fill, called) = match name {
             Some(name) => (Fill::named(*name, tensor, init, KEY), (*name).to_owned()),
@@ -430,20 +430,20 @@ fn mistakes(device: &Device) {
         };
         fills.insert(place, fill.clone());
         let mut second = fills.clone();
-        second.push(Fill::named("a second mistake", Tensor::f32(&buffer, [17]), NORMAL, KEY));
+        second.push(Fill::named("a second mistake", TensorView::f32(&buffer, [17]), NORMAL, KEY));
 
         let after = device.sentinel_buffer(64, USAGE);
         device
             .submit(|encoder| {
                 for fills in [&fills, &second] {
-                    let error = device.initializer.fill_all(encoder, fills).expect_err(&message);
+                    let error = device.recorder.fill_all(encoder, fills).expect_err(&message);
                     assert!(matches!(&error, Error::Fill { fill, .. } if *fill == called), "{error:?}");
-                    assert_starts(device.initializer.prepare_all(fills), &error.to_string());
+                    assert_starts(device.recorder.prepare_all(fills), &error.to_string());
                     assert_starts(Err(error), &format!("{called}: {message}"));
                 }
                 device
-                    .initializer
-                    .fill_all(encoder, &[Fill::new(Tensor::f32(&after, [4]).at(24), NORMAL, KEY)])
+                    .recorder
+                    .fill_all(encoder, &[Fill::new(TensorView::f32(&after, [4]).at(24), NORMAL, KEY)])
             })
             .expect("a fill that is right");
         assert_only(&device.read(&buffer), &[], &message);
@@ -468,11 +468,10 @@ fn device_that_can_not_fill(device: &Device) {
     ] {
         let small = device.with_limits(limits);
         let buffer = small.sentinel_buffer(64, NO_COPY);
-        let tensor = Tensor::f32(&buffer, [8]);
+        let tensor = TensorView::f32(&buffer, [8]);
         let fills = [Fill::new(tensor.clone(), Init::Zeros, KEY), Fill::named("w", tensor, NORMAL, KEY)];
         small.submit(|encoder| {
-            for result in [small.initializer.fill_all(encoder, &fills), small.initializer.prepare_all(&fills)]
-            {
+            for result in [small.recorder.fill_all(encoder, &fills), small.recorder.prepare_all(&fills)] {
                 let error = result.expect_err(limit).to_string();
                 assert!(error.contains(&format!("the device's {limit}; a fill needs at least ")), "{error}");
             }

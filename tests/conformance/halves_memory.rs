@@ -1,7 +1,7 @@
 //! 16-bit fills, which share words with their neighbours: where they write, and under tight limits.
 
 use seedbed::wgpu::BufferUsages;
-use seedbed::{DType, Init, Key, Region, Tensor};
+use seedbed::{DType, Init, Key, Region, TensorView};
 
 use crate::Check;
 use crate::engines::{Device, Engine, USAGE};
@@ -29,10 +29,8 @@ fn check(device: &Device, dtype: DType, offset: u64, start: u64, len: u64, init:
     let region = Region::from([1 << 20, 1 << 20]).elements(start..start + len);
     let size = (offset + 2 * len).next_multiple_of(4) + 16;
     let buffer = device.sentinel_buffer(size, USAGE);
-    let tensor = Tensor::new(&buffer, dtype, region.clone()).at(offset);
-    device
-        .submit(|encoder| device.initializer.fill(encoder, &tensor, init, KEY))
-        .expect("a fill that is right");
+    let tensor = TensorView::new(&buffer, dtype, region.clone()).at(offset);
+    device.submit(|encoder| device.recorder.fill(encoder, &tensor, init, KEY)).expect("a fill that is right");
     let expected = Engine::Host.fill_halves(dtype, region, init, KEY);
     assert_only_halves(&device.read(&buffer), &[(offset, &expected)], (dtype, offset, start, len, init));
 }
@@ -79,9 +77,9 @@ fn every_initialiser_in_the_middle(device: &Device) {
                 let offset = 9 * dtype.size();
                 let len = (end - start) * dtype.size();
                 let buffer = device.sentinel_buffer((offset + len).next_multiple_of(4) + 8, USAGE);
-                let tensor = Tensor::new(&buffer, dtype, region.clone()).at(offset);
+                let tensor = TensorView::new(&buffer, dtype, region.clone()).at(offset);
                 device
-                    .submit(|encoder| device.initializer.fill(encoder, &tensor, &init, KEY))
+                    .submit(|encoder| device.recorder.fill(encoder, &tensor, &init, KEY))
                     .expect("a fill that is right");
                 let expected = Engine::Host.fill_bytes(dtype, region, &init, KEY);
                 let expected: Vec<u16> = bytemuck::pod_collect_to_vec(&expected);
@@ -109,8 +107,8 @@ fn halves_of_a_word(device: &Device) {
                         .submit(|encoder| {
                             order.into_iter().try_for_each(|i| {
                                 let (offset, region, key) = &fills[i];
-                                let tensor = Tensor::new(&buffer, dtype, region.clone()).at(*offset);
-                                device.initializer.fill(encoder, &tensor, &init, *key)
+                                let tensor = TensorView::new(&buffer, dtype, region.clone()).at(*offset);
+                                device.recorder.fill(encoder, &tensor, &init, *key)
                             })
                         })
                         .expect("fills that are right");
@@ -142,8 +140,8 @@ fn side_by_side(device: &Device) {
             // The even ones, then the odd ones between them.
             fills.iter().step_by(2).chain(fills.iter().skip(1).step_by(2)).try_for_each(
                 |(offset, dtype, init, key)| {
-                    let tensor = Tensor::new(&buffer, *dtype, shape).at(*offset);
-                    device.initializer.fill(encoder, &tensor, init, *key)
+                    let tensor = TensorView::new(&buffer, *dtype, shape).at(*offset);
+                    device.recorder.fill(encoder, &tensor, init, *key)
                 },
             )
         })
@@ -164,9 +162,9 @@ fn zeros(device: &Device) {
             for init in [Init::Zeros, Init::constant(-0.0), Init::Ones] {
                 for dtype in HALVES {
                     let buffer = device.sentinel_buffer(12_000, usage);
-                    let tensor = Tensor::new(&buffer, dtype, [len]).at(offset);
+                    let tensor = TensorView::new(&buffer, dtype, [len]).at(offset);
                     device
-                        .submit(|encoder| device.initializer.fill(encoder, &tensor, &init, KEY))
+                        .submit(|encoder| device.recorder.fill(encoder, &tensor, &init, KEY))
                         .expect("a fill that is right");
                     let expected = Engine::Host.fill_halves(dtype, [len], &init, KEY);
                     let what = (dtype, offset, len, &init);

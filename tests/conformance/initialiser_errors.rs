@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use seedbed::{
-    Axes, DType, Error, FanMode, Framework, Init, Kaiming, Key, Region, ScaledDistribution, Tensor,
+    Axes, DType, Error, FanMode, Framework, Init, Kaiming, Key, Region, ScaledDistribution, TensorView,
     VarianceScaling, host,
 };
 
@@ -218,9 +218,9 @@ fn and_working_on(device: &Device) {
         let buffer = device.sentinel_buffer(64, USAGE);
         device
             .submit(|encoder| {
-                let tensor = Tensor::new(&buffer, dtype, region(shape));
-                assert_starts(device.initializer.fill(encoder, &tensor, &init, KEY), message);
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, [4]).at(24), &right, KEY)
+                let tensor = TensorView::new(&buffer, dtype, region(shape));
+                assert_starts(device.recorder.fill(encoder, &tensor, &init, KEY), message);
+                device.recorder.fill(encoder, &TensorView::f32(&buffer, [4]).at(24), &right, KEY)
             })
             .expect("a fill that is right");
         assert_only(&device.read(&buffer), &[(24, &expected)], message);
@@ -241,32 +241,32 @@ fn halves_in_buffers(device: &Device) {
     device
         .submit(|encoder| {
             for init in [Init::normal(0.0, 1.0), Init::Zeros, Init::Ones, Init::sparse(0.5)] {
-                let mut fill = |tensor: Tensor, message: &str| {
-                    assert_starts(device.initializer.fill(encoder, &tensor, &init, KEY), message);
+                let mut fill = |tensor: TensorView, message: &str| {
+                    assert_starts(device.recorder.fill(encoder, &tensor, &init, KEY), message);
                 };
-                fill(Tensor::f16(&odd, [3, 1]), "the tensor needs bytes 0..8 of its buffer, which has 6");
+                fill(TensorView::f16(&odd, [3, 1]), "the tensor needs bytes 0..8 of its buffer, which has 6");
                 fill(
-                    Tensor::bf16(&odd, [1, 1]).at(4),
+                    TensorView::bf16(&odd, [1, 1]).at(4),
                     "the tensor needs bytes 4..8 of its buffer, which has 6",
                 );
                 fill(
-                    Tensor::f16(&buffer, [4, 1]).at(3),
+                    TensorView::f16(&buffer, [4, 1]).at(3),
                     "the byte offset 3 is not a multiple of 2, the alignment of f16",
                 );
                 fill(
-                    Tensor::bf16(&buffer, [4, 1]).at(1),
+                    TensorView::bf16(&buffer, [4, 1]).at(1),
                     "the byte offset 1 is not a multiple of 2, the alignment of bf16",
                 );
                 fill(
-                    Tensor::f16(&buffer, [33, 1]),
+                    TensorView::f16(&buffer, [33, 1]),
                     "the tensor needs bytes 0..68 of its buffer, which has 64",
                 );
-                fill(Tensor::f16(&buffer, [2, 1]).at(62), "the tensor needs bytes 62..68 of its buffer");
-                fill(Tensor::bf16(&buffer, [4, 1]).at(1 << 40), "the tensor needs bytes 1099511627776..");
+                fill(TensorView::f16(&buffer, [2, 1]).at(62), "the tensor needs bytes 62..68 of its buffer");
+                fill(TensorView::bf16(&buffer, [4, 1]).at(1 << 40), "the tensor needs bytes 1099511627776..");
             }
             // The whole words of the odd buffer are a place.
-            device.initializer.fill(encoder, &Tensor::f16(&odd, [2]), &Init::Ones, KEY)?;
-            device.initializer.fill(encoder, &Tensor::f16(&buffer, [5]).at(54), &Init::Ones, KEY)
+            device.recorder.fill(encoder, &TensorView::f16(&odd, [2]), &Init::Ones, KEY)?;
+            device.recorder.fill(encoder, &TensorView::f16(&buffer, [5]).at(54), &Init::Ones, KEY)
         })
         .expect("fills that are right");
     crate::memory::assert_only_halves(&device.read(&buffer), &[(54, &expected)], "halves");
@@ -316,9 +316,9 @@ fn without_elements(device: &Device) {
         for (shape, init) in nothing() {
             for dtype in ALL {
                 for offset in [0, 4, 64] {
-                    let tensor = Tensor::new(&buffer, dtype, &shape[..]).at(offset);
+                    let tensor = TensorView::new(&buffer, dtype, &shape[..]).at(offset);
                     device
-                        .initializer
+                        .recorder
                         .fill(encoder, &tensor, &init, KEY)
                         .unwrap_or_else(|error| panic!("{init}, {shape:?}: {error}"));
                 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 use seedbed::wgpu::BufferUsages;
-use seedbed::{DType, Init, Initializer, Key, Region, Tensor};
+use seedbed::{DType, FillRecorder, Init, Key, Region, TensorView};
 
 use crate::Check;
 use crate::engines::{Device, Engine, SENTINEL, USAGE};
@@ -50,10 +50,8 @@ fn region(elements: &Range<u64>) -> Region<'static> {
 /// Fills one place, and looks at every byte of the buffer.
 fn check(device: &Device, place: &Place, init: &Init, key: Key) {
     let buffer = device.sentinel_buffer(place.end() + place.after, place.usage);
-    let tensor = Tensor::f32(&buffer, region(&place.elements)).at(place.offset);
-    device
-        .submit(|encoder| device.initializer.fill(encoder, &tensor, init, key))
-        .expect("a fill that is right");
+    let tensor = TensorView::f32(&buffer, region(&place.elements)).at(place.offset);
+    device.submit(|encoder| device.recorder.fill(encoder, &tensor, init, key)).expect("a fill that is right");
     let expected = Engine::Host.fill(region(&place.elements), init, key);
     assert_only(&device.read(&buffer), &[(place.offset, &expected)], place);
 }
@@ -156,11 +154,11 @@ fn no_elements(device: &Device) {
                 (&[3, 0, 5], Init::Zeros),
                 (&[0, 0], Init::Ones),
             ] {
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, shape), &init, KEY)?;
+                device.recorder.fill(encoder, &TensorView::f32(&buffer, shape), &init, KEY)?;
                 // The end of the buffer is a place for nothing.
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, shape).at(64), &init, KEY)?;
+                device.recorder.fill(encoder, &TensorView::f32(&buffer, shape).at(64), &init, KEY)?;
             }
-            device.initializer.fill_words(encoder, &Tensor::u32(&buffer, [0]), KEY)
+            device.recorder.fill_words(encoder, &TensorView::u32(&buffer, [0]), KEY)
         })
         .expect("fills of nothing are right");
     assert_only(&device.read(&buffer), &[], "no elements");
@@ -188,10 +186,10 @@ fn fills_of_one_encoder(device: &Device) {
     device
         .submit(|encoder| {
             for (offset, init, key) in &fills {
-                device.initializer.fill(encoder, &Tensor::f32(&buffer, shape).at(*offset), init, *key)?;
+                device.recorder.fill(encoder, &TensorView::f32(&buffer, shape).at(*offset), init, *key)?;
             }
             for (_, init, key) in &fills[..3] {
-                device.initializer.fill(encoder, &Tensor::f32(&second, shape), init, *key)?;
+                device.recorder.fill(encoder, &TensorView::f32(&second, shape), init, *key)?;
             }
             Ok::<(), seedbed::Error>(())
         })
@@ -206,20 +204,20 @@ fn fills_of_one_encoder(device: &Device) {
 /// Clones share their pipelines, and are used at the same time.
 fn two_threads(device: &Device) {
     const fn is_shareable<T: Clone + Send + Sync + 'static>() {}
-    is_shareable::<Initializer>();
+    is_shareable::<FillRecorder>();
 
     // Fresh, so that both threads come upon pipelines that are not compiled yet.
-    let initializer = device.fresh_initializer();
+    let recorder = device.fresh_recorder();
     std::thread::scope(|scope| {
         for thread in 0..2 {
-            let initializer = initializer.clone();
+            let recorder = recorder.clone();
             scope.spawn(move || {
                 for round in 0..8 {
                     let key = KEY.fold_in(2 * round + thread);
                     let buffer = device.sentinel_buffer(4 * 10_007, USAGE);
-                    let tensor = Tensor::f32(&buffer, [10_007]);
+                    let tensor = TensorView::f32(&buffer, [10_007]);
                     device
-                        .submit(|encoder| initializer.fill(encoder, &tensor, &NORMAL, key))
+                        .submit(|encoder| recorder.fill(encoder, &tensor, &NORMAL, key))
                         .expect("a fill that is right");
                     let actual: Vec<f32> = bytemuck::pod_collect_to_vec(&device.read(&buffer));
                     assert_same_bits(&actual, &Engine::Host.fill([10_007], &NORMAL, key), (thread, round));
@@ -227,5 +225,5 @@ fn two_threads(device: &Device) {
             });
         }
     });
-    initializer.prepare(&NORMAL, DType::F32).expect("a device that can fill");
+    recorder.prepare(&NORMAL, DType::F32).expect("a device that can fill");
 }

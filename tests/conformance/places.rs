@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
-use seedbed::{DType, Error, Fill, Init, Key, Region, Tensor};
+use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
 
 use crate::engines::{Device, Engine, SENTINEL};
 use crate::reference::{assert_same_halves, assert_same_words};
@@ -51,8 +51,8 @@ impl Job {
         }
     }
 
-    fn tensor<'a>(&'a self, buffers: &'a [Buffer]) -> Tensor<'a> {
-        let tensor = Tensor::new(&buffers[self.buffer], self.dtype, self.region()).at(self.offset);
+    fn tensor<'a>(&'a self, buffers: &'a [Buffer]) -> TensorView<'a> {
+        let tensor = TensorView::new(&buffers[self.buffer], self.dtype, self.region()).at(self.offset);
         match self.pitch {
             Some(pitch) => tensor.row_pitch(pitch),
             None => tensor,
@@ -81,8 +81,8 @@ impl Job {
     ) -> Result<(), Error> {
         let tensor = self.tensor(buffers);
         match self.dtype {
-            DType::U32 => device.initializer.fill_words(encoder, &tensor, self.stream()),
-            _ => device.initializer.fill(encoder, &tensor, &self.init, self.stream()),
+            DType::U32 => device.recorder.fill_words(encoder, &tensor, self.stream()),
+            _ => device.recorder.fill(encoder, &tensor, &self.init, self.stream()),
         }
     }
 
@@ -188,7 +188,7 @@ pub fn check(device: &Device, arenas: &[Arena], jobs: &[Job], values: impl Fn(&J
     if jobs.iter().all(|job| job.dtype != DType::U32) {
         let at_once = buffers(device, arenas);
         let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&at_once)).collect();
-        device.submit(|encoder| device.initializer.fill_all(encoder, &fills)).expect("fills that are right");
+        device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
         assert_buffers(device, &at_once, &expected, "all at once");
     }
 }

@@ -555,7 +555,7 @@ fn no_elements(device: &Device) {
                                 let buffers = std::slice::from_ref(&buffer);
                                 job.record(device, encoder, buffers)?;
                                 if dtype != DType::U32 {
-                                    device.initializer.fill_all(encoder, &[job.to_fill(buffers)])?;
+                                    device.recorder.fill_all(encoder, &[job.to_fill(buffers)])?;
                                 }
                             }
                         }

@@ -1,7 +1,7 @@
 //! Tensors larger than a binding, grids larger than a dimension.
 
 use seedbed::gpu::Readback;
-use seedbed::{Init, Key, Region, Tensor, host};
+use seedbed::{Init, Key, Region, TensorView, host};
 
 use crate::Check;
 use crate::engines::{Device, Engine, USAGE};
@@ -36,9 +36,9 @@ fn small_limits(device: &Device) {
             let what = (binding, workgroups, alignment, offset, start, len);
 
             let buffer = small.sentinel_buffer(offset + 4 * len + 300, USAGE);
-            let tensor = Tensor::f32(&buffer, region.clone()).at(offset);
+            let tensor = TensorView::f32(&buffer, region.clone()).at(offset);
             small
-                .submit(|encoder| small.initializer.fill(encoder, &tensor, &NORMAL, KEY))
+                .submit(|encoder| small.recorder.fill(encoder, &tensor, &NORMAL, KEY))
                 .expect("a right fill");
             let expected = Engine::Host.fill(region.clone(), &NORMAL, KEY);
             assert_only(&small.read(&buffer), &[(offset, &expected)], what);
@@ -58,7 +58,7 @@ fn three_hundred_mebibytes(device: &Device) {
     let gpu = &device.gpu;
     let buffer = gpu.storage_buffer(BYTES);
     device
-        .submit(|encoder| device.initializer.fill(encoder, &Tensor::f32(&buffer, [ELEMENTS]), &NORMAL, KEY))
+        .submit(|encoder| device.recorder.fill(encoder, &TensorView::f32(&buffer, [ELEMENTS]), &NORMAL, KEY))
         .expect("a fill that is right");
 
     const SLICE: u64 = 8 << 20;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use seedbed::gpu::Gpu;
 use seedbed::wgpu;
-use seedbed::{DType, Init, Initializer, Math, Tensor};
+use seedbed::{DType, FillRecorder, Init, Math, TensorView};
 
 use super::clock::{self, Clock};
 use super::report::{EngineReport, FirstUse, Row};
@@ -27,8 +27,8 @@ pub fn measure(
     let bench = Bench {
         buffer: gpu.storage_buffer(bytes),
         clock: Clock::new(&gpu),
-        portable: Initializer::new(&gpu.device),
-        native: Initializer::with_math(&gpu.device, Math::Native),
+        portable: FillRecorder::new(&gpu.device),
+        native: FillRecorder::with_math(&gpu.device, Math::Native),
         gpu,
     };
     let rows = cases
@@ -44,15 +44,15 @@ pub fn measure(
 
 /// On a device that has done nothing yet.
 fn first_use(gpu: &Gpu, elements: u64, bytes: u64) -> anyhow::Result<FirstUse> {
-    let (initializer, init) = (Initializer::new(&gpu.device), Init::xavier_normal());
+    let (recorder, init) = (FillRecorder::new(&gpu.device), Init::xavier_normal());
     let start = Instant::now();
-    initializer.prepare(&init, DType::F32)?;
+    recorder.prepare(&init, DType::F32)?;
     let pipelines = start.elapsed().as_secs_f64();
     let buffer = gpu.storage_buffer(bytes);
     let once = || {
         let start = Instant::now();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        initializer.fill(&mut encoder, &Tensor::f32(&buffer, shape(elements)), &init, KEY)?;
+        recorder.fill(&mut encoder, &TensorView::f32(&buffer, shape(elements)), &init, KEY)?;
         gpu.queue.submit([encoder.finish()]);
         gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
         gpu.check()?;
@@ -65,14 +65,14 @@ struct Bench {
     gpu: Gpu,
     buffer: wgpu::Buffer,
     clock: Option<Clock>,
-    portable: Initializer,
-    native: Initializer,
+    portable: FillRecorder,
+    native: FillRecorder,
 }
 
 impl Bench {
     fn time(&self, case: &Case, elements: u64) -> anyhow::Result<(f64, Option<f64>)> {
         let Self { gpu, buffer, clock, portable, native } = self;
-        let tensor = Tensor::new(buffer, case.dtype, shape(elements));
+        let tensor = TensorView::new(buffer, case.dtype, shape(elements));
         clock::time(gpu, clock.as_ref(), |encoder| {
             match case.work {
                 Work::Clear => encoder.clear_buffer(buffer, 0, None),

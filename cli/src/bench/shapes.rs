@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::{Context, ensure};
 use comfy_table::CellAlignment;
 use seedbed::gpu::Gpu;
-use seedbed::{Init, Initializer, Tensor, wgpu};
+use seedbed::{FillRecorder, Init, TensorView, wgpu};
 use serde::Serialize;
 
 use super::clock::{self, Clock};
@@ -156,15 +156,15 @@ pub fn measure(Named { name, adapter }: &Named, elements: u64) -> anyhow::Result
     let (shapes, value) = (Shape::all(&limits), bench.value());
     let stores: Vec<_> =
         shapes.iter().map(|shape| bench.store(*shape, &value, elements)).collect::<anyhow::Result<_>>()?;
-    let initializer = Initializer::new(&bench.gpu.device);
+    let recorder = FillRecorder::new(&bench.gpu.device);
     let (init, tensor) =
-        (Init::Constant { value: VALUE.into() }, Tensor::f32(&bench.buffer, shape(elements)));
+        (Init::Constant { value: VALUE.into() }, TensorView::f32(&bench.buffer, shape(elements)));
 
     let mut times = vec![Vec::new(); shapes.len()];
     let mut constant = Vec::new();
     // The first turn is not counted.
     for turn in 0..=TURNS {
-        let own = bench.time(|encoder| initializer.fill(encoder, &tensor, &init, KEY).map_err(Into::into))?;
+        let own = bench.time(|encoder| recorder.fill(encoder, &tensor, &init, KEY).map_err(Into::into))?;
         constant.extend((turn > 0).then_some(own));
         for (store, times) in stores.iter().zip(&mut times) {
             let time = bench.time(|encoder| {

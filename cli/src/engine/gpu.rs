@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use seedbed::gpu::{Gpu, Readback};
-use seedbed::{Error, Initializer, Region, Tensor, wgpu};
+use seedbed::{Error, FillRecorder, Region, TensorView, wgpu};
 
 use super::Sink;
 use crate::fill::Fill;
@@ -14,7 +14,7 @@ use crate::window::{WINDOW_BYTES, Window, windows};
 pub struct GpuEngine {
     name: String,
     gpu: Gpu,
-    initializer: Initializer,
+    recorder: FillRecorder,
     window_bytes: u64,
     /// The tensor that was last made at once.
     whole: Option<(usize, wgpu::Buffer)>,
@@ -33,7 +33,7 @@ impl GpuEngine {
         let gpu = pollster::block_on(Gpu::open(adapter))?;
         Ok(Self {
             name: name.clone(),
-            initializer: Initializer::new(&gpu.device),
+            recorder: FillRecorder::new(&gpu.device),
             window_bytes: WINDOW_BYTES.min(gpu.device.limits().max_buffer_size),
             gpu,
             whole: None,
@@ -47,7 +47,7 @@ impl GpuEngine {
     /// Whether the device can make all of it. Of a tensor that is made at once, it holds an f32 copy.
     pub fn check(&self, fills: &[Fill]) -> Result<()> {
         for fill in fills {
-            let checked = self.initializer.check(&fill.init, fill.dtype, &fill.shape);
+            let checked = self.recorder.check(&fill.init, fill.dtype, &fill.shape);
             checked.with_context(|| format!("parameter {:?} on {}: {}", fill.name, self.name, fill.init))?;
         }
         Ok(())
@@ -93,8 +93,8 @@ impl GpuEngine {
         self.whole = None;
         let size = fill.bytes().next_multiple_of(4);
         let buffer = self.gpu.storage_buffer(size);
-        let tensor = Tensor::new(&buffer, fill.dtype, &fill.shape);
-        self.initializer.fill(encoder, &tensor, &fill.init, fill.key)?;
+        let tensor = TensorView::new(&buffer, fill.dtype, &fill.shape);
+        self.recorder.fill(encoder, &tensor, &fill.init, fill.key)?;
         self.whole = Some((index, buffer.clone()));
         Ok(buffer)
     }
@@ -124,10 +124,10 @@ impl GpuEngine {
                 continue;
             }
             let region = Region::new(&fill.shape[..]).elements(piece.elements.clone());
-            let tensor = Tensor::new(&slot.buffer, fill.dtype, region).at(piece.at);
+            let tensor = TensorView::new(&slot.buffer, fill.dtype, region).at(piece.at);
             pieces.push(seedbed::Fill::new(tensor, fill.init, fill.key));
         }
-        self.initializer.fill_all(&mut encoder, &pieces)?;
+        self.recorder.fill_all(&mut encoder, &pieces)?;
         slot.readback.record(&mut encoder, &slot.buffer, 0..window.word_bytes());
         self.gpu.queue.submit([encoder.finish()]);
         // Mapping a buffer of a device that has failed would fail less clearly.

@@ -3,7 +3,7 @@
 use burn::backend::DispatchDevice;
 use burn::backend::wgpu::{CubeTensor, WgpuSetup};
 use burn::tensor::{DType, Device, Shape, Tensor};
-use seedbed::{Init, Initializer, Key, wgpu};
+use seedbed::{FillRecorder, Init, Key, wgpu};
 
 use crate::{Error, buffer, primitive};
 
@@ -13,7 +13,7 @@ pub struct Seedbed {
     pub(crate) device: Device,
     gpu: wgpu::Device,
     queue: wgpu::Queue,
-    initializer: Initializer,
+    recorder: FillRecorder,
 }
 
 impl Seedbed {
@@ -35,7 +35,7 @@ impl Seedbed {
             device,
             gpu: setup.device.clone(),
             queue: setup.queue.clone(),
-            initializer: Initializer::new(&setup.device),
+            recorder: FillRecorder::new(&setup.device),
         })
     }
 
@@ -70,7 +70,7 @@ impl Seedbed {
         }
         let dtype = element(tensor.dtype())?;
         let shape: Vec<u64> = tensor.dims().iter().map(|&d| d as u64).collect();
-        self.initializer.check(init, dtype, &shape)?;
+        self.recorder.check(init, dtype, &shape)?;
         if shape.contains(&0) {
             return Ok(tensor);
         }
@@ -80,8 +80,9 @@ impl Seedbed {
             let mut encoder = self.gpu.create_command_encoder(&wgpu::CommandEncoderDescriptor {
                 label: Some("seedbed_burn::Seedbed::fill"),
             });
-            let destination = seedbed::Tensor::new(&resource.buffer, dtype, &shape[..]).at(resource.offset);
-            self.initializer.fill(&mut encoder, &destination, init, key)?;
+            let destination =
+                seedbed::TensorView::new(&resource.buffer, dtype, &shape[..]).at(resource.offset);
+            self.recorder.fill(&mut encoder, &destination, init, key)?;
             self.queue.submit([encoder.finish()]);
             Ok(())
         })?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use seedbed::gpu::Gpu;
-use seedbed::{Initializer, Region, Tensor, wgpu};
+use seedbed::{FillRecorder, Region, TensorView, wgpu};
 
 use super::super::clock::{self, Clock};
 use super::super::{KEY, Work, driver, shape};
@@ -19,7 +19,7 @@ pub fn measure(Named { name, adapter }: &Named, most: u64) -> anyhow::Result<Eng
     let row = |case: super::Case| {
         // Compiling is no part of a fill.
         if let Work::Fill(init) = case.work {
-            bench.initializer.prepare(&init, case.dtype)?;
+            bench.recorder.prepare(&init, case.dtype)?;
         }
         let points =
             sizes.iter().map(|&elements| point(case.work, elements)).collect::<anyhow::Result<_>>()?;
@@ -35,7 +35,7 @@ struct Bench {
     /// Elements of the buffer.
     capacity: u64,
     clock: Option<Clock>,
-    initializer: Initializer,
+    recorder: FillRecorder,
 }
 
 impl Bench {
@@ -48,7 +48,7 @@ impl Bench {
             let bench = Self {
                 buffer: gpu.storage_buffer(4 * capacity),
                 clock: Clock::new(&gpu),
-                initializer: Initializer::new(&gpu.device),
+                recorder: FillRecorder::new(&gpu.device),
                 gpu,
                 capacity,
             };
@@ -64,7 +64,7 @@ impl Bench {
     /// From the first recorded command to the end of the wait, as a clock on the wall says; and as the queue says, if
     /// it is `clocked`.
     fn once(&self, work: Work, elements: u64, clocked: bool) -> anyhow::Result<(f64, Option<f64>)> {
-        let Self { gpu, buffer, initializer, .. } = self;
+        let Self { gpu, buffer, recorder, .. } = self;
         let clock = self.clock.as_ref().filter(|_| clocked);
         let shape = shape(elements);
         let start = Instant::now();
@@ -75,8 +75,8 @@ impl Bench {
         for window in windows(elements, self.capacity) {
             match work {
                 Work::Fill(init) => {
-                    let tensor = Tensor::f32(buffer, Region::new(&shape[..]).elements(window));
-                    initializer.fill(&mut encoder, &tensor, &init, KEY)?;
+                    let tensor = TensorView::f32(buffer, Region::new(&shape[..]).elements(window));
+                    recorder.fill(&mut encoder, &tensor, &init, KEY)?;
                 }
                 _ => encoder.clear_buffer(buffer, 0, Some(4 * (window.end - window.start))),
             }

@@ -1,7 +1,7 @@
 //! What a kernel understands: an initialiser after fans, gains and rounding.
 
-use crate::matrix::Matrix;
-use crate::quantile::Truncation;
+use crate::layout::matrix::{Matrix, Place};
+use crate::math::truncated_normal::Truncation;
 use crate::{DType, Error};
 
 /// The distribution of the elements of a fill, validated.
@@ -46,6 +46,14 @@ impl Identity {
     /// How many ones there are in a matrix of whole groups.
     pub(crate) fn ones(self, matrix: Matrix) -> u64 {
         (matrix.rows / self.group.max(1)) * self.group.min(self.inputs)
+    }
+
+    /// The element at this place, of a matrix that is checked: rows and columns fit 31 bits.
+    #[inline(always)]
+    pub(crate) fn value(self, place: Place) -> f32 {
+        let member = u64::from(place.row) % self.group;
+        let is_one = member < self.inputs && u64::from(place.column) == self.field * member + self.centre;
+        if is_one { 1.0 } else { 0.0 }
     }
 }
 

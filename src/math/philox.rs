@@ -1,6 +1,7 @@
 //! Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11).
 
-use crate::Key;
+/// Words of a block, and elements that it makes.
+pub(crate) const BLOCK: u64 = 4;
 
 const PHILOX_M0: u32 = 0xD2511F53;
 const PHILOX_M1: u32 = 0xCD9E8D57;
@@ -36,20 +37,19 @@ const fn rounds<const FIRST: u32, const LAST: u32>(mut c: [u64; 4], seed: u64) -
     c
 }
 
-/// Calls `write` with each block's place and its four words, each the low half of a lane. `state` is written over.
+/// Calls `write` with each block's index and its four words, each the low half of a lane. `state` is written over.
 ///
 /// Loops that a compiler vectorises, each of a few rounds: a processor then has several of their turns under way, where
 /// ten rounds, each of which waits for the last one, are more than it looks ahead.
 #[inline(always)]
-pub(super) fn philox4x32_10_blocks<const N: usize>(
+pub(crate) fn philox4x32_10_blocks<const N: usize>(
     state: &mut [[u64; N]; 4],
-    key: Key,
-    block: impl Fn(usize) -> u64,
+    seed: u64,
+    counter: impl Fn(usize) -> u64,
     mut write: impl FnMut(usize, [u64; 4]),
 ) {
-    let seed = key.seed;
     for i in 0..N {
-        let counter = key.counter(block(i));
+        let counter = counter(i);
         put(state, i, rounds::<0, 4>([counter, counter >> 32, 0, 0], seed));
     }
     for i in 0..N {
@@ -95,7 +95,7 @@ mod tests {
         let mut calls = 0;
         philox4x32_10_blocks(
             &mut [[0; 5]; 4],
-            Key::new(seed),
+            seed,
             |i| counters[i],
             |i, words| {
                 assert_eq!(words.map(|word| word as u32), philox4x32_10(counters[i], seed));

@@ -2,21 +2,21 @@
 //! neither fuses nor reassociates, so nothing here needs the shader's `keep()`.
 
 #[inline(always)]
-pub(super) fn select<T>(if_false: T, if_true: T, condition: bool) -> T {
+pub(crate) fn select<T>(if_false: T, if_true: T, condition: bool) -> T {
     if condition { if_true } else { if_false }
 }
 
 /// `sqrt(-2 ln u1) / 2`, where `u1 = (w + 1/2) / 2^32`.
 #[inline(always)]
 pub fn half_radius(w: u32) -> f32 {
-    half_root(minus_logarithm(reduced(w)))
+    half_sqrt(neg_ln(reduce_argument(w)))
 }
 
 // The steps of it. `tile.rs` has a loop for each.
 
 /// `t` and `e` of `u1 = (1 + t) * 2^-e`.
 #[inline(always)]
-pub(super) fn reduced(w: u32) -> (f32, f32) {
+pub(crate) fn reduce_argument(w: u32) -> (f32, f32) {
     let near_one = w >= 0x851E_B800; // 0.52 * 2^32
     let v = select(w, !w, near_one);
     let high = f32::from_bits(0x5300_0000 | (v >> 16)) - 549_760_008_192.0; // - 2^39 - 2^22
@@ -32,7 +32,7 @@ pub(super) fn reduced(w: u32) -> (f32, f32) {
 
 /// `-ln u1`.
 #[inline(always)]
-pub(super) fn minus_logarithm((t, e): (f32, f32)) -> f32 {
+pub(crate) fn neg_ln((t, e): (f32, f32)) -> f32 {
     let mut q = 0.988_260_2 * t;
     q += 0.760_204_43;
     q *= t;
@@ -51,7 +51,7 @@ pub(super) fn minus_logarithm((t, e): (f32, f32)) -> f32 {
 
 /// `sqrt(2 h) / 2`.
 #[inline(always)]
-pub(super) fn half_root(h: f32) -> f32 {
+pub(crate) fn half_sqrt(h: f32) -> f32 {
     let guess = f32::from_bits(0x5F05_B93B_u32.wrapping_sub(h.to_bits() >> 1));
     let s = (guess * guess) * h;
     let y = guess * ((s - 1.962_213_4) * s + 1.730_177_5);
@@ -64,7 +64,7 @@ pub(super) fn half_root(h: f32) -> f32 {
 /// `2 (cos 2πu2, sin 2πu2)`, where `u2 = (w + 1/2) / 2^32`.
 #[inline(always)]
 pub fn double_cos_sin(w: u32) -> [f32; 2] {
-    let a = turned(w);
+    let a = rotate_eighth(w);
     to_quadrant(a, within_quadrant(angle(a)))
 }
 
@@ -72,13 +72,13 @@ pub fn double_cos_sin(w: u32) -> [f32; 2] {
 
 /// By an eighth: the quadrant is then in the two top bits.
 #[inline(always)]
-pub(super) fn turned(w: u32) -> u32 {
+pub(crate) fn rotate_eighth(w: u32) -> u32 {
     w.wrapping_add(0x2000_0000)
 }
 
 /// `t` of `2πu2 = (quadrant + t/2) π/2`.
 #[inline(always)]
-pub(super) fn angle(a: u32) -> f32 {
+pub(crate) fn angle(a: u32) -> f32 {
     let high = f32::from_bits(0x4480_0000 | ((a >> 16) & 0x3FFF)) - 1_025.007_8; // 2^10 + 1 + 2^-7
     let low = f32::from_bits(0x3C00_0001 | ((a << 1) & 0x1_FFFF)); // 2^-7 + (low half + 1/2) * 2^-29
     high + low
@@ -86,7 +86,7 @@ pub(super) fn angle(a: u32) -> f32 {
 
 /// `2 (cos πt/4, sin πt/4)`.
 #[inline(always)]
-pub(super) fn within_quadrant(t: f32) -> [f32; 2] {
+pub(crate) fn within_quadrant(t: f32) -> [f32; 2] {
     let z = t * t;
 
     let mut sine = -7.316_121_6e-5 * z;
@@ -108,7 +108,7 @@ pub(super) fn within_quadrant(t: f32) -> [f32; 2] {
 
 /// Turns what is within the quadrant to it.
 #[inline(always)]
-pub(super) fn to_quadrant(a: u32, [cosine, sine]: [f32; 2]) -> [f32; 2] {
+pub(crate) fn to_quadrant(a: u32, [cosine, sine]: [f32; 2]) -> [f32; 2] {
     let odd = a & 0x4000_0000 != 0;
     let x = select(cosine, sine, odd).to_bits();
     let y = select(sine, cosine, odd).to_bits();
@@ -127,7 +127,7 @@ pub fn box_muller(w0: u32, w1: u32) -> [f32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use crate::host::literals::literals;
+    use crate::math::literals::literals;
 
     /// The Rust constants are the shader's, bit for bit.
     #[test]

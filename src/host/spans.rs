@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 
-use super::tile::{BLOCKS, ELEMENTS, Tile};
-use crate::jobs::BLOCK;
-use crate::runs::Runs;
+use super::tile::{BLOCKS, ELEMENTS, Workspace};
+use crate::layout::runs::Runs;
+use crate::math::philox::BLOCK;
 
 /// Neighbours, the first of them and their places, among `len` elements of a destination from one on that may lie
 /// within a run.
-pub(super) fn stretches(runs: &Runs, start: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+pub(super) fn contiguous_spans(
+    runs: &Runs,
+    start: u64,
+    len: usize,
+) -> impl Iterator<Item = (u64, Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let (run, within) = ((start + at as u64) / runs.len, (start + at as u64) % runs.len);
@@ -19,46 +23,46 @@ pub(super) fn stretches(runs: &Runs, start: u64, len: usize) -> impl Iterator<It
 }
 
 /// Elements of a tile that are neighbours in the destination, too.
-pub(super) struct Piece {
+pub(super) struct Span {
     /// The first one's place in the tile.
     pub(super) from: usize,
     /// Their places in the destination.
     pub(super) place: Range<usize>,
 }
 
-/// Stretches, cut and gathered so that each tile has as many of them as it has room for. Blocks that a stretch has only
+/// Stretches, cut and gathered so that each tile has as many of them as it has room for. Blocks that a span has only
 /// a part of are computed whole.
-pub(super) struct Pieces<S> {
-    stretches: S,
-    /// What is left of the last stretch.
+pub(super) struct TileSpans<S> {
+    contiguous_spans: S,
+    /// What is left of the last span.
     rest: (u64, Range<usize>),
-    of_tile: Vec<Piece>,
+    of_tile: Vec<Span>,
 }
 
-impl Pieces<()> {
+impl TileSpans<()> {
     /// Of `len` elements of a destination from one on.
     pub(super) fn of(
         runs: &Runs,
         start: u64,
         len: usize,
-    ) -> Pieces<impl Iterator<Item = (u64, Range<usize>)>> {
-        Pieces {
-            stretches: stretches(runs, start, len),
+    ) -> TileSpans<impl Iterator<Item = (u64, Range<usize>)>> {
+        TileSpans {
+            contiguous_spans: contiguous_spans(runs, start, len),
             rest: (0, 0..0),
             of_tile: Vec::with_capacity(BLOCKS),
         }
     }
 }
 
-impl<S: Iterator<Item = (u64, Range<usize>)>> Pieces<S> {
+impl<S: Iterator<Item = (u64, Range<usize>)>> TileSpans<S> {
     /// Gives the next tile its blocks. What it then writes ends there in the destination; `None` if nothing is left.
-    pub(super) fn next(&mut self, tile: &mut Tile) -> Option<usize> {
+    pub(super) fn next(&mut self, tile: &mut Workspace) -> Option<usize> {
         self.of_tile.clear();
         let mut blocks = 0;
         while blocks < BLOCKS {
             if self.rest.1.is_empty() {
-                let Some(stretch) = self.stretches.next() else { break };
-                self.rest = stretch;
+                let Some(span) = self.contiguous_spans.next() else { break };
+                self.rest = span;
             }
             let (element, place) = &mut self.rest;
             let from = BLOCK as usize * blocks + (*element % BLOCK) as usize;
@@ -67,16 +71,16 @@ impl<S: Iterator<Item = (u64, Range<usize>)>> Pieces<S> {
             for (block, slot) in (*element / BLOCK..).zip(&mut tile.blocks[blocks..end]) {
                 *slot = block;
             }
-            self.of_tile.push(Piece { from, place: place.start..place.start + len });
+            self.of_tile.push(Span { from, place: place.start..place.start + len });
             blocks = end;
             *element += len as u64;
             place.start += len;
         }
-        self.of_tile.last().map(|piece| piece.place.end)
+        self.of_tile.last().map(|span| span.place.end)
     }
 
     /// What is written of the tile.
-    pub(super) fn of_tile(&self) -> &[Piece] {
+    pub(super) fn of_tile(&self) -> &[Span] {
         &self.of_tile
     }
 }
@@ -84,7 +88,7 @@ impl<S: Iterator<Item = (u64, Range<usize>)>> Pieces<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runs::tests::{by_definition, shards};
+    use crate::layout::runs::tests::{by_definition, shards};
     use proptest::prelude::*;
 
     proptest! {
@@ -104,18 +108,18 @@ mod tests {
             let part = at(begin)..at(end).max(at(begin));
 
             let runs = Runs::of_shard(&shape, Some(&start), &local, None);
-            let mut pieces = Pieces::of(&runs, part.start as u64, part.len());
-            let (mut tile, mut taken, mut was_full) = (Tile::new(), Vec::new(), true);
-            while let Some(end) = pieces.next(&mut tile) {
+            let mut spans = TileSpans::of(&runs, part.start as u64, part.len());
+            let (mut tile, mut taken, mut was_full) = (Workspace::new(), Vec::new(), true);
+            while let Some(end) = spans.next(&mut tile) {
                 prop_assert!(was_full);
-                for piece in pieces.of_tile() {
-                    prop_assert_eq!(piece.place.start, taken.len());
-                    taken.extend((piece.from..piece.from + piece.place.len()).map(|from| {
+                for span in spans.of_tile() {
+                    prop_assert_eq!(span.place.start, taken.len());
+                    taken.extend((span.from..span.from + span.place.len()).map(|from| {
                         tile.blocks[from / BLOCK as usize] * BLOCK + from as u64 % BLOCK
                     }));
                 }
                 prop_assert_eq!(end, taken.len());
-                was_full = pieces.of_tile().last().is_some_and(|p| p.from + p.place.len() > ELEMENTS - BLOCK as usize);
+                was_full = spans.of_tile().last().is_some_and(|p| p.from + p.place.len() > ELEMENTS - BLOCK as usize);
             }
             let expected: Vec<_> = all[part].iter().map(|(_, element)| *element).collect();
             prop_assert_eq!(taken, expected);

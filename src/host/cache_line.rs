@@ -1,6 +1,6 @@
 //! Lines of the cache that a fill writes.
 
-use super::engine::PART;
+use super::parallel::PART;
 
 /// Bytes of a line.
 const LINE: usize = 64;
@@ -17,7 +17,7 @@ pub(super) fn split_at_line<T>(destination: &mut [T], least: usize, unit: usize)
 /// Asks for lines, so that they are in the cache when they are written. A store waits for its line, and the stores behind
 /// it wait with it.
 #[inline(always)]
-pub(super) fn soon_written<T>(elements: &[T]) {
+pub(super) fn prefetch_write<T>(elements: &[T]) {
     // Processors of old have no such instruction.
     #[cfg(all(
         feature = "vectors",

@@ -2,7 +2,7 @@
 
 use super::box_muller::select;
 #[cfg(test)]
-use crate::quantile::QuantileTable;
+use crate::math::truncated_normal::QuantileTable;
 
 /// The quantile of `u = (w + 1/2) / 2^32`: its steps in a row, for tests.
 #[cfg(test)]
@@ -15,7 +15,7 @@ pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
 
 /// The segment of the table, and `t` in it.
 #[inline(always)]
-pub(super) fn segment(w: u32) -> (u32, f32) {
+pub(crate) fn segment(w: u32) -> (u32, f32) {
     let v = select(w, !w, w >= 0x8000_0000);
     let high = f32::from_bits(0x5300_0000 | (v >> 16)) - 549_760_008_192.0; // - 2^39 - 2^22
     let low = f32::from_bits(0x4A80_0001 | ((v << 1) & 0x1_FFFF)); // 2^22 + low half + 1/2
@@ -27,7 +27,7 @@ pub(super) fn segment(w: u32) -> (u32, f32) {
 }
 
 #[inline(always)]
-pub(super) fn cubic(c: [f32; 4], t: f32) -> f32 {
+pub(crate) fn cubic(c: [f32; 4], t: f32) -> f32 {
     let mut z = c[3] * t;
     z += c[2];
     z *= t;
@@ -38,7 +38,7 @@ pub(super) fn cubic(c: [f32; 4], t: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use crate::host::literals::literals;
+    use crate::math::literals::literals;
 
     /// The Rust constants are the shader's, bit for bit.
     #[test]

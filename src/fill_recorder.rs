@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::distribution::Distribution;
+use crate::init::distribution::Distribution;
 use crate::plan::Request;
 use crate::recorder::Recorder;
 use crate::target::Target;
-use crate::{DType, Error, Fill, Init, Key, Tensor};
+use crate::{DType, Error, Fill, Init, Key, TensorView};
 
 /// Which arithmetic turns words into normals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,20 +28,20 @@ pub enum Math {
 ///
 /// ```no_run
 /// # fn f(device: &wgpu::Device, buffer: &wgpu::Buffer, encoder: &mut wgpu::CommandEncoder) -> Result<(), seedbed::Error> {
-/// use seedbed::{Init, Initializer, Key, Tensor};
+/// use seedbed::{Init, FillRecorder, Key, TensorView};
 ///
-/// let initializer = Initializer::new(device);
-/// let weight = Tensor::f32(buffer, [768, 3072]);
-/// initializer.fill(encoder, &weight, &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
+/// let recorder = FillRecorder::new(device);
+/// let weight = TensorView::f32(buffer, [768, 3072]);
+/// recorder.fill(encoder, &weight, &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Initializer {
+pub struct FillRecorder {
     recorder: Arc<Recorder>,
 }
 
-impl Initializer {
+impl FillRecorder {
     /// An initialiser for this device, of [`Math::Portable`]. Nothing is compiled yet.
     ///
     /// A device that was opened with `Features::SHADER_INT64` is faster; the bits are the same.
@@ -58,7 +58,7 @@ impl Initializer {
     /// saves: for a device that was opened with `Features::PIPELINE_CACHE`.
     ///
     /// ```
-    /// # use seedbed::{wgpu, DType, Init, Initializer, Math, gpu};
+    /// # use seedbed::{wgpu, DType, Init, FillRecorder, Math, gpu};
     /// # async fn f() -> Result<(), seedbed::Error> {
     /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return Ok(()) };
     /// # if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) { return Ok(()) }
@@ -73,8 +73,8 @@ impl Initializer {
     ///         fallback: true,
     ///     })
     /// };
-    /// let initializer = Initializer::with_pipeline_cache(device, Math::Portable, &cache);
-    /// initializer.prepare(&Init::xavier_normal(), DType::F32)?;
+    /// let recorder = FillRecorder::with_pipeline_cache(device, Math::Portable, &cache);
+    /// recorder.prepare(&Init::xavier_normal(), DType::F32)?;
     /// let to_save = cache.get_data();
     /// # assert!(!to_save.unwrap().is_empty());
     /// # Ok(())
@@ -112,7 +112,7 @@ impl Initializer {
     pub fn fill(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        tensor: &Tensor<'_>,
+        tensor: &TensorView<'_>,
         init: &Init,
         key: Key,
     ) -> Result<(), Error> {
@@ -129,16 +129,16 @@ impl Initializer {
     /// large ones in groups.
     ///
     /// ```no_run
-    /// # fn f(initializer: seedbed::Initializer, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
-    /// use seedbed::{Fill, Init, Key, Tensor};
+    /// # fn f(recorder: seedbed::FillRecorder, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
+    /// use seedbed::{Fill, Init, Key, TensorView};
     ///
     /// let model = Key::new(42);
     /// let normal = Init::normal(0.0, 0.02);
-    /// initializer.fill_all(
+    /// recorder.fill_all(
     ///     encoder,
     ///     &[
-    ///         Fill::named("fc.weight", Tensor::f32(arena, [3072, 768]), normal, model),
-    ///         Fill::named("fc.bias", Tensor::f32(arena, [3072]).at(4 * 3072 * 768), Init::Zeros, model),
+    ///         Fill::named("fc.weight", TensorView::f32(arena, [3072, 768]), normal, model),
+    ///         Fill::named("fc.bias", TensorView::f32(arena, [3072]).at(4 * 3072 * 768), Init::Zeros, model),
     ///     ],
     /// )?;
     /// # Ok(())
@@ -160,7 +160,7 @@ impl Initializer {
     pub fn fill_words(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        tensor: &Tensor<'_>,
+        tensor: &TensorView<'_>,
         key: Key,
     ) -> Result<(), Error> {
         let dtype = tensor.dtype;
@@ -214,7 +214,7 @@ impl Initializer {
     }
 
     /// Everything that can be wrong with a fill is found here.
-    fn request<'a>(&self, tensor: &'a Tensor<'a>, init: &Init, key: Key) -> Result<Request<'a>, Error> {
+    fn request<'a>(&self, tensor: &'a TensorView<'a>, init: &Init, key: Key) -> Result<Request<'a>, Error> {
         let distribution = init.distribution(tensor.region.shape(), tensor.dtype)?;
         let placed = tensor.place()?;
         if !placed.runs.is_empty() {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::Error;
-use crate::fan::product;
-use crate::runs::Runs;
+use crate::layout::product;
+use crate::layout::runs::Runs;
 
 /// So that bytes, blocks and their ends all fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;

@@ -2,14 +2,16 @@
 
 use bytemuck::Pod;
 
-use super::narrow::{narrow_bf16, narrow_f16};
-use super::pieces::{Pieces, stretches};
-use super::tile::{BLOCKS, ELEMENTS, Tile};
-use super::vectors::vectorised;
-use super::{lines, orthogonal, values};
-use crate::distribution::Distribution;
-use crate::jobs::BLOCK;
-use crate::runs::Runs;
+use super::parallel::{in_parallel, in_parts, share};
+use super::simd::vectorised;
+use super::spans::{TileSpans, contiguous_spans};
+use super::tile::{BLOCKS, ELEMENTS, Workspace};
+use super::{cache_line, orthogonal};
+use crate::init::distribution::Distribution;
+use crate::layout::runs::Runs;
+use crate::math::philox::BLOCK;
+use crate::math::rounding::{round_to_bf16, round_to_f16};
+use crate::math::uniform;
 use crate::{DType, Error, Init, Key, Region, half};
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
@@ -45,7 +47,7 @@ impl Element for half::f16 {
 impl Narrow for half::f16 {
     #[inline(always)]
     fn narrow(value: f32) -> Self {
-        Self::from_bits(narrow_f16(value.to_bits()))
+        Self::from_bits(round_to_f16(value.to_bits()))
     }
 }
 
@@ -56,12 +58,12 @@ impl Element for half::bf16 {
 impl Narrow for half::bf16 {
     #[inline(always)]
     fn narrow(value: f32) -> Self {
-        Self::from_bits(narrow_bf16(value.to_bits()))
+        Self::from_bits(round_to_bf16(value.to_bits()))
     }
 }
 
 /// Initialises `destination` with the elements of `region`: the bits that
-/// [`Initializer::fill`](crate::Initializer::fill) writes on any device.
+/// [`FillRecorder::fill`](crate::FillRecorder::fill) writes on any device.
 ///
 /// ```
 /// use seedbed::{Init, Key, half::bf16, host};
@@ -182,7 +184,7 @@ fn write<E: Element>(
                     in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
                 }
                 _ => {
-                    let (head, body) = lines::split_at_line(destination, 0, 1);
+                    let (head, body) = cache_line::split_at_line(destination, 0, 1);
                     head.fill(value);
                     in_parallel(body, 1, |_, part| {
                         vectorised(
@@ -200,7 +202,7 @@ fn write<E: Element>(
             #[inline(always)]
             |tile| tile.words(key),
             #[inline(always)]
-            |word| E::narrow(values::uniform(word, low, range, most)),
+            |word| E::narrow(uniform::uniform(word, low, range, most)),
         ),
         Distribution::Normal { mean, std } => tiles(
             destination,
@@ -211,14 +213,14 @@ fn write<E: Element>(
             |z| E::narrow(z * std + mean),
         ),
         Distribution::TruncNormal { truncation, mode, std, least, most } => {
-            let table = crate::quantile::truncated_normal(truncation);
+            let table = crate::math::truncated_normal::truncated_normal(truncation);
             tiles(
                 destination,
                 runs,
                 #[inline(always)]
                 |tile| tile.quantiles(key, &table),
                 #[inline(always)]
-                |z| E::narrow(values::within(z * std + mode, least, most)),
+                |z| E::narrow(uniform::within(z * std + mode, least, most)),
             );
         }
         Distribution::Identity { matrix, identity } => tiles(
@@ -227,7 +229,7 @@ fn write<E: Element>(
             #[inline(always)]
             |tile| tile.places(matrix),
             #[inline(always)]
-            |place| E::narrow(values::identity(identity, place)),
+            |place| E::narrow(identity.value(place)),
         ),
         Distribution::Sparse { matrix, zeros, std } => tiles(
             destination,
@@ -239,7 +241,7 @@ fn write<E: Element>(
         Distribution::Orthogonal { matrix, gain } => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
             in_parallel(destination, runs.len as usize, |at, part| {
-                for (element, place) in stretches(runs, at as u64, part.len()) {
+                for (element, place) in contiguous_spans(runs, at as u64, part.len()) {
                     let from = &whole[element as usize..][..place.len()];
                     part[place].iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * gain));
                 }
@@ -259,7 +261,7 @@ fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
     runs: &Runs,
-    values: impl Fn(&mut Tile) -> &[V; ELEMENTS] + Sync,
+    values: impl Fn(&mut Workspace) -> &[V; ELEMENTS] + Sync,
     finish: impl Fn(V) -> T + Sync,
 ) {
     if !runs.levels.is_empty() {
@@ -267,12 +269,13 @@ fn tiles<V: Copy, T: Send>(
             vectorised(
                 #[inline(always)]
                 || {
-                    let (mut tile, mut pieces) = (Tile::new(), Pieces::of(runs, at as u64, part.len()));
-                    while let Some(end) = pieces.next(&mut tile) {
-                        lines::soon_written(&part[end..part.len().min(end + ELEMENTS)]);
+                    let (mut tile, mut spans) =
+                        (Workspace::new(), TileSpans::of(runs, at as u64, part.len()));
+                    while let Some(end) = spans.next(&mut tile) {
+                        cache_line::prefetch_write(&part[end..part.len().min(end + ELEMENTS)]);
                         let values = values(&mut tile);
-                        for piece in pieces.of_tile() {
-                            put(&mut part[piece.place.clone()], &values[piece.from..], &finish);
+                        for span in spans.of_tile() {
+                            put(&mut part[span.place.clone()], &values[span.from..], &finish);
                         }
                     }
                 },
@@ -282,9 +285,9 @@ fn tiles<V: Copy, T: Send>(
     // So that all parts but the first begin with a block.
     let start = runs.first;
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
-    let (head, body) = lines::split_at_line(destination, ragged as usize, BLOCK as usize);
+    let (head, body) = cache_line::split_at_line(destination, ragged as usize, BLOCK as usize);
     if !head.is_empty() {
-        let mut tile = Tile::new();
+        let mut tile = Workspace::new();
         put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], &finish);
     }
     let first = (start + head.len() as u64).div_ceil(BLOCK);
@@ -293,11 +296,11 @@ fn tiles<V: Copy, T: Send>(
         vectorised(
             #[inline(always)]
             || {
-                let mut tile = Tile::new();
+                let mut tile = Workspace::new();
                 let (mut first, mut part) = (first, part);
                 while !part.is_empty() {
                     let (now, later) = part.split_at_mut(ELEMENTS.min(part.len()));
-                    lines::soon_written(&later[..later.len().min(ELEMENTS)]);
+                    cache_line::prefetch_write(&later[..later.len().min(ELEMENTS)]);
                     put(now, values(tile.follow(first)), &finish);
                     (first, part) = (first + BLOCKS as u64, later);
                 }
@@ -306,51 +309,12 @@ fn tiles<V: Copy, T: Send>(
     });
 }
 
-/// Elements that one thread takes at a time: a size that stays in its cache.
-pub(super) const PART: usize = 1 << 16;
-
-/// The elements of a part: whole units, where those are smaller.
-fn part(unit: usize) -> usize {
-    if unit > PART { PART } else { PART / unit * unit }
-}
-
-/// Calls `write` with disjoint parts of the slice, of whole units, and where they begin, on all cores.
-fn in_parallel<T: Send>(destination: &mut [T], unit: usize, write: impl Fn(usize, &mut [T]) + Sync) {
-    in_parts(destination, part(unit), write);
-}
-
-/// The same with parts of `size`.
-#[cfg(feature = "threads")]
-fn in_parts<T: Send>(destination: &mut [T], size: usize, write: impl Fn(usize, &mut [T]) + Sync) {
-    use rayon::prelude::*;
-    if destination.len() <= size {
-        return write(0, destination);
-    }
-    destination.par_chunks_mut(size).enumerate().for_each(|(i, part)| write(i * size, part));
-}
-
-/// The same with parts of `size`.
-#[cfg(not(feature = "threads"))]
-fn in_parts<T>(destination: &mut [T], size: usize, write: impl Fn(usize, &mut [T])) {
-    for (i, part) in destination.chunks_mut(size).enumerate() {
-        write(i * size, part);
-    }
-}
-
-/// The size of parts of which every core has one, if that is worth it.
-fn share(len: usize) -> usize {
-    #[cfg(feature = "threads")]
-    let cores = rayon::current_num_threads();
-    #[cfg(not(feature = "threads"))]
-    let cores = 1;
-    len.div_ceil(cores).max(PART)
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::Range;
 
     use super::*;
+    use crate::host::parallel::PART;
 
     #[test]
     fn a_part_holds_what_the_whole_holds_there() {
@@ -370,11 +334,11 @@ mod tests {
             let (key, len) = (Key::new(8), PART + ELEMENTS + 7);
             let whole = |range: Range<u64>| Region::from(&[1 << 20]).elements(range);
             let bits = |elements: &[E]| bytemuck::cast_slice::<E, u8>(elements).to_vec();
-            // Pieces that are too short to begin with a line.
+            // TileSpans that are too short to begin with a line.
             let mut expected = vec![E::narrow(0.0); len];
-            for (i, piece) in expected.chunks_mut(1000).enumerate() {
+            for (i, span) in expected.chunks_mut(1000).enumerate() {
                 let at = first + 1000 * i as u64;
-                fill(piece, whole(at..at + piece.len() as u64), init, key).unwrap();
+                fill(span, whole(at..at + span.len() as u64), init, key).unwrap();
             }
             for offset in 0..64 / size_of::<E>() {
                 let mut memory = vec![E::narrow(-77.0); offset + len + 40];

@@ -49,14 +49,14 @@ fn two_rounds(rectangle: Rectangle, place: [u32; 2], first: u32, second: u32) ->
 /// Where the permutation of the column with this key puts a row.
 #[cfg(test)]
 pub(crate) fn permute(rectangle: Rectangle, row: u32, key: [u32; 4]) -> u32 {
-    onward(rectangle, turn(rectangle, row, key), key)
+    cycle_walk(rectangle, feistel(rectangle, row, key), key)
 }
 
 // The steps of it. `tile.rs` has a loop for each.
 
 /// Where a permutation of the rectangle puts a place.
 #[inline(always)]
-pub(super) fn turn(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
+pub(crate) fn feistel(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
     let width = rectangle.width;
     let mut place = [at % width, at / width];
     place = two_rounds(rectangle, place, key[0], key[1]);
@@ -67,12 +67,12 @@ pub(super) fn turn(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
 }
 
 /// On from a place until it is a row.
-pub(super) fn onward(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
+pub(crate) fn cycle_walk(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
     for _turn in 0..rectangle.width {
         if at < rectangle.rows {
             break;
         }
-        at = turn(rectangle, at, key);
+        at = feistel(rectangle, at, key);
     }
     at
 }
@@ -80,7 +80,7 @@ pub(super) fn onward(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::philox::philox4x32_10;
+    use crate::math::philox::philox4x32_10;
 
     #[test]
     fn rectangles_hold_the_rows_and_little_more() {

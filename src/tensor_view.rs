@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::runs::Runs;
+use crate::layout::runs::Runs;
 use crate::{DType, Error, Region};
 
 /// Where a fill goes: elements of a logical tensor, row-major from a byte offset of a buffer on. Other bytes
@@ -13,20 +13,20 @@ use crate::{DType, Error, Region};
 ///
 /// ```no_run
 /// # fn f(buffer: &wgpu::Buffer) {
-/// use seedbed::{Region, Tensor};
+/// use seedbed::{Region, TensorView};
 ///
 /// // A weight in an arena, 4 KiB from its start.
-/// let weight = Tensor::f32(buffer, [768, 3072]).at(4096);
+/// let weight = TensorView::f32(buffer, [768, 3072]).at(4096);
 /// // Its second half alone, as another device of a sharded model would hold it.
-/// let half = Tensor::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
+/// let half = TensorView::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
 /// // The second half of each row, as another split of the model would have it.
-/// let shard = Tensor::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
+/// let shard = TensorView::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
 /// // Rows of 100 elements, each on a 256-byte boundary as in an image copy.
-/// let padded = Tensor::f32(buffer, [64, 100]).row_pitch(512);
+/// let padded = TensorView::f32(buffer, [64, 100]).row_pitch(512);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tensor<'a> {
+pub struct TensorView<'a> {
     pub(crate) buffer: &'a wgpu::Buffer,
     offset: u64,
     row_pitch: Option<u64>,
@@ -42,7 +42,7 @@ pub(crate) struct Placed {
     pub(crate) bytes: Range<u64>,
 }
 
-impl<'a> Tensor<'a> {
+impl<'a> TensorView<'a> {
     /// A tensor of `dtype` at the beginning of `buffer`. A shape is a region too.
     pub fn new(buffer: &'a wgpu::Buffer, dtype: DType, region: impl Into<Region<'a>>) -> Self {
         Self { buffer, offset: 0, row_pitch: None, region: region.into(), dtype }

@@ -1,6 +1,6 @@
 //! Tensors as matrices: which row and column an element has.
 
-use crate::fan::product;
+use crate::layout::product;
 use crate::{Error, Region};
 
 /// A row-major matrix.

@@ -323,8 +323,8 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::host::philox::philox4x32_10;
-    use crate::host::quantile::quantile;
+    use crate::math::philox::philox4x32_10;
+    use crate::math::quantile::quantile;
 
     fn between(alpha: f64, beta: f64) -> Truncation {
         Truncation::new(0.0, 1.0, alpha, beta)
@@ -343,7 +343,7 @@ mod tests {
 
     /// Lines of the known answers that begin with `tag`, in columns.
     fn known(tag: &str) -> impl Iterator<Item = Vec<&'static str>> {
-        include_str!("../tests/vectors/truncated_normal.txt").lines().filter_map(move |line| {
+        include_str!("../../tests/vectors/truncated_normal.txt").lines().filter_map(move |line| {
             let mut columns = line.split_whitespace();
             (columns.next() == Some(tag)).then(|| columns.collect())
         })

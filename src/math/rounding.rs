@@ -3,7 +3,7 @@
 
 /// The bits of a binary16, of those of an f32 that does not overflow.
 #[inline(always)]
-pub(crate) fn narrow_f16(bits: u32) -> u16 {
+pub(crate) fn round_to_f16(bits: u32) -> u16 {
     let magnitude = bits & 0x7FFF_FFFF;
 
     let odd = (magnitude >> 13) & 1;
@@ -18,7 +18,7 @@ pub(crate) fn narrow_f16(bits: u32) -> u16 {
 
 /// The bits of a bfloat16, of those of an f32.
 #[inline(always)]
-pub(crate) fn narrow_bf16(bits: u32) -> u16 {
+pub(crate) fn round_to_bf16(bits: u32) -> u16 {
     (bits.wrapping_add(0x7FFF).wrapping_add((bits >> 16) & 1) >> 16) as u16
 }
 
@@ -36,19 +36,19 @@ mod tests {
                 let bits = upper << 16 | lower;
                 let x = f32::from_bits(bits);
                 if x.abs() < 65_520.0 {
-                    assert_eq!(narrow_f16(bits), f16::from_f32_const(x).to_bits(), "{bits:#x}");
+                    assert_eq!(round_to_f16(bits), f16::from_f32_const(x).to_bits(), "{bits:#x}");
                 }
                 if !x.is_nan() {
-                    assert_eq!(narrow_bf16(bits), bf16::from_f32_const(x).to_bits(), "{bits:#x}");
+                    assert_eq!(round_to_bf16(bits), bf16::from_f32_const(x).to_bits(), "{bits:#x}");
                 }
             }
         }
-        assert_eq!(narrow_bf16(0x7FC0_0000), 0x7FC0);
+        assert_eq!(round_to_bf16(0x7FC0_0000), 0x7FC0);
     }
 
     #[test]
     fn what_is_not_finite_has_its_own_exponent() {
-        let narrow = |x: f32| narrow_f16(x.to_bits());
+        let narrow = |x: f32| round_to_f16(x.to_bits());
         assert_eq!(narrow(65_536.0), f16::INFINITY.to_bits());
         assert_eq!(narrow(-65_536.0), f16::NEG_INFINITY.to_bits());
         assert_eq!(narrow(98_304.0), f16::NAN.to_bits());

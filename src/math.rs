@@ -1,0 +1,13 @@
+//! The contract's arithmetic. A file here mirrors the file of `shaders/math` with the same name, function for
+//! function in the same order; std alone is imported.
+
+pub mod box_muller;
+pub(crate) mod division;
+#[cfg(test)]
+pub(crate) mod literals;
+pub(crate) mod permutation;
+pub mod philox;
+pub(crate) mod quantile;
+pub(crate) mod rounding;
+pub(crate) mod truncated_normal;
+pub(crate) mod uniform;
