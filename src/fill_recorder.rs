@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::init::distribution::Distribution;
+use crate::init::kernel_args::KernelArgs;
 use crate::plan::Request;
 use crate::recorder::Recorder;
 use crate::target::Target;
@@ -167,7 +167,7 @@ impl FillRecorder {
         if dtype != DType::U32 {
             return Err(Error::DTypeMismatch { operation: "fill_words", dtype, expected: DType::U32 });
         }
-        let request = Request { tensor, placed: tensor.place()?, distribution: Distribution::Words, key };
+        let request = Request { tensor, placed: tensor.place()?, args: KernelArgs::Words, key };
         self.recorder.record(encoder, &[request])
     }
 
@@ -178,8 +178,8 @@ impl FillRecorder {
     /// # Errors
     /// Those of [`Self::fill`] that are not about the tensor's buffer.
     pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
-        let distribution = init.distribution(shape, dtype)?;
-        self.recorder.check(&distribution)
+        let args = init.kernel_args(shape, dtype)?;
+        self.recorder.check(&args)
     }
 
     /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the first one
@@ -215,11 +215,11 @@ impl FillRecorder {
 
     /// Everything that can be wrong with a fill is found here.
     fn request<'a>(&self, tensor: &'a TensorView<'a>, init: &Init, key: Key) -> Result<Request<'a>, Error> {
-        let distribution = init.distribution(tensor.region.shape(), tensor.dtype)?;
+        let args = init.kernel_args(tensor.region.shape(), tensor.dtype)?;
         let placed = tensor.place()?;
         if !placed.runs.is_empty() {
-            self.recorder.check(&distribution)?;
+            self.recorder.check(&args)?;
         }
-        Ok(Request { tensor, placed, distribution, key })
+        Ok(Request { tensor, placed, args, key })
     }
 }

@@ -1,17 +1,17 @@
 //! The initialisers, under the names of the frameworks that they come from.
 
 pub(crate) mod axes;
-pub(crate) mod distribution;
 pub(crate) mod fan;
 pub(crate) mod gain;
 mod kaiming;
+pub(crate) mod kernel_args;
 mod text;
 mod variance_scaling;
 
 pub use kaiming::Kaiming;
 pub use variance_scaling::{Framework, ScaledDistribution, VarianceScaling};
 
-use self::distribution::Distribution;
+use self::kernel_args::KernelArgs;
 use crate::layout::matrix::Matrix;
 use crate::layout::product;
 use crate::math::truncated_normal::{self, Truncation};
@@ -127,7 +127,7 @@ enum Law {
     Uniform { low: f64, high: f64 },
     Normal { mean: f64, std: f64 },
     TruncNormal { mean: f64, std: f64, a: f64, b: f64 },
-    Identity(Matrix, distribution::Identity),
+    Identity(Matrix, kernel_args::Identity),
     Orthogonal { matrix: Matrix, gain: f64 },
     Sparse { matrix: Matrix, zeros: u64, std: f64 },
 }
@@ -222,8 +222,8 @@ impl Init {
 
     fn moments(&self, shape: &[u64]) -> Result<(f64, f64), Error> {
         // All that can be wrong with it, before anything is computed of it.
-        let distribution = self.distribution(shape, DType::F32)?;
-        let is_constant = matches!(distribution, Distribution::Constant { .. });
+        let args = self.kernel_args(shape, DType::F32)?;
+        let is_constant = matches!(args, KernelArgs::Constant { .. });
         // Of a mixture of 0 (of weight 1 - p) and something of mean 0.
         let spiked = |p: f64, std: f64| (0.0, std * p.sqrt());
         Ok(match self.law(shape)? {
@@ -248,15 +248,15 @@ impl Init {
     }
 
     /// What the kernels are to do for a tensor of this shape.
-    pub(crate) fn distribution(&self, shape: &[u64], dtype: DType) -> Result<Distribution, Error> {
+    pub(crate) fn kernel_args(&self, shape: &[u64], dtype: DType) -> Result<KernelArgs, Error> {
         match self.law(shape)? {
-            Law::Constant(value) => Distribution::constant(value, dtype),
-            Law::Uniform { low, high } => Distribution::uniform(low, high, dtype),
-            Law::Normal { mean, std } => Distribution::normal(mean, std, dtype),
-            Law::TruncNormal { mean, std, a, b } => Distribution::trunc_normal(mean, std, a, b, dtype),
-            Law::Identity(matrix, identity) => Distribution::identity(matrix, identity, dtype),
-            Law::Orthogonal { matrix, gain } => Distribution::orthogonal(matrix, gain, dtype),
-            Law::Sparse { matrix, zeros, std } => Distribution::sparse(matrix, zeros, std, dtype),
+            Law::Constant(value) => KernelArgs::constant(value, dtype),
+            Law::Uniform { low, high } => KernelArgs::uniform(low, high, dtype),
+            Law::Normal { mean, std } => KernelArgs::normal(mean, std, dtype),
+            Law::TruncNormal { mean, std, a, b } => KernelArgs::trunc_normal(mean, std, a, b, dtype),
+            Law::Identity(matrix, identity) => KernelArgs::identity(matrix, identity, dtype),
+            Law::Orthogonal { matrix, gain } => KernelArgs::orthogonal(matrix, gain, dtype),
+            Law::Sparse { matrix, zeros, std } => KernelArgs::sparse(matrix, zeros, std, dtype),
         }
     }
 
@@ -280,7 +280,7 @@ impl Init {
             Self::TruncNormal { mean, std, a, b } => Law::TruncNormal { mean, std, a, b },
             Self::Eye => {
                 let [rows, columns] = *shape else { return Err(dimensions("2 dimensions", shape)) };
-                Law::Identity(Matrix { rows, columns }, distribution::Identity::eye(rows, columns))
+                Law::Identity(Matrix { rows, columns }, kernel_args::Identity::eye(rows, columns))
             }
             Self::Dirac { groups } => dirac(shape, groups)?,
             Self::XavierUniform { gain } => symmetric(xavier_std(shape, gain)?),
@@ -289,7 +289,7 @@ impl Init {
             Self::KaimingNormal(kaiming) => centred(kaiming.std(shape)?),
             Self::Orthogonal { gain } => {
                 let matrix = Matrix::flattened(shape)?;
-                Law::Orthogonal { matrix, gain: distribution::finite("gain", gain)? }
+                Law::Orthogonal { matrix, gain: kernel_args::finite("gain", gain)? }
             }
             Self::Sparse { sparsity, std } => {
                 let [rows, columns] = *shape else { return Err(dimensions("2 dimensions", shape)) };
@@ -319,7 +319,7 @@ impl Init {
 }
 
 fn xavier_std(shape: &[u64], gain: f64) -> Result<f64, Error> {
-    let gain = distribution::finite("gain", gain)?;
+    let gain = kernel_args::finite("gain", gain)?;
     Ok(Fans::of(shape)?.xavier_std(gain))
 }
 
@@ -339,7 +339,7 @@ fn dirac(shape: &[u64], groups: u64) -> Result<Law, Error> {
     let matrix = Matrix::flattened(shape)?;
     let centre = kernel.iter().fold(0, |index, &k| index * k + k / 2);
     let field = product(kernel).unwrap_or(0);
-    let identity = distribution::Identity { group: out / groups, inputs, field, centre };
+    let identity = kernel_args::Identity { group: out / groups, inputs, field, centre };
     Ok(Law::Identity(matrix, identity))
 }
 
@@ -352,15 +352,15 @@ mod tests {
     use super::*;
 
     fn normal_std(init: Init, shape: &[u64]) -> f32 {
-        match init.distribution(shape, DType::F32).unwrap() {
-            Distribution::Normal { std, .. } => std,
+        match init.kernel_args(shape, DType::F32).unwrap() {
+            KernelArgs::Normal { std, .. } => std,
             other => panic!("{other:?}"),
         }
     }
 
     fn uniform_bounds(init: Init, shape: &[u64]) -> [f32; 2] {
-        match init.distribution(shape, DType::F32).unwrap() {
-            Distribution::Uniform { low, range, .. } => [low, low + range],
+        match init.kernel_args(shape, DType::F32).unwrap() {
+            KernelArgs::Uniform { low, range, .. } => [low, low + range],
             other => panic!("{other:?}"),
         }
     }
@@ -381,7 +381,7 @@ mod tests {
             (2_f64.sqrt() / 147_f64.sqrt()) as f32
         );
         let jax = Init::VarianceScaling(VarianceScaling::jax_lecun_normal());
-        let Distribution::TruncNormal { std, .. } = jax.distribution(&[300, 7], DType::F32).unwrap() else {
+        let KernelArgs::TruncNormal { std, .. } = jax.kernel_args(&[300, 7], DType::F32).unwrap() else {
             panic!("not truncated");
         };
         assert_eq!(std, ((1.0 / 300.0_f64).sqrt() / 0.879_625_661_034_239_8) as f32);
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_errors() {
-        let error = |init: Init, shape: &[u64]| init.distribution(shape, DType::F32).unwrap_err();
+        let error = |init: Init, shape: &[u64]| init.kernel_args(shape, DType::F32).unwrap_err();
         let starts = |init: Init, shape: &[u64], message: &str| {
             let error = error(init, shape).to_string();
             assert!(error.starts_with(message), "{error}");
@@ -433,13 +433,13 @@ mod tests {
     fn empty_tensors_have_a_distribution_and_a_warning() {
         for shape in [&[0, 0][..], &[0, 5], &[4, 4, 0]] {
             for init in [Init::xavier_normal(), Init::kaiming_uniform(), Init::orthogonal()] {
-                assert!(init.distribution(shape, DType::F32).is_ok(), "{init} {shape:?}");
+                assert!(init.kernel_args(shape, DType::F32).is_ok(), "{init} {shape:?}");
                 assert_eq!(init.warning(shape).is_some(), init == Init::kaiming_uniform());
             }
         }
         assert_eq!(Init::kaiming_normal().warning(&[3, 3]), None);
-        assert!(Init::kaiming_normal().distribution(&[0], DType::F32).is_ok());
-        assert!(Init::dirac().distribution(&[3, 0, u64::MAX, u64::MAX], DType::F32).is_ok());
+        assert!(Init::kaiming_normal().kernel_args(&[0], DType::F32).is_ok());
+        assert!(Init::dirac().kernel_args(&[3, 0, u64::MAX, u64::MAX], DType::F32).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | which stream: seed, offset, derived keys | [`Key`] (`key.rs`) |
 //! | what to write: the initialisers under PyTorch's names, and their textual form | [`Init`] (`init.rs`, `init/text.rs`) |
 //! | shape -> fan_in, fan_out; gains | [`Fans`] (`fan.rs`, `axes.rs`), [`calculate_gain`] (`gain.rs`) |
-//! | what a kernel understands, validated | `distribution.rs` |
+//! | what a kernel understands, validated | `init/kernel_args.rs` |
 //! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
 //! | which elements of which logical tensor | [`Region`] (`region.rs`), as `layout/runs.rs` |
 //! | where to: a part of a buffer | [`TensorView`] (`tensor.rs`) |

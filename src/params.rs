@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::Key;
-use crate::init::distribution::Distribution;
+use crate::init::kernel_args::KernelArgs;
 use crate::jobs::{Job, LEVELS};
 use crate::layout::matrix::Matrix;
 use crate::math::division::reciprocal;
@@ -85,35 +85,29 @@ impl Params {
     }
 
     /// `source_start` is the element at the beginning of the bound part of a source, if there is one.
-    pub(crate) fn new(
-        distribution: &Distribution,
-        key: Key,
-        job: &Job,
-        binding_start: u64,
-        source_start: u64,
-    ) -> Self {
+    pub(crate) fn new(args: &KernelArgs, key: Key, job: &Job, binding_start: u64, source_start: u64) -> Self {
         let first_element = job.first_block() * BLOCK;
         let common = Self {
             seed: halves(key.seed),
             counter: halves(key.counter(job.first_block())),
             ..Self::placed(job, binding_start)
         };
-        match *distribution {
-            Distribution::Constant { bits } => Self { value: bits, ..common },
-            Distribution::Words => common,
-            Distribution::Uniform { low, range, most } => Self { low, range, most, ..common },
-            Distribution::Normal { mean, std } => Self { mean, std_dev: std, ..common },
-            Distribution::TruncNormal { mode, std, least, most, .. } => {
+        match *args {
+            KernelArgs::Constant { bits } => Self { value: bits, ..common },
+            KernelArgs::Words => common,
+            KernelArgs::Uniform { low, range, most } => Self { low, range, most, ..common },
+            KernelArgs::Normal { mean, std } => Self { mean, std_dev: std, ..common },
+            KernelArgs::TruncNormal { mode, std, least, most, .. } => {
                 Self { mean: mode, std_dev: std, least, most, ..common }
             }
-            Distribution::Identity { matrix, identity } => Self {
+            KernelArgs::Identity { matrix, identity } => Self {
                 group: identity.group as u32,
                 inputs: identity.inputs as u32,
                 field: identity.field as u32,
                 centre: identity.centre as u32,
                 ..common.on_matrix(matrix, first_element)
             },
-            Distribution::Sparse { matrix, zeros, std } => {
+            KernelArgs::Sparse { matrix, zeros, std } => {
                 let columns = key.sparse_columns();
                 let Rectangle { width, height, .. } = Rectangle::of(matrix.rows as u32);
                 Self {
@@ -126,7 +120,7 @@ impl Params {
                     ..common.on_matrix(matrix, first_element)
                 }
             }
-            Distribution::Orthogonal { gain, .. } => {
+            KernelArgs::Orthogonal { gain, .. } => {
                 Self { std_dev: gain, source_origin: (first_element - source_start) as u32, ..common }
             }
         }

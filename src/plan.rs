@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::dispatch::{self, Dispatch, Limits};
-use crate::init::distribution::Distribution;
+use crate::init::kernel_args::KernelArgs;
 use crate::jobs::{Job, jobs};
 use crate::shaders::{Jobs, Kernel, Loops, Values};
 use crate::tensor_view::Placed;
@@ -17,7 +17,7 @@ use crate::{Key, TensorView};
 pub(crate) struct Request<'a> {
     pub(crate) tensor: &'a TensorView<'a>,
     pub(crate) placed: Placed,
-    pub(crate) distribution: Distribution,
+    pub(crate) args: KernelArgs,
     pub(crate) key: Key,
 }
 
@@ -79,10 +79,10 @@ impl<'a> Plan<'a> {
                 plan.clears.push((buffer, bytes.clone()));
                 continue;
             }
-            let values = Values::from(&request.distribution);
-            let reads = match request.distribution {
-                Distribution::TruncNormal { truncation, .. } => Reads::Table(truncation.canonical().bits()),
-                Distribution::Orthogonal { .. } => Reads::Matrix(number),
+            let values = Values::from(&request.args);
+            let reads = match request.args {
+                KernelArgs::TruncNormal { truncation, .. } => Reads::Table(truncation.canonical().bits()),
+                KernelArgs::Orthogonal { .. } => Reads::Matrix(number),
                 _ => Reads::Nothing,
             };
             // A copy reads f32, of which a binding may hold fewer than of what it writes.
@@ -115,7 +115,7 @@ impl Request<'_> {
     /// Whether a `clear_buffer` would do, before anything else of the plan.
     fn is_clear(&self) -> bool {
         let Placed { runs, bytes } = &self.placed;
-        self.distribution == (Distribution::Constant { bits: 0 })
+        self.args == (KernelArgs::Constant { bits: 0 })
             && !bytes.is_empty()
             && runs.levels.is_empty()
             && self.tensor.buffer.usage().contains(wgpu::BufferUsages::COPY_DST)

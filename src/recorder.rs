@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use wgpu::util::DeviceExt;
 
 use crate::dispatch::Limits;
-use crate::init::distribution::Distribution;
+use crate::init::kernel_args::KernelArgs;
 use crate::jobs::{Job, Store};
 use crate::math::truncated_normal::{Truncation, truncated_normal};
 use crate::orthogonal::Orthogonal;
@@ -156,10 +156,10 @@ impl Recorder {
     }
 
     /// Whether the device can make what only some devices can.
-    pub(crate) fn check(&self, distribution: &Distribution) -> Result<(), Error> {
+    pub(crate) fn check(&self, args: &KernelArgs) -> Result<(), Error> {
         self.bindings()?;
-        match distribution {
-            Distribution::Orthogonal { matrix, .. } => self.orthogonal.check(matrix.rows, matrix.columns),
+        match args {
+            KernelArgs::Orthogonal { matrix, .. } => self.orthogonal.check(matrix.rows, matrix.columns),
             _ => Ok(()),
         }
     }
@@ -262,14 +262,14 @@ impl Recorder {
             let Planned { kernel, buffer, ref dispatch } = *planned;
             // What a dispatch reads, all its jobs do.
             let (number, ref job) = dispatch.jobs[0];
-            let Request { distribution, key, .. } = &requests[number];
-            let source = match *distribution {
-                Distribution::TruncNormal { truncation, .. } => {
+            let Request { args, key, .. } = &requests[number];
+            let source = match *args {
+                KernelArgs::TruncNormal { truncation, .. } => {
                     let table = self.table(truncation);
                     let bytes = 0..table.size();
                     Some((table, bytes))
                 }
-                Distribution::Orthogonal { matrix: size, .. } => {
+                KernelArgs::Orthogonal { matrix: size, .. } => {
                     let made = match matrix.take().filter(|(of, _)| *of == number) {
                         Some((_, made)) => made,
                         None => self.orthogonal.record(pass, *key, size.rows, size.columns)?,
@@ -322,13 +322,13 @@ impl Recorder {
 fn params(bindings: &Bindings, requests: &[Request<'_>], planned: &Planned<'_>) -> Vec<Params> {
     let Planned { dispatch, kernel, .. } = planned;
     let params_of = |(number, job): &(usize, Job)| {
-        let Request { distribution, key, .. } = &requests[*number];
+        let Request { args, key, .. } = &requests[*number];
         let binding_start = dispatch.binding.start / kernel.dtype.size();
-        let source_start = match distribution {
-            Distribution::Orthogonal { .. } => bindings.limits.source_range(job).start / 4,
+        let source_start = match args {
+            KernelArgs::Orthogonal { .. } => bindings.limits.source_range(job).start / 4,
             _ => 0,
         };
-        Params::new(distribution, *key, job, binding_start, source_start)
+        Params::new(args, *key, job, binding_start, source_start)
     };
     let jobs: Vec<_> = dispatch.jobs.iter().map(params_of).collect();
     match kernel.jobs {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::init::distribution::Distribution;
+use crate::init::kernel_args::KernelArgs;
 use crate::jobs::{Store, VECTOR_BYTES};
 use crate::math::philox::BLOCK;
 use crate::target::Target;
@@ -30,17 +30,17 @@ pub(crate) enum Values {
     Copy,
 }
 
-impl From<&Distribution> for Values {
-    fn from(distribution: &Distribution) -> Self {
-        match distribution {
-            Distribution::Constant { .. } => Self::Constant,
-            Distribution::Words => Self::Words,
-            Distribution::Uniform { .. } => Self::Uniform,
-            Distribution::Normal { .. } => Self::Normal,
-            Distribution::TruncNormal { .. } => Self::TruncNormal,
-            Distribution::Identity { .. } => Self::Identity,
-            Distribution::Sparse { .. } => Self::Sparse,
-            Distribution::Orthogonal { .. } => Self::Copy,
+impl From<&KernelArgs> for Values {
+    fn from(args: &KernelArgs) -> Self {
+        match args {
+            KernelArgs::Constant { .. } => Self::Constant,
+            KernelArgs::Words => Self::Words,
+            KernelArgs::Uniform { .. } => Self::Uniform,
+            KernelArgs::Normal { .. } => Self::Normal,
+            KernelArgs::TruncNormal { .. } => Self::TruncNormal,
+            KernelArgs::Identity { .. } => Self::Identity,
+            KernelArgs::Sparse { .. } => Self::Sparse,
+            KernelArgs::Orthogonal { .. } => Self::Copy,
         }
     }
 }

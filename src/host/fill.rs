@@ -7,7 +7,7 @@ use super::simd::vectorised;
 use super::spans::{TileSpans, contiguous_spans};
 use super::tile::{BLOCKS, ELEMENTS, Workspace};
 use super::{cache_line, orthogonal};
-use crate::init::distribution::Distribution;
+use crate::init::kernel_args::KernelArgs;
 use crate::layout::runs::Runs;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
@@ -85,9 +85,9 @@ pub fn fill<'a, E: Element>(
     key: Key,
 ) -> Result<(), Error> {
     let region = region.into();
-    let distribution = init.distribution(region.shape(), E::DTYPE)?;
+    let args = init.kernel_args(region.shape(), E::DTYPE)?;
     let runs = checked(&region, destination.len())?;
-    write(destination, &runs, &distribution, key)
+    write(destination, &runs, &args, key)
 }
 
 /// Whether the host can fill a tensor of this shape, before there is one: what [`fill`] would say of the
@@ -96,8 +96,8 @@ pub fn fill<'a, E: Element>(
 /// # Errors
 /// Those of [`fill`] that are not about the destination.
 pub fn check(init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
-    match init.distribution(shape, dtype)? {
-        Distribution::Orthogonal { matrix, .. } => orthogonal::has_memory(matrix.rows, matrix.columns),
+    match init.kernel_args(shape, dtype)? {
+        KernelArgs::Orthogonal { matrix, .. } => orthogonal::has_memory(matrix.rows, matrix.columns),
         _ => Ok(()),
     }
 }
@@ -165,17 +165,12 @@ fn checked(region: &Region<'_>, actual: usize) -> Result<Runs, Error> {
     Ok(runs)
 }
 
-fn write<E: Element>(
-    destination: &mut [E],
-    runs: &Runs,
-    distribution: &Distribution,
-    key: Key,
-) -> Result<(), Error> {
+fn write<E: Element>(destination: &mut [E], runs: &Runs, args: &KernelArgs, key: Key) -> Result<(), Error> {
     if destination.is_empty() {
         return Ok(());
     }
-    match *distribution {
-        Distribution::Constant { bits } => {
+    match *args {
+        KernelArgs::Constant { bits } => {
             let value = E::narrow(f32::from_bits(bits));
             match bytemuck::bytes_of(&value) {
                 // Zeros above all. Large parts, for which memset goes past the caches.
@@ -195,8 +190,8 @@ fn write<E: Element>(
                 }
             }
         }
-        Distribution::Words => unreachable!("no initialiser makes raw words"),
-        Distribution::Uniform { low, range, most } => tiles(
+        KernelArgs::Words => unreachable!("no initialiser makes raw words"),
+        KernelArgs::Uniform { low, range, most } => tiles(
             destination,
             runs,
             #[inline(always)]
@@ -204,7 +199,7 @@ fn write<E: Element>(
             #[inline(always)]
             |word| E::narrow(uniform::uniform(word, low, range, most)),
         ),
-        Distribution::Normal { mean, std } => tiles(
+        KernelArgs::Normal { mean, std } => tiles(
             destination,
             runs,
             #[inline(always)]
@@ -212,7 +207,7 @@ fn write<E: Element>(
             #[inline(always)]
             |z| E::narrow(z * std + mean),
         ),
-        Distribution::TruncNormal { truncation, mode, std, least, most } => {
+        KernelArgs::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::math::truncated_normal::truncated_normal(truncation);
             tiles(
                 destination,
@@ -223,7 +218,7 @@ fn write<E: Element>(
                 |z| E::narrow(uniform::within(z * std + mode, least, most)),
             );
         }
-        Distribution::Identity { matrix, identity } => tiles(
+        KernelArgs::Identity { matrix, identity } => tiles(
             destination,
             runs,
             #[inline(always)]
@@ -231,14 +226,14 @@ fn write<E: Element>(
             #[inline(always)]
             |place| E::narrow(identity.value(place)),
         ),
-        Distribution::Sparse { matrix, zeros, std } => tiles(
+        KernelArgs::Sparse { matrix, zeros, std } => tiles(
             destination,
             runs,
             #[inline(always)]
             |tile| tile.sparse(key, matrix, zeros, std),
             E::narrow,
         ),
-        Distribution::Orthogonal { matrix, gain } => {
+        KernelArgs::Orthogonal { matrix, gain } => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
             in_parallel(destination, runs.len as usize, |at, part| {
                 for (element, place) in contiguous_spans(runs, at as u64, part.len()) {

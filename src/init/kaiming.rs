@@ -37,7 +37,7 @@ impl Kaiming {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });
         }
-        let a = crate::init::distribution::finite("a", self.a)?;
+        let a = crate::init::kernel_args::finite("a", self.a)?;
         let fan = Fans::of(shape)?.of_mode(self.mode);
         let gain = calculate_gain(self.nonlinearity, Some(a));
         Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })

@@ -6,7 +6,7 @@ use crate::{DType, Error};
 
 /// The distribution of the elements of a fill, validated.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Distribution {
+pub(crate) enum KernelArgs {
     /// Every element is what this f32 narrows to: a value that the element type holds exactly.
     Constant { bits: u32 },
     /// The raw stream.
@@ -64,7 +64,7 @@ const LARGEST_NORMAL: f64 = 6.77;
 /// them wide. From here on that is nothing.
 const FARTHEST_MODE: f64 = 1e30;
 
-impl Distribution {
+impl KernelArgs {
     /// Rounds once to the element type, nearest even. Infinities and NaN are values like others;
     /// every NaN becomes the quiet one without payload.
     pub(crate) fn constant(value: f64, dtype: DType) -> Result<Self, Error> {
@@ -192,14 +192,14 @@ fn standard_deviation(std: f64, dtype: DType) -> Result<f32, Error> {
 mod tests {
     use super::*;
 
-    fn error(distribution: Result<Distribution, Error>) -> String {
+    fn error(distribution: Result<KernelArgs, Error>) -> String {
         distribution.unwrap_err().to_string()
     }
 
     #[test]
     fn constants_round_once_to_nearest_even() {
-        let bits = |v, dtype| match Distribution::constant(v, dtype) {
-            Ok(Distribution::Constant { bits }) => bits,
+        let bits = |v, dtype| match KernelArgs::constant(v, dtype) {
+            Ok(KernelArgs::Constant { bits }) => bits,
             other => panic!("{other:?}"),
         };
         assert_eq!(bits(0.01, DType::F32), 0x3C23_D70A);
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn a_uniform_stays_below_its_upper_bound() {
-        let most = |low, high, dtype| match Distribution::uniform(low, high, dtype) {
-            Ok(Distribution::Uniform { most, .. }) => most,
+        let most = |low, high, dtype| match KernelArgs::uniform(low, high, dtype) {
+            Ok(KernelArgs::Uniform { most, .. }) => most,
             other => panic!("{other:?}"),
         };
         assert_eq!(most(0.0, 1.0, DType::F32), 1.0_f32.next_down());
@@ -226,15 +226,15 @@ mod tests {
 
     #[test]
     fn bounds_of_a_truncated_normal_are_values_of_the_type() {
-        let bounds = |a, b, dtype| match Distribution::trunc_normal(0.0, 1.0, a, b, dtype) {
-            Ok(Distribution::TruncNormal { least, most, .. }) => [least, most],
+        let bounds = |a, b, dtype| match KernelArgs::trunc_normal(0.0, 1.0, a, b, dtype) {
+            Ok(KernelArgs::TruncNormal { least, most, .. }) => [least, most],
             other => panic!("{other:?}"),
         };
         assert_eq!(bounds(-2.0, 2.0, DType::BF16), [-2.0, 2.0]);
         assert_eq!(bounds(-0.3, 0.3, DType::BF16), [-0.298_828_13, 0.298_828_13]);
         assert_eq!(bounds(f64::NEG_INFINITY, 0.1, DType::F16), [-65_504.0, 0.099_975_586]);
-        let constant = |mean, std, a, b| match Distribution::trunc_normal(mean, std, a, b, DType::F32) {
-            Ok(Distribution::Constant { bits }) => f32::from_bits(bits),
+        let constant = |mean, std, a, b| match KernelArgs::trunc_normal(mean, std, a, b, DType::F32) {
+            Ok(KernelArgs::Constant { bits }) => f32::from_bits(bits),
             other => panic!("{other:?}"),
         };
         assert_eq!(constant(0.5, 0.0, 0.0, 1.0), 0.5);
@@ -242,16 +242,16 @@ mod tests {
         assert_eq!(constant(0.0, 1e-40, 1.0, 2.0), 1.0);
         assert_eq!(constant(0.0, 1e-40, -2.0, -1.0), -1.0);
         assert!(
-            error(Distribution::trunc_normal(0.0, 1e38, f64::NEG_INFINITY, f64::INFINITY, DType::F32))
+            error(KernelArgs::trunc_normal(0.0, 1e38, f64::NEG_INFINITY, f64::INFINITY, DType::F32))
                 .starts_with("the largest deviation, 6.77 std")
         );
-        assert!(Distribution::trunc_normal(0.0, 1e38, -1.0, 1.0, DType::F32).is_ok());
+        assert!(KernelArgs::trunc_normal(0.0, 1e38, -1.0, 1.0, DType::F32).is_ok());
         assert!(
-            error(Distribution::trunc_normal(0.0, 1.0, 1.001, 1.002, DType::BF16))
+            error(KernelArgs::trunc_normal(0.0, 1.0, 1.001, 1.002, DType::BF16))
                 .starts_with("no value of bf16 lies between a=1.001e0 and b=1.002e0")
         );
         for (a, b) in [(2.0, 2.0), (3.0, 2.0), (f64::NAN, 2.0), (0.0, f64::NAN)] {
-            let error = error(Distribution::trunc_normal(0.0, 1.0, a, b, DType::F32));
+            let error = error(KernelArgs::trunc_normal(0.0, 1.0, a, b, DType::F32));
             assert!(error.starts_with("trunc_normal expects a < b"), "{error}");
         }
     }
@@ -259,35 +259,35 @@ mod tests {
     #[test]
     fn bad_parameters_are_named() {
         assert_eq!(
-            error(Distribution::normal(0.0, -1.0, DType::F32)),
+            error(KernelArgs::normal(0.0, -1.0, DType::F32)),
             "normal expects std >= 0.0, but found std -1; give a standard deviation (or gain) of 0 or more"
         );
         let starts = |distribution, message: &str| {
             let error = error(distribution);
             assert!(error.starts_with(message), "{error}");
         };
-        starts(Distribution::normal(f64::NAN, 1.0, DType::F32), "mean is NaN");
-        starts(Distribution::normal(0.0, f64::INFINITY, DType::F32), "std is inf");
-        starts(Distribution::normal(0.0, 1e39, DType::F32), "std = 1e39 overflows f32");
-        starts(Distribution::normal(0.0, 1e38, DType::F32), "the largest normal, |mean| + 6.77 std = 6.7");
+        starts(KernelArgs::normal(f64::NAN, 1.0, DType::F32), "mean is NaN");
+        starts(KernelArgs::normal(0.0, f64::INFINITY, DType::F32), "std is inf");
+        starts(KernelArgs::normal(0.0, 1e39, DType::F32), "std = 1e39 overflows f32");
+        starts(KernelArgs::normal(0.0, 1e38, DType::F32), "the largest normal, |mean| + 6.77 std = 6.7");
         starts(
-            Distribution::normal(0.0, 1e4, DType::F16),
+            KernelArgs::normal(0.0, 1e4, DType::F16),
             "the largest normal, |mean| + 6.77 std = 6.77e4 overflows f16; the largest is 6.5504e4",
         );
-        starts(Distribution::normal(7e4, 1.0, DType::F16), "mean = 7e4 overflows f16");
-        starts(Distribution::uniform(0.0, 7e4, DType::F16), "b = 7e4 overflows f16");
+        starts(KernelArgs::normal(7e4, 1.0, DType::F16), "mean = 7e4 overflows f16");
+        starts(KernelArgs::uniform(0.0, 7e4, DType::F16), "b = 7e4 overflows f16");
         starts(
-            Distribution::uniform(-3e38, 3e38, DType::F32),
+            KernelArgs::uniform(-3e38, 3e38, DType::F32),
             "uniform_ expects to-from <= std::numeric_limits",
         );
-        starts(Distribution::constant(-1e39, DType::F32), "value = -1e39 overflows f32");
-        starts(Distribution::constant(65_520.0, DType::F16), "value = 6.552e4 overflows f16");
-        starts(Distribution::normal(0.0, 1.0, DType::U32), "an initialiser can't write u32");
+        starts(KernelArgs::constant(-1e39, DType::F32), "value = -1e39 overflows f32");
+        starts(KernelArgs::constant(65_520.0, DType::F16), "value = 6.552e4 overflows f16");
+        starts(KernelArgs::normal(0.0, 1.0, DType::U32), "an initialiser can't write u32");
         let matrix = Matrix { rows: 3, columns: 3 };
-        starts(Distribution::orthogonal(matrix, 7e4, DType::F16), "gain = 7e4 overflows f16");
+        starts(KernelArgs::orthogonal(matrix, 7e4, DType::F16), "gain = 7e4 overflows f16");
         let matrix = Matrix { rows: 1, columns: 1 << 31 };
         starts(
-            Distribution::identity(matrix, Identity::eye(1, 1 << 31), DType::F32),
+            KernelArgs::identity(matrix, Identity::eye(1, 1 << 31), DType::F32),
             "a matrix of 1 rows and 2147483648 columns",
         );
     }
