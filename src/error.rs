@@ -256,12 +256,26 @@ pub enum Error {
         size: u64,
     },
     /// A buffer that was created without a usage that the fill needs.
-    #[error("the buffer was created with usage {actual:?}; a fill needs {needed:?} too")]
+    #[error("the buffer was created with usage {actual}; a fill needs {needed} too")]
     MissingUsage {
-        /// The missing usage.
-        needed: wgpu::BufferUsages,
+        /// The missing usage, such as `BufferUsages(STORAGE)`.
+        needed: String,
         /// The buffer's usages.
-        actual: wgpu::BufferUsages,
+        actual: String,
+    },
+    /// A program that does not fit the device, the buffers, or itself.
+    #[error("the program can't be replayed: {reason}; plan the fills anew for this device and these buffers")]
+    Program {
+        /// What does not fit.
+        reason: String,
+    },
+    /// A number that is too large for a buffer of a program.
+    #[error("{number} is the number of a buffer; numbers begin at 0, have no gaps, and end at {max}")]
+    BufferNumber {
+        /// The number.
+        number: u32,
+        /// The largest number.
+        max: u32,
     },
     /// A byte offset between two elements.
     #[error("the byte offset {offset} is not a multiple of {alignment}, the alignment of {dtype}")]

@@ -6,7 +6,7 @@ pub(crate) mod gain;
 mod kaiming;
 pub(crate) mod kernel_args;
 mod text;
-mod variance_scaling;
+pub(crate) mod variance_scaling;
 
 pub use kaiming::Kaiming;
 pub use variance_scaling::{Framework, ScaledDistribution, VarianceScaling};

@@ -27,42 +27,37 @@
 //! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
 //! wrong.
 
-mod dispatch;
 mod dtype;
+#[cfg(feature = "wgpu")]
 pub mod embedding;
 mod error;
-mod fill;
-mod fill_recorder;
+#[cfg(feature = "wgpu")]
 pub mod gpu;
 pub mod host;
 mod init;
-mod jobs;
+mod kernel;
 mod key;
 mod layout;
 mod math;
-mod orthogonal;
-mod params;
-mod plan;
-mod recorder;
-mod shaders;
-mod slots;
-mod target;
-mod tensor_view;
+pub mod program;
+#[cfg(feature = "wgpu")]
+mod wgpu_recorder;
 
 pub use dtype::DType;
 pub use error::Error;
-pub use fill::Fill;
-pub use fill_recorder::{FillRecorder, Math};
 /// The 16-bit element types of the host engine.
 pub use half;
 pub use init::axes::Axes;
 pub use init::fan::{FanMode, Fans};
 pub use init::gain::{Nonlinearity, calculate_gain};
 pub use init::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
+pub use kernel::choices::Math;
 pub use key::Key;
 pub use layout::region::Region;
-pub use tensor_view::TensorView;
+#[cfg(feature = "wgpu")]
 pub use wgpu;
+#[cfg(feature = "wgpu")]
+pub use wgpu_recorder::{FillRecorder, fill::Fill, tensor_view::TensorView};
 
 /// Version of the numeric contract ([`docs/CONTRACT.md`]): what a key, an initialiser, an element
 /// index and an element type determine. A change of any bit of any output changes this number.

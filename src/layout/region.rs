@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::layout::product;
-use crate::layout::runs::Runs;
+use crate::layout::runs::StridedRuns;
 
 /// So that bytes, blocks and their ends all fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;
@@ -88,21 +88,21 @@ impl<'a> Region<'a> {
     }
 
     /// The runs of the region in a destination that holds them one after the other.
-    pub(crate) fn runs(&self) -> Result<Runs, Error> {
+    pub(crate) fn runs(&self) -> Result<StridedRuns, Error> {
         self.runs_with(None)
     }
 
     /// The runs of the region in a destination whose rows (of the last dimension) begin every `row_pitch` elements,
     /// a row's elements or more.
-    pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<Runs, Error> {
+    pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<StridedRuns, Error> {
         let len = product(&self.shape)
             .filter(|&len| len <= MAX_ELEMENTS)
             .ok_or_else(|| Error::ShapeOverflow { shape: self.shape.to_vec() })?;
         match &self.part {
-            Part::Whole if row_pitch.is_none() => Ok(Runs::contiguous(0..len)),
-            Part::Whole => Ok(Runs::of_shard(&self.shape, None, &self.shape, row_pitch)),
+            Part::Whole if row_pitch.is_none() => Ok(StridedRuns::contiguous(0..len)),
+            Part::Whole => Ok(StridedRuns::of_shard(&self.shape, None, &self.shape, row_pitch)),
             Part::Elements(range) if range.start <= range.end && range.end <= len => {
-                Ok(Runs::contiguous(range.clone()))
+                Ok(StridedRuns::contiguous(range.clone()))
             }
             Part::Elements(range) => Err(Error::ElementsOutOfRange {
                 start: range.start,
@@ -112,7 +112,7 @@ impl<'a> Region<'a> {
             }),
             Part::Shard { start, shape } => {
                 self.check_shard(start, shape)?;
-                Ok(Runs::of_shard(&self.shape, Some(start), shape, row_pitch))
+                Ok(StridedRuns::of_shard(&self.shape, Some(start), shape, row_pitch))
             }
         }
     }
@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn resolves() {
         let runs = |region: Region<'_>| region.runs();
-        assert_eq!(runs(Region::from(&[2, 3])), Ok(Runs::contiguous(0..6)));
-        assert_eq!(runs(Region::from(&[])), Ok(Runs::contiguous(0..1)));
-        assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(Runs::contiguous(1..6)));
-        assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(Runs::contiguous(3..9)));
+        assert_eq!(runs(Region::from(&[2, 3])), Ok(StridedRuns::contiguous(0..6)));
+        assert_eq!(runs(Region::from(&[])), Ok(StridedRuns::contiguous(0..1)));
+        assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(StridedRuns::contiguous(1..6)));
+        assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(StridedRuns::contiguous(3..9)));
         assert_eq!(Region::from(&[4, 3]).shard([1, 1], [2, 2]).element_count(), Ok(4));
         assert_eq!(*Region::from(&[4, 3]).elements(2..7).local_shape(), [5]);
         #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]

@@ -233,8 +233,11 @@ impl Adapter {
             let gpu = gpu.expect("an adapter that opens");
             let int64 = has_int64(&self.adapter) && !hidden;
             assert_eq!(gpu.device.features().contains(Features::SHADER_INT64), int64);
-            let make =
-                if self.variant == Variant::AsOnAGpu { FillRecorder::as_on_a_gpu } else { FillRecorder::new };
+            let make = if self.variant == Variant::AsOnAGpu {
+                FillRecorder::with_gpu_tuning
+            } else {
+                FillRecorder::new
+            };
             Engine::Device(Device::new(self.adapter.clone(), gpu, make))
         })
     }
