@@ -34,6 +34,7 @@ pub struct Args {
 pub enum Command {
     Init(InitArgs),
     Fill(FillArgs),
+    Program(ProgramArgs),
     Bench(BenchArgs),
     /// Lists what --adapter can choose, with the limits that matter
     Adapters {
@@ -108,6 +109,41 @@ pub struct FillArgs {
     pub name: String,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Prints the kernels of a fill as WGSL, with their buffers, bindings and workgroups
+///
+/// A line `// ---- shaders/PATH` stands before each part of a kernel. All other lines are WGSL comments, so that the output
+/// for a single kernel is a module that other tools take. Use it where a driver rejects a kernel, or to see what runs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed program \"xavier_normal(gain=1)\" --shape 768,3072
+  seedbed program \"normal(std=0.02)\" --shape 50257,768 --dtype bf16 --limits nvidia
+  seedbed program \"orthogonal()\" --shape 512,512 --kernel 1 > reflect.wgsl
+  seedbed program \"uniform()\" --shape 1000 --json > program.json")]
+pub struct ProgramArgs {
+    /// The initialiser, such as "xavier_normal(gain=2)"
+    pub init: Init,
+    /// Dimensions, separated by commas; "" is a scalar
+    #[arg(long, value_name = "N,N,...")]
+    pub shape: Shape,
+    /// Element type
+    #[arg(long, value_enum, default_value = "f32")]
+    pub dtype: TensorType,
+    /// Decimal, or hexadecimal after 0x; 64 bits
+    #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
+    pub seed: u64,
+    /// For which device: webgpu (the limits that every WebGPU device has), or a name that `seedbed adapters` lists or a
+    /// part of it
+    #[arg(long, value_name = "webgpu|NAME", default_value = "webgpu")]
+    pub limits: PlanFor,
+    /// Prints the WGSL of this kernel alone, counted from 0
+    #[arg(long, value_name = "N", conflicts_with = "json")]
+    pub kernel: Option<usize>,
+    /// Prints the whole program as JSON: what another executor needs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Measures how fast every adapter and the host are
@@ -221,6 +257,25 @@ impl FromStr for AdapterChoice {
             "auto" => Self::Auto,
             "host" => Self::Host,
             name => Self::Named(name.to_owned()),
+        })
+    }
+}
+
+/// The values of `--limits`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlanFor {
+    WebGpu,
+    Adapter(String),
+}
+
+impl FromStr for PlanFor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "" => return Err("give webgpu, or a part of an adapter's name"),
+            "webgpu" => Self::WebGpu,
+            name => Self::Adapter(name.to_owned()),
         })
     }
 }
