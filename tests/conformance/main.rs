@@ -20,35 +20,47 @@
 //! environment variable `SEEDBED_REQUIRE_ADAPTERS` (such as `lavapipe,gl,swiftshader`) turns a
 //! missing adapter into a failure.
 
-mod bounded;
-mod engines;
-mod errors;
-mod exact;
-mod fill_all;
-mod golden;
-mod halves;
-mod halves_memory;
-mod identities;
-mod initialiser_errors;
-mod initialiser_statistics;
-mod initialisers;
-mod memory;
-mod orthogonal;
-mod places;
-mod random;
+mod harness {
+    pub mod destinations;
+    pub mod engines;
+    pub mod random;
+}
+
+mod values {
+    pub mod bounded;
+    pub mod exact;
+    pub mod golden;
+    pub mod halves;
+    pub mod identities;
+    pub mod initialiser_statistics;
+    pub mod initialisers;
+    pub mod orthogonal;
+    pub mod scales;
+    pub mod sparse;
+    pub mod statistical;
+    pub mod torch;
+    pub mod truncated;
+    pub mod uniform;
+}
+
+mod placement {
+    pub mod fill_all;
+    pub mod halves_memory;
+    pub mod memory;
+    pub mod shards;
+    pub mod windows;
+}
+
+mod errors {
+    pub mod fills;
+    pub mod initialisers;
+}
+
 mod reference;
-mod scales;
-mod shards;
-mod sparse;
-mod statistical;
-mod torch;
-mod truncated;
-mod uniform;
-mod windows;
 
 use std::process::ExitCode;
 
-use engines::{Device, Engine, Slot};
+use harness::engines::{self, Device, Engine, Slot};
 use libtest_mimic::{Arguments, Trial};
 
 /// One check. It panics where something is wrong, and the trial fails with that message.
@@ -164,27 +176,27 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let slots = engines::discover();
     let checks: Vec<&Check> = [
-        bounded::CHECKS,
-        exact::CHECKS,
-        uniform::CHECKS,
-        scales::CHECKS,
-        identities::CHECKS,
-        sparse::CHECKS,
-        truncated::CHECKS,
-        orthogonal::CHECKS,
-        halves::CHECKS,
-        initialisers::CHECKS,
-        torch::CHECKS,
-        golden::CHECKS,
-        memory::CHECKS,
-        halves_memory::CHECKS,
-        shards::CHECKS,
-        fill_all::CHECKS,
-        windows::CHECKS,
-        statistical::CHECKS,
-        initialiser_statistics::CHECKS,
-        errors::CHECKS,
-        initialiser_errors::CHECKS,
+        values::bounded::CHECKS,
+        values::exact::CHECKS,
+        values::uniform::CHECKS,
+        values::scales::CHECKS,
+        values::identities::CHECKS,
+        values::sparse::CHECKS,
+        values::truncated::CHECKS,
+        values::orthogonal::CHECKS,
+        values::halves::CHECKS,
+        values::initialisers::CHECKS,
+        values::torch::CHECKS,
+        values::golden::CHECKS,
+        placement::memory::CHECKS,
+        placement::halves_memory::CHECKS,
+        placement::shards::CHECKS,
+        placement::fill_all::CHECKS,
+        placement::windows::CHECKS,
+        values::statistical::CHECKS,
+        values::initialiser_statistics::CHECKS,
+        errors::fills::CHECKS,
+        errors::initialisers::CHECKS,
         reference::CHECKS,
     ]
     .into_iter()

@@ -4,8 +4,8 @@ use seedbed::gpu::Readback;
 use seedbed::{Init, Key, Region, TensorView, host};
 
 use crate::Check;
-use crate::engines::{Device, Engine, USAGE};
-use crate::memory::assert_only;
+use crate::harness::engines::{Device, Engine, USAGE};
+use crate::placement::memory::assert_only;
 use crate::reference::{assert_same_bits, assert_same_words};
 
 pub const CHECKS: &[Check] = &[

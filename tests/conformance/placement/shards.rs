@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use seedbed::{DType, Init, Kaiming, Key, Region, VarianceScaling};
 
 use crate::Check;
-use crate::engines::{Device, Engine, USAGE};
-use crate::initialisers::{Case, assert_same_elements, every_initialiser};
-use crate::places::{self, Job, Part, Shard, bytes_of};
-use crate::random;
+use crate::harness::destinations::{self, Job, Part, Shard, bytes_of};
+use crate::harness::engines::{Device, Engine, USAGE};
+use crate::harness::random;
 use crate::reference::half::ALL;
 use crate::reference::{self, assert_same_words};
+use crate::values::initialisers::{Case, assert_same_elements, every_initialiser};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::shards_of_every_initialiser", every_initialiser_in_shards),
@@ -206,7 +206,9 @@ fn check_random_shards(device: &Device, count: u32, initialisers: fn(&[u64]) -> 
                 jobs.sort_by_cached_key(|job| Key::new(order).fold_in(job.offset).seed);
                 // Shards without elements may begin after all others.
                 let end = jobs.iter().map(|job| job.offset).fold(end, u64::max);
-                places::check(device, &[(end.next_multiple_of(4) + 8, USAGE)], &jobs, |job| job.take(&whole));
+                destinations::check(device, &[(end.next_multiple_of(4) + 8, USAGE)], &jobs, |job| {
+                    job.take(&whole)
+                });
             };
 
             let mut at = size * offset;
@@ -444,7 +446,7 @@ fn far_shards_at_once(device: &Device) {
             job
         })
         .collect();
-    places::check(device, &[(end + 16, USAGE)], &jobs, |job| {
+    destinations::check(device, &[(end + 16, USAGE)], &jobs, |job| {
         let Part::Shard(Shard { start, shape }) = &job.part else { unreachable!("all are shards") };
         let rows = rows_of(&job.shape, start, shape);
         rows_on_the_host(&job.shape, &rows, job.dtype, &job.init, job.key)
@@ -467,7 +469,7 @@ fn size_of(job: &Job) -> u64 {
 }
 
 fn check(device: &Device, job: Job) {
-    places::check(device, &[(size_of(&job), USAGE)], &[job], |job| job.take(&job.whole()));
+    destinations::check(device, &[(size_of(&job), USAGE)], &[job], |job| job.take(&job.whole()));
 }
 
 /// Rows whose first elements have any place in a block, at any place in memory, with gaps that are no whole words.
@@ -522,10 +524,12 @@ fn row_pitch(device: &Device) {
                 let row = region.local_shape().last().copied().unwrap_or(1);
                 let end = job.offset + size * ((rows - 1) * pitch + row);
                 let arena = (end.next_multiple_of(4), USAGE);
-                places::check(device, &[arena], std::slice::from_ref(&job), |job| job.take(&job.whole()));
+                destinations::check(device, &[arena], std::slice::from_ref(&job), |job| {
+                    job.take(&job.whole())
+                });
                 if rows == 1 {
                     let job = Job { pitch: Some(1 << 63), ..job.clone() };
-                    places::check(device, &[arena], &[job], |job| job.take(&job.whole()));
+                    destinations::check(device, &[arena], &[job], |job| job.take(&job.whole()));
                 }
             }
         }
@@ -565,7 +569,7 @@ fn no_elements(device: &Device) {
             }
         }
     }
-    crate::memory::assert_only(&device.read(&buffer), &[], "no elements");
+    crate::placement::memory::assert_only(&device.read(&buffer), &[], "no elements");
 }
 
 /// Short rows of which a binding holds many, rows and gaps of which it holds none, and all of them one after the
@@ -608,7 +612,7 @@ fn windows(device: &Device) {
             check(&small, shard_of(shape, start, local, DType::U32, NORMAL));
         }
         let arena = (end.next_multiple_of(4) + 64, USAGE);
-        places::check(&small, &[arena], &in_one, |job| job.take(&job.whole()));
+        destinations::check(&small, &[arena], &in_one, |job| job.take(&job.whole()));
     }
 }
 

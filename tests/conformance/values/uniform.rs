@@ -3,7 +3,7 @@
 use seedbed::{Init, Key, Region};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 use crate::reference::{self, assert_same_bits, half};
 
 pub const CHECKS: &[Check] = &[

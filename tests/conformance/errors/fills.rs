@@ -6,8 +6,8 @@ use seedbed::wgpu::{self, BufferUsages, Limits};
 use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Region, TensorView, host};
 
 use crate::Check;
-use crate::engines::{Device, Engine, USAGE};
-use crate::memory::assert_only;
+use crate::harness::engines::{Device, Engine, USAGE};
+use crate::placement::memory::assert_only;
 
 pub const CHECKS: &[Check] = &[
     Check::host("errors::host", on_the_host),

@@ -7,8 +7,8 @@ use seedbed::wgpu::BufferUsages;
 use seedbed::{DType, FillRecorder, Init, Key, Region, TensorView};
 
 use crate::Check;
-use crate::engines::{Device, Engine, SENTINEL, USAGE};
-use crate::random;
+use crate::harness::engines::{Device, Engine, SENTINEL, USAGE};
+use crate::harness::random;
 use crate::reference::{assert_same_bits, assert_same_halves, assert_same_words};
 
 pub const CHECKS: &[Check] = &[

@@ -5,7 +5,7 @@ use std::ops::Range;
 use seedbed::{Init, Key, Region};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 use crate::reference::assert_same_bits;
 use crate::reference::sparse::{permuted, zeros};
 

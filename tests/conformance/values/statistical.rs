@@ -8,7 +8,7 @@
 use seedbed::{Init, Key};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("statistical::one_mebi_normals", one_mebi_normals),

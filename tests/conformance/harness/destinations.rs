@@ -6,7 +6,7 @@ use std::ops::Range;
 use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
 use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
 
-use crate::engines::{Device, Engine, SENTINEL};
+use crate::harness::engines::{Device, Engine, SENTINEL};
 use crate::reference::{assert_same_halves, assert_same_words};
 
 /// What is filled of a tensor.

@@ -3,7 +3,7 @@
 use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
+use crate::harness::engines::{Device, Engine};
 use crate::reference::{self, assert_same_bits};
 
 pub const CHECKS: &[Check] = &[

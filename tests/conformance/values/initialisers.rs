@@ -4,7 +4,7 @@ use seedbed::half::{bf16, f16};
 use seedbed::{DType, Init, Kaiming, Key, Nonlinearity, Region, VarianceScaling, host};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
+use crate::harness::engines::{Device, Engine};
 use crate::reference::half::ALL;
 use crate::reference::{assert_same_bits, assert_same_halves, scale};
 

@@ -4,7 +4,7 @@ use seedbed::{Init, Key};
 use serde_json::Value;
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 use crate::reference::assert_same_words;
 
 pub const CHECKS: &[Check] = &[
@@ -20,7 +20,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let vectors: Value =
-        serde_json::from_str(include_str!("../vectors/torch_stateless.json")).expect("a file of JSON");
+        serde_json::from_str(include_str!("../../vectors/torch_stateless.json")).expect("a file of JSON");
     let cases = vectors["cases"].as_array().expect("an array of cases");
     assert!(!cases.is_empty());
     cases

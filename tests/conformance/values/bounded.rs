@@ -8,7 +8,7 @@ use seedbed::host::box_muller::{double_cos_sin, half_radius};
 use seedbed::{FillRecorder, Init, Key, Math, Region, TensorView};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
+use crate::harness::engines::{Device, Engine};
 use crate::reference::{self, assert_same_words, relative_ulps, ulps};
 
 pub const CHECKS: &[Check] = &[

@@ -4,7 +4,7 @@ use seedbed::{DType, Init, Key};
 use sha2::{Digest, Sha256};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::golden_words", golden_words),

@@ -5,13 +5,13 @@ use seedbed::wgpu::{Buffer, BufferUsages, Limits};
 use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
 
 use crate::Check;
-use crate::engines::{Device, Engine, USAGE};
-use crate::errors::{assert_starts, mistakes_without_a_buffer};
-use crate::memory::assert_only;
-use crate::places::{self, Arena, Job, Part, Shard, assert_buffers, buffers, simulate};
-use crate::random;
+use crate::errors::fills::{assert_starts, mistakes_without_a_buffer};
+use crate::harness::destinations::{self, Arena, Job, Part, Shard, assert_buffers, buffers, simulate};
+use crate::harness::engines::{Device, Engine, USAGE};
+use crate::harness::random;
+use crate::placement::memory::assert_only;
+use crate::placement::shards::{initialisers_of, key};
 use crate::reference::half::ALL;
-use crate::shards::{initialisers_of, key};
 
 pub const CHECKS: &[Check] = &[
     Check::device("memory::fill_all_random", random_lists),
@@ -45,7 +45,7 @@ fn with_keys(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
 }
 
 fn check(device: &Device, arenas: &[Arena], jobs: &[Job]) {
-    places::check(device, arenas, jobs, |job| job.take(&job.whole()));
+    destinations::check(device, arenas, jobs, |job| job.take(&job.whole()));
 }
 
 fn fill_all(device: &Device, buffers: &[Buffer], jobs: &[Job]) {

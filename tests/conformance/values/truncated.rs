@@ -7,12 +7,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use seedbed::{DType, Init, Key, Region, VarianceScaling};
 
 use crate::Check;
-use crate::bounded::DIRECTED;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 use crate::reference::half::{self, ALL, HALVES};
 use crate::reference::truncated::Truncated;
 use crate::reference::{self, assert_same_bits, assert_same_halves};
-use crate::statistical::check_distribution;
+use crate::values::bounded::DIRECTED;
+use crate::values::statistical::check_distribution;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::truncated_within_bounds", within_bounds),

@@ -3,11 +3,11 @@
 use seedbed::{FanMode, Init, Kaiming, Key, Nonlinearity, VarianceScaling};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::initialisers::{Case, every_initialiser};
+use crate::harness::engines::Engine;
 use crate::reference::sparse::permuted;
 use crate::reference::{scale, sparse, truncated::Truncated};
-use crate::statistical::{assert_likely, check_distribution, mean};
+use crate::values::initialisers::{Case, every_initialiser};
+use crate::values::statistical::{assert_likely, check_distribution, mean};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("statistical::uniforms", uniforms),

@@ -4,7 +4,7 @@ use seedbed::half::{bf16, f16};
 use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 use crate::reference::{assert_same_bits, assert_same_halves, half, identity};
 
 pub const CHECKS: &[Check] = &[

@@ -8,7 +8,7 @@ use seedbed::{
 };
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 use crate::reference::{self, assert_same_bits, scale};
 
 pub const CHECKS: &[Check] = &[

@@ -3,10 +3,10 @@
 use seedbed::{DType, Init, Key};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::initialisers::{Case, Rounding, every_initialiser};
+use crate::harness::engines::Engine;
 use crate::reference::assert_same_halves;
 use crate::reference::half::{self, HALVES};
+use crate::values::initialisers::{Case, Rounding, every_initialiser};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::halves_are_rounded_once", rounded_once),

@@ -4,10 +4,10 @@ use seedbed::wgpu::BufferUsages;
 use seedbed::{DType, Init, Key, Region, TensorView};
 
 use crate::Check;
-use crate::engines::{Device, Engine, USAGE};
-use crate::initialisers::{Case, assert_same_elements, every_initialiser};
-use crate::memory::assert_only_halves;
+use crate::harness::engines::{Device, Engine, USAGE};
+use crate::placement::memory::assert_only_halves;
 use crate::reference::half::{ALL, HALVES};
+use crate::values::initialisers::{Case, assert_same_elements, every_initialiser};
 
 pub const CHECKS: &[Check] = &[
     Check::device("memory::halves_at_every_offset", every_start_at_every_offset),

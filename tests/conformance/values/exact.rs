@@ -3,7 +3,7 @@
 use seedbed::{Fans, Init, Key, Region, host};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
+use crate::harness::engines::{Device, Engine};
 use crate::reference::{self, assert_same_bits, assert_same_words};
 
 pub const CHECKS: &[Check] = &[
