@@ -1,6 +1,7 @@
 //! The contract in its plainest form: Philox as the paper defines it, Box-Muller in f64. Slow,
 //! short, and independent of the library.
 
+pub mod directed;
 pub mod half;
 pub mod identity;
 pub mod scale;
@@ -8,7 +9,6 @@ pub mod sparse;
 pub mod truncated;
 
 use std::f64::consts::PI;
-use std::fmt::{Debug, LowerHex};
 
 use seedbed::Key;
 
@@ -20,6 +20,7 @@ pub const CHECKS: &[Check] = &[
     Check::host("reference::ulps_are_relative", ulps_are_relative),
     Check::host("reference::halves_meet_known_values", half::meets_known_values),
     Check::host("reference::truncated_normals_meet_known_values", truncated::meets_known_values),
+    Check::host("reference::jax_constant", truncated::jax_constant),
     Check::host("reference::permutations_are_permutations", sparse::is_a_permutation),
 ];
 
@@ -129,34 +130,6 @@ pub fn ulps(actual: f32, exact: f64) -> f64 {
 /// twice as much as it is just below one.
 pub fn relative_ulps(actual: f32, exact: f64) -> f64 {
     ((f64::from(actual) - exact) / exact).abs() * 8_388_608.0
-}
-
-/// Compares element by element, and says which one differs first. Bits, so that -0 is not 0 and a
-/// NaN equals itself.
-pub fn assert_same_bits(actual: &[f32], expected: &[f32], what: impl Debug) {
-    assert_same_words(bytemuck::cast_slice(actual), bytemuck::cast_slice(expected), what);
-}
-
-/// The same of words.
-pub fn assert_same_words(actual: &[u32], expected: &[u32], what: impl Debug) {
-    assert_same(actual, expected, what);
-}
-
-/// The same of 16-bit elements, by their bits.
-pub fn assert_same_halves(actual: &[u16], expected: &[u16], what: impl Debug) {
-    assert_same(actual, expected, what);
-}
-
-fn assert_same<T: PartialEq + LowerHex>(actual: &[T], expected: &[T], what: impl Debug) {
-    assert_eq!(actual.len(), expected.len(), "{what:?}: elements");
-    let differing = || actual.iter().zip(expected).enumerate().filter(|(_, (a, e))| a != e);
-    if let Some((i, (a, e))) = differing().next() {
-        let count = differing().count();
-        panic!(
-            "{what:?}: {count} of {} elements differ; element {i} is {a:#010x}, not {e:#010x}",
-            actual.len()
-        );
-    }
 }
 
 fn philox_meets_the_published_answers() {

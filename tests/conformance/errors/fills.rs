@@ -1,21 +1,16 @@
 //! Every mistake has its message, and does not spoil what comes after.
 
-use pollster::block_on;
-use seedbed::gpu::{self, Gpu};
-use seedbed::wgpu::{self, BufferUsages, Limits};
+use seedbed::wgpu::{self, BufferUsages};
 use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Region, TensorView, host};
 
 use crate::Check;
+use crate::harness::assertions::{assert_only, assert_starts};
 use crate::harness::engines::{Device, Engine, USAGE};
-use crate::placement::memory::assert_only;
 
 pub const CHECKS: &[Check] = &[
     Check::host("errors::host", on_the_host),
-    Check::host("errors::no_such_adapter", no_such_adapter),
     Check::device("errors::mistakes_and_working_on", mistakes_and_working_on),
     Check::device("errors::shards_and_row_pitch", shards_and_row_pitch),
-    Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
-    Check::device("errors::download", download),
 ];
 
 const KEY: Key = Key::new(10);
@@ -118,14 +113,6 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
     ]
 }
 
-pub fn assert_starts(result: Result<(), Error>, message: &str) {
-    let error = match result {
-        Ok(()) => panic!("no error, where {message:?} was expected"),
-        Err(error) => error.to_string(),
-    };
-    assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
-}
-
 fn on_the_host() {
     let mut values = [7.0; 4];
     for (region, init, message) in mistakes_without_a_buffer() {
@@ -150,12 +137,6 @@ fn on_the_host() {
         host::fill_words(&mut [0; 4], Region::from([4, 4]).shard([3, 0], [2, 2]), KEY),
         "the shard has 2 elements from 3 on in dimension 0, of which the tensor has 4",
     );
-}
-
-fn no_such_adapter() {
-    let wanted = "a name that no vendor would choose";
-    let result = block_on(gpu::pick(&wgpu::Instance::default(), Some(wanted)));
-    assert_starts(result.map(drop), &format!("no adapter matches {wanted:?}; there are: "));
 }
 
 /// After each mistake, a fill that is right is recorded into the same encoder.
@@ -307,56 +288,4 @@ fn shards_and_row_pitch(device: &Device) {
         );
     });
     assert_only(&device.read(&buffer), &[], "words");
-}
-
-/// A device that was opened with less than every kernel needs says which limit it is.
-fn device_that_can_not_fill(device: &Device) {
-    let all = device.adapter.limits();
-    for (limits, message) in [
-        (
-            Limits { max_storage_buffers_per_shader_stage: 0, ..all.clone() },
-            "the device's max_storage_buffers_per_shader_stage is 0; a fill needs at least 2",
-        ),
-        (
-            Limits { max_compute_invocations_per_workgroup: 1, ..all.clone() },
-            "the device's max_compute_invocations_per_workgroup is 1; a fill needs at least",
-        ),
-        (
-            Limits { max_compute_workgroup_size_x: 1, ..all.clone() },
-            "the device's max_compute_workgroup_size_x is 1; a fill needs at least",
-        ),
-        (
-            Limits { max_compute_workgroups_per_dimension: 0, ..all.clone() },
-            "the device's max_compute_workgroups_per_dimension is 0; a fill needs at least 1",
-        ),
-        (
-            Limits { max_storage_buffer_binding_size: 4, ..all.clone() },
-            "the device's max_storage_buffer_binding_size is 4; a fill needs at least",
-        ),
-    ] {
-        let small = device.with_limits(limits);
-        let buffer = small.gpu.storage_buffer(64);
-        small.submit(|encoder| {
-            assert_starts(
-                small.recorder.fill(encoder, &TensorView::f32(&buffer, [16]), &NORMAL, KEY),
-                message,
-            );
-        });
-        assert_starts(small.recorder.prepare(&NORMAL, DType::F32), message);
-        assert_eq!(small.read(&buffer), [0; 64], "{message}");
-    }
-}
-
-/// What wgpu would panic on comes out as an error, and stays.
-fn download(device: &Device) {
-    let all = device.adapter.limits();
-    let other = device.with_limits(all.clone());
-    let unreadable = other.sentinel_buffer(64, BufferUsages::STORAGE);
-    assert_starts(block_on(other.gpu.download(&unreadable, 0..64)).map(drop), "the GPU failed: ");
-    assert_starts(other.gpu.check(), "the GPU failed: ");
-    let too_much = Limits { max_storage_buffers_per_shader_stage: u32::MAX, ..all };
-    let result = block_on(Gpu::open_with(&device.adapter, wgpu::Features::empty(), too_much));
-    let name = gpu::name(&device.adapter.get_info());
-    assert_starts(result.map(drop), &format!("the adapter {name} could not be opened: "));
-    device.gpu.check().expect("a device that other devices do not disturb");
 }

@@ -10,11 +10,10 @@ use seedbed::{
 };
 
 use crate::Check;
-use crate::errors::fills::assert_starts;
-use crate::harness::engines::{Device, Engine, SENTINEL, USAGE};
-use crate::placement::memory::assert_only;
+use crate::harness::assertions::{assert_only, assert_only_halves, assert_starts};
+use crate::harness::cases::every_initialiser;
+use crate::harness::engines::{Device, Engine, SENTINEL, USAGE, elements_of};
 use crate::reference::half::ALL;
-use crate::values::initialisers::every_initialiser;
 
 pub const CHECKS: &[Check] = &[
     Check::host("errors::initialisers_on_the_host", on_the_host),
@@ -162,7 +161,7 @@ fn region(shape: &[u64]) -> Region<'_> {
 
 fn on_the_host() {
     for (dtype, shape, init, message) in torchs().into_iter().chain(jax_and_keras()) {
-        let len = crate::harness::engines::elements_of(&region(shape)) * dtype.size() as usize;
+        let len = elements_of(&region(shape)) * dtype.size() as usize;
         let mut bytes = vec![SENTINEL; len];
         assert_starts(host::fill_bytes(&mut bytes, dtype, region(shape), &init, KEY), message);
         assert!(bytes.iter().all(|&byte| byte == SENTINEL), "{message}");
@@ -269,7 +268,7 @@ fn halves_in_buffers(device: &Device) {
             device.recorder.fill(encoder, &TensorView::f16(&buffer, [5]).at(54), &Init::Ones, KEY)
         })
         .expect("fills that are right");
-    crate::placement::memory::assert_only_halves(&device.read(&buffer), &[(54, &expected)], "halves");
+    assert_only_halves(&device.read(&buffer), &[(54, &expected)], "halves");
 }
 
 /// Each initialiser and a shape of its rank without elements.

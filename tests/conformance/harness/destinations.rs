@@ -6,8 +6,9 @@ use std::ops::Range;
 use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
 use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
 
-use crate::harness::engines::{Device, Engine, SENTINEL};
-use crate::reference::{assert_same_halves, assert_same_words};
+use super::assertions::{assert_same_halves, assert_same_words, collect};
+use super::engines::{Device, Engine, SENTINEL};
+use super::shards::Shard;
 
 /// What is filled of a tensor.
 #[derive(Clone, Debug)]
@@ -15,13 +16,6 @@ pub enum Part {
     Whole,
     Elements(Range<u64>),
     Shard(Shard),
-}
-
-/// A box of a tensor.
-#[derive(Clone, Debug)]
-pub struct Shard {
-    pub start: Vec<u64>,
-    pub shape: Vec<u64>,
 }
 
 /// A fill, and where it goes. Of u32 it is one of raw words.
@@ -117,23 +111,6 @@ impl Job {
     }
 }
 
-impl Shard {
-    /// The shard's elements, of those of a tensor of this shape: one after the other, by its index.
-    pub fn take(&self, whole: &[u8], size: u64, shape: &[u64]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for number in 0..self.shape.iter().product() {
-            let (mut rest, mut element, mut stride) = (number, 0, 1);
-            for axis in (0..shape.len()).rev() {
-                element += stride * (self.start[axis] + rest % self.shape[axis]);
-                rest /= self.shape[axis];
-                stride *= shape[axis];
-            }
-            bytes.extend(&whole[(element * size) as usize..][..size as usize]);
-        }
-        bytes
-    }
-}
-
 /// As [`Engine::fill_bytes`], and the raw words of u32.
 pub fn bytes_of(engine: &Engine, dtype: DType, region: Region<'_>, init: &Init, key: Key) -> Vec<u8> {
     match dtype {
@@ -164,15 +141,14 @@ pub fn assert_buffers(device: &Device, buffers: &[Buffer], expected: &[Vec<u8>],
         if actual == *expected {
             continue;
         }
-        let halves = |bytes: &[u8]| -> Vec<u16> { bytemuck::pod_collect_to_vec(bytes) };
-        let words = |bytes: &[u8]| -> Vec<u32> { bytemuck::pod_collect_to_vec(bytes) };
         let what = (&what, "buffer", number);
         // Halves tell which side of a word is wrong, words are whole f32.
         let half = |words: &(&u32, &u32)| (words.0 ^ words.1) & 0xFFFF == 0 || (words.0 ^ words.1) >> 16 == 0;
-        if words(&actual).iter().zip(&words(expected)).filter(|(a, e)| a != e).any(|pair| half(&pair)) {
-            assert_same_halves(&halves(&actual), &halves(expected), what);
+        let [actual_words, expected_words] = [&actual, expected].map(|bytes| collect::<u32>(bytes));
+        if actual_words.iter().zip(&expected_words).filter(|(a, e)| a != e).any(|pair| half(&pair)) {
+            assert_same_halves(&collect(&actual), &collect(expected), what);
         }
-        assert_same_words(&words(&actual), &words(expected), what);
+        assert_same_words(&actual_words, &expected_words, what);
     }
 }
 

@@ -1,16 +1,17 @@
 //! Many fills in one recording: what `fill` would have done, one after the other.
 
 use proptest::prelude::*;
-use seedbed::wgpu::{Buffer, BufferUsages, Limits};
-use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
+use seedbed::wgpu::{Buffer, BufferUsages};
+use seedbed::{DType, Error, Fill, Init, Key, TensorView};
 
 use crate::Check;
-use crate::errors::fills::{assert_starts, mistakes_without_a_buffer};
-use crate::harness::destinations::{self, Arena, Job, Part, Shard, assert_buffers, buffers, simulate};
+use crate::harness::assertions::assert_only;
+use crate::harness::cases::initialisers_of;
+use crate::harness::destinations::{Arena, Job, Part, assert_buffers, buffers, simulate};
 use crate::harness::engines::{Device, Engine, USAGE};
-use crate::harness::random;
-use crate::placement::memory::assert_only;
-use crate::placement::shards::{initialisers_of, key};
+use crate::harness::shards::Shard;
+use crate::harness::shards::random_key;
+use crate::harness::{destinations, random};
 use crate::reference::half::ALL;
 
 pub const CHECKS: &[Check] = &[
@@ -24,31 +25,27 @@ pub const CHECKS: &[Check] = &[
     Check::device("memory::fill_all_many_buffers", many_buffers),
     Check::device("memory::fill_alls_of_one_encoder", fill_alls_of_one_encoder),
     Check::device("memory::fill_all_prepared", prepared),
-    Check::device("windows::fill_all", windows),
-    Check::device("windows::fill_all_random", windows_of_random_lists),
-    Check::device("errors::fill_all", mistakes),
-    Check::device("errors::fill_all_without_a_device_for_it", device_that_can_not_fill),
 ];
 
 const KEY: Key = Key { seed: 0x0F17_0A11, offset: u64::MAX - 50 };
 const NORMAL: Init = Init::normal(0.0, 0.02);
-const NO_COPY: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_SRC);
+pub const NO_COPY_DST: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_SRC);
 
-fn job(shape: &[u64], dtype: DType, init: Init, buffer: usize, offset: u64) -> Job {
+pub fn job(shape: &[u64], dtype: DType, init: Init, buffer: usize, offset: u64) -> Job {
     let shape = shape.to_vec();
     Job { shape, part: Part::Whole, dtype, init, key: KEY, name: None, buffer, offset, pitch: None }
 }
 
 /// The same with streams of their own.
-fn with_keys(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
+pub fn with_keys(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
     (0..).zip(jobs).map(|(i, job)| Job { key: KEY.fold_in(i), ..job }).collect()
 }
 
-fn check(device: &Device, arenas: &[Arena], jobs: &[Job]) {
+pub fn check(device: &Device, arenas: &[Arena], jobs: &[Job]) {
     destinations::check(device, arenas, jobs, |job| job.take(&job.whole()));
 }
 
-fn fill_all(device: &Device, buffers: &[Buffer], jobs: &[Job]) {
+pub fn record_list(device: &Device, buffers: &[Buffer], jobs: &[Job]) {
     let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(buffers)).collect();
     device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
 }
@@ -70,7 +67,7 @@ fn random_job(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = Jo
     let part = prop::collection::vec((any::<Index>(), any::<Index>()), 4);
     let place = (0..2_usize, prop::option::of(any::<Index>()), prop::option::of(0..7_u64));
     let name = prop::option::of("[a-c.]{0,3}");
-    (shape, (select(ALL.as_slice()), init, any::<Index>()), (0..3, part), place, key(), name).prop_map(
+    (shape, (select(ALL.as_slice()), init, any::<Index>()), (0..3, part), place, random_key(), name).prop_map(
         move |(shape, (dtype, init, index), (part, ends), (buffer, at, padding), key, name)| {
             let init = init.unwrap_or_else(|| *index.get(&initialisers(&shape)));
             let range = |len: u64, (a, b): &(Index, Index)| {
@@ -106,10 +103,10 @@ fn random_job(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = Jo
 }
 
 /// Overlapping, in any order: the last one wins.
-fn check_random_lists(device: &Device, count: u32, initialisers: fn(&[u64]) -> Vec<Init>) {
+pub fn check_random_lists(device: &Device, count: u32, initialisers: fn(&[u64]) -> Vec<Init>) {
     let lists = (prop::collection::vec(random_job(initialisers), 0..24), any::<[bool; 2]>());
     random::cases(count, lists, |(jobs, copy_dst)| {
-        let arenas = copy_dst.map(|copy_dst| (SIZE, if copy_dst { USAGE } else { NO_COPY }));
+        let arenas = copy_dst.map(|copy_dst| (SIZE, if copy_dst { USAGE } else { NO_COPY_DST }));
         check(device, &arenas, &jobs);
     });
 }
@@ -118,17 +115,10 @@ fn random_lists(device: &Device) {
     check_random_lists(device, 150, initialisers_of);
 }
 
-/// Bindings of less than most tensors, for tensors that begin anywhere in them.
-fn windows_of_random_lists(device: &Device) {
-    let plain = |_: &[u64]| vec![NORMAL, Init::Zeros, Init::Ones, Init::constant(-1.5)];
-    check_random_lists(&device.limited(512, 1, 1), 60, plain);
-    check_random_lists(&device.limited(1024, 2, 256), 60, plain);
-}
-
 /// Each of a list of tensors that overlap the one before it, of all types and initialisers, in both orders.
 fn over_one_another(device: &Device) {
     let inits = initialisers_of(&[19, 13]);
-    for usage in [USAGE, NO_COPY] {
+    for usage in [USAGE, NO_COPY_DST] {
         for (shift, stride) in [(0, 0), (2, 2), (4, 4), (6, 250), (0, 480), (2, 988)] {
             let jobs = (0..3 * inits.len()).map(|i| {
                 let dtype = ALL[(i + i / 3) % 3];
@@ -151,7 +141,7 @@ fn over_one_another(device: &Device) {
 /// Before, between and after other fills of the same bytes, of halves of words too.
 fn zeros(device: &Device) {
     let zero = Init::Zeros;
-    for usages in [[USAGE, USAGE], [NO_COPY, USAGE], [NO_COPY, NO_COPY]] {
+    for usages in [[USAGE, USAGE], [NO_COPY_DST, USAGE], [NO_COPY_DST, NO_COPY_DST]] {
         let arenas = usages.map(|usage| (600, usage));
         for dtype in ALL {
             let at =
@@ -226,13 +216,13 @@ fn ten_thousand(device: &Device) {
     let arenas = [(end.next_multiple_of(4) + 4, USAGE)];
     let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
     let arena = buffers(device, &arenas);
-    fill_all(device, &arena, &jobs);
+    record_list(device, &arena, &jobs);
     assert_buffers(device, &arena, &expected, "ten thousand");
     check(device, &arenas, &jobs[4000..4100]);
 }
 
 fn of_nothing(device: &Device) {
-    let arenas = [(64, USAGE), (64, NO_COPY)];
+    let arenas = [(64, USAGE), (64, NO_COPY_DST)];
     check(device, &arenas, &[]);
     let nothing = [
         job(&[0], DType::F32, NORMAL, 0, 64),
@@ -285,7 +275,7 @@ fn many_buffers(device: &Device) {
     use BufferUsages as Usage;
     let others =
         [Usage::empty(), Usage::COPY_DST, Usage::VERTEX, Usage::INDEX, Usage::UNIFORM, Usage::INDIRECT];
-    let arenas: Vec<Arena> = (0..150).map(|i| (36 + 4 * i as u64, NO_COPY | others[i % 6])).collect();
+    let arenas: Vec<Arena> = (0..150).map(|i| (36 + 4 * i as u64, NO_COPY_DST | others[i % 6])).collect();
     let inits = [NORMAL, Init::Zeros, Init::trunc_normal(0.0, 1.0, -1.0, 2.0), Init::Ones];
     // Twice over all, so that each buffer is met again after all others.
     let jobs = (0..300).map(|i| {
@@ -298,7 +288,7 @@ fn many_buffers(device: &Device) {
 
 /// With fills and clears between them, in the order of their recording.
 fn fill_alls_of_one_encoder(device: &Device) {
-    let arenas = [(SIZE, USAGE), (SIZE, NO_COPY)];
+    let arenas = [(SIZE, USAGE), (SIZE, NO_COPY_DST)];
     let all: Vec<Job> = with_keys((0..60_usize).map(|i| {
         let dtype = ALL[i % 3];
         let inits = initialisers_of(&[7, 11]);
@@ -342,140 +332,5 @@ fn prepared(device: &Device) {
         recorder.prepare_all(&fills[..prepared]).expect("fills that are right");
         device.submit(|encoder| recorder.fill_all(encoder, &fills)).expect("fills that are right");
         assert_buffers(device, &places, &expected, prepared);
-    }
-}
-
-/// Tensors that share a binding, lie across two, or are larger than one; few workgroups for all of them.
-fn windows(device: &Device) {
-    let all = device.adapter.limits();
-    let most = (all.max_storage_buffer_binding_size, all.max_compute_workgroups_per_dimension);
-    let inits = [NORMAL, Init::Zeros, NORMAL, Init::Ones, Init::constant(0.1)];
-    for (binding, workgroups, alignment, usages) in [
-        (4096, most.1, 1, &[NO_COPY][..]),
-        (1024, 2, 256, &[USAGE, NO_COPY]),
-        (65_536, 1, 1, &[USAGE]),
-        (most.0, 3, 256, &[NO_COPY]),
-    ] {
-        let small = device.limited(binding, workgroups, alignment);
-        for &usage in usages {
-            let mut end = 6;
-            let mut jobs = with_keys((0..60_u64).map(|i| {
-                let dtype = ALL[(i / 2 % 3) as usize];
-                let len = [700, 5, 300, 1, 64, 3000, 2, 20_001, 33, 256][(i % 10) as usize] / (1 + i / 30);
-                let offset = u64::next_multiple_of(end, dtype.size());
-                end = offset + len * dtype.size();
-                job(&[len], dtype, inits[(i / 3 % 5) as usize], 0, offset)
-            }));
-            // Over the ends of others.
-            let over = (0..20)
-                .map(|i| job(&[2 * i + 1], ALL[i as usize % 3], inits[i as usize % 5], 0, 3000 * i + 4));
-            jobs.extend(with_keys(over));
-            check(&small, &[(end.next_multiple_of(4) + 300, usage)], &jobs);
-        }
-    }
-
-    // Parameters of more fills than a binding has room for.
-    let small = device.limited(1024, 2, 256);
-    let jobs = with_keys((0..3000).map(|i| job(&[3], ALL[i / 50 % 3], inits[i / 7 % 5], 0, 12 * i as u64)));
-    let arenas = [(36_000, USAGE)];
-    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
-    let arena = buffers(&small, &arenas);
-    fill_all(&small, &arena, &jobs);
-    assert_buffers(&small, &arena, &expected, "three thousand");
-}
-
-/// A mistake among fills that are right, which are clears and dispatches, before and after it.
-fn mistakes(device: &Device) {
-    type Mistake<'a> = (TensorView<'a>, Init, String);
-    let buffer = device.sentinel_buffer(64, USAGE);
-    let no_storage = device.sentinel_buffer(64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
-    let regions = mistakes_without_a_buffer();
-    let without_a_buffer = regions.iter().map(|(region, init, message)| {
-        (TensorView::f32(&buffer, region.clone()), *init, (*message).to_owned())
-    });
-    let of_places = [
-        (TensorView::f32(&buffer, [4]).at(2), NORMAL, "the byte offset 2 is not a multiple of 4"),
-        (TensorView::f16(&buffer, [4]).at(3), Init::Zeros, "the byte offset 3 is not a multiple of 2"),
-        (TensorView::f32(&buffer, [4]).at(52), Init::Zeros, "the tensor needs bytes 52..68 of its buffer"),
-        (TensorView::bf16(&buffer, [33]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
-        (TensorView::u32(&buffer, [4]), NORMAL, "an initialiser can't write u32"),
-        (TensorView::f32(&no_storage, [4]), NORMAL, "the buffer was created with usage"),
-        (TensorView::f32(&no_storage, [4]), Init::Zeros, "the buffer was created with usage"),
-        (TensorView::f16(&buffer, [4]), Init::constant(7e4), "value = 7e4 overflows f16"),
-        (TensorView::f32(&buffer, [2, 4]).row_pitch(12), NORMAL, "a row pitch of 12 bytes"),
-        (
-            TensorView::f32(&buffer, Region::from([4, 4]).shard([3, 0], [2, 2])),
-            NORMAL,
-            "the shard has 2 elements from 3",
-        ),
-        (
-            TensorView::f32(&buffer, Region::from([1 << 17, 1 << 17]).elements(0..4)),
-            Init::orthogonal(),
-            "an orthogonal matrix of 131072 x 131072 has more elements than 32 bits can count",
-        ),
-    ];
-    let of_places = of_places.map(|(tensor, init, message)| (tensor, init, message.to_owned()));
-    let all: Vec<Mistake<'_>> = without_a_buffer.chain(of_places).collect();
-
-    let expected = Engine::Host.fill([4], &NORMAL, KEY);
-    for (number, (tensor, init, message)) in all.into_iter().enumerate() {
-        let place = number % 4;
-        let name = ["h.0.weight", "", "3"].get(number % 5);
-        let mut fills: Vec<Fill<'_>> = [Init::Zeros, NORMAL, Init::orthogonal()]
-            .map(|init| Fill::new(TensorView::f32(&buffer, [4, 4]), init, KEY))
-            .into();
-        let (fill, called) = match name {
-            Some(name) => (Fill::named(*name, tensor, init, KEY), (*name).to_owned()),
-            None => (Fill::new(tensor, init, KEY), format!("fill {place}")),
-        };
-        fills.insert(place, fill.clone());
-        let mut second = fills.clone();
-        second.push(Fill::named("a second mistake", TensorView::f32(&buffer, [17]), NORMAL, KEY));
-
-        let after = device.sentinel_buffer(64, USAGE);
-        device
-            .submit(|encoder| {
-                for fills in [&fills, &second] {
-                    let error = device.recorder.fill_all(encoder, fills).expect_err(&message);
-                    assert!(matches!(&error, Error::Fill { fill, .. } if *fill == called), "{error:?}");
-                    assert_starts(device.recorder.prepare_all(fills), &error.to_string());
-                    assert_starts(Err(error), &format!("{called}: {message}"));
-                }
-                device
-                    .recorder
-                    .fill_all(encoder, &[Fill::new(TensorView::f32(&after, [4]).at(24), NORMAL, KEY)])
-            })
-            .expect("a fill that is right");
-        assert_only(&device.read(&buffer), &[], &message);
-        assert_only(&device.read(&no_storage), &[], &message);
-        assert_only(&device.read(&after), &[(24, &expected)], &message);
-    }
-}
-
-/// A limit that is not enough for a fill is not enough for a list of them.
-fn device_that_can_not_fill(device: &Device) {
-    let all = device.adapter.limits();
-    for (limits, limit) in [
-        (Limits { max_compute_workgroup_size_x: 1, ..all.clone() }, "max_compute_workgroup_size_x is 1"),
-        (
-            Limits { max_storage_buffers_per_shader_stage: 0, ..all.clone() },
-            "max_storage_buffers_per_shader_stage is 0",
-        ),
-        (
-            Limits { max_storage_buffer_binding_size: 4, ..all.clone() },
-            "max_storage_buffer_binding_size is 4",
-        ),
-    ] {
-        let small = device.with_limits(limits);
-        let buffer = small.sentinel_buffer(64, NO_COPY);
-        let tensor = TensorView::f32(&buffer, [8]);
-        let fills = [Fill::new(tensor.clone(), Init::Zeros, KEY), Fill::named("w", tensor, NORMAL, KEY)];
-        small.submit(|encoder| {
-            for result in [small.recorder.fill_all(encoder, &fills), small.recorder.prepare_all(&fills)] {
-                let error = result.expect_err(limit).to_string();
-                assert!(error.contains(&format!("the device's {limit}; a fill needs at least ")), "{error}");
-            }
-        });
-        assert_only(&small.read(&buffer), &[], limit);
     }
 }

@@ -5,6 +5,8 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
+use seedbed::{Init, VarianceScaling};
+
 /// `N(mean, std²)` on [a, b].
 #[derive(Clone, Copy, Debug)]
 pub struct Truncated {
@@ -156,4 +158,14 @@ pub fn meets_known_values() {
             assert!((t.cdf(expected) - p).abs() < 1e-12, "{t:?}, {word:#010x}: {}", t.cdf(expected));
         }
     }
+}
+
+/// 0.8796… is the deviation of the standard normal cut at ±2, and so a `glorot_normal` of JAX has the
+/// variance that its name promises.
+pub fn jax_constant() {
+    let [mean, std] = Truncated::new(0.0, 1.0, -2.0, 2.0).moments();
+    assert!(mean.abs() < 1e-15 && (std - 0.879_625_661_034_239_8).abs() < 1e-15, "{mean}, {std}");
+    let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
+    let std = init.std(&[300, 500]).expect("a matrix");
+    assert!((std / (1.0 / 400.0_f64).sqrt() - 1.0).abs() < 1e-12, "{std}");
 }

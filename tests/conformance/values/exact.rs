@@ -3,8 +3,9 @@
 use seedbed::{Fans, Init, Key, Region, host};
 
 use crate::Check;
+use crate::harness::assertions::{assert_same_bits, assert_same_words};
 use crate::harness::engines::{Device, Engine};
-use crate::reference::{self, assert_same_bits, assert_same_words};
+use crate::reference;
 
 pub const CHECKS: &[Check] = &[
     Check::host("exact::derived_keys", derived_keys),

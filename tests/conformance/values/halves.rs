@@ -3,10 +3,11 @@
 use seedbed::{DType, Init, Key};
 
 use crate::Check;
+use crate::harness::assertions::assert_same_halves;
+use crate::harness::cases::{Case, Rounding, every_initialiser};
 use crate::harness::engines::Engine;
-use crate::reference::assert_same_halves;
-use crate::reference::half::{self, HALVES};
-use crate::values::initialisers::{Case, Rounding, every_initialiser};
+use crate::reference::half;
+use crate::reference::half::HALVES;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::halves_are_rounded_once", rounded_once),

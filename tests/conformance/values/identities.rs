@@ -4,8 +4,9 @@ use seedbed::half::{bf16, f16};
 use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
+use crate::harness::assertions::{assert_same_bits, assert_same_halves};
 use crate::harness::engines::Engine;
-use crate::reference::{assert_same_bits, assert_same_halves, half, identity};
+use crate::reference::{half, identity};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::eye", eye),

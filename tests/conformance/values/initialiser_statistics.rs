@@ -3,11 +3,12 @@
 use seedbed::{FanMode, Init, Kaiming, Key, Nonlinearity, VarianceScaling};
 
 use crate::Check;
+use crate::harness::cases::{Case, every_initialiser};
 use crate::harness::engines::Engine;
+use crate::harness::statistics::{assert_likely, check_distribution, mean};
 use crate::reference::sparse::permuted;
-use crate::reference::{scale, sparse, truncated::Truncated};
-use crate::values::initialisers::{Case, every_initialiser};
-use crate::values::statistical::{assert_likely, check_distribution, mean};
+use crate::reference::truncated::Truncated;
+use crate::reference::{scale, sparse};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("statistical::uniforms", uniforms),

@@ -8,8 +8,10 @@ use seedbed::{
 };
 
 use crate::Check;
+use crate::harness::assertions::assert_same_bits;
 use crate::harness::engines::Engine;
-use crate::reference::{self, assert_same_bits, scale};
+use crate::reference;
+use crate::reference::scale;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::xavier_uniform", xavier_uniform),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use seedbed::{Init, Key, Region};
 
 use crate::Check;
+use crate::harness::assertions::assert_same_bits;
 use crate::harness::engines::Engine;
-use crate::reference::assert_same_bits;
 use crate::reference::sparse::{permuted, zeros};
 
 pub const CHECKS: &[Check] = &[

@@ -9,6 +9,7 @@ use seedbed::{Init, Key};
 
 use crate::Check;
 use crate::harness::engines::Engine;
+use crate::harness::statistics::{assert_likely, check_distribution, mean};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("statistical::one_mebi_normals", one_mebi_normals),
@@ -18,31 +19,10 @@ pub const CHECKS: &[Check] = &[
     Check::host("statistical::keys_are_independent", keys_are_independent),
 ];
 
-/// The probability of refusing what is right, per statistic.
-const ALPHA: f64 = 1e-4;
-
-/// The two-sided quantile of the normal distribution for [`ALPHA`].
-const Z: f64 = 3.890_591_886_413_1;
-
 const KEY: Key = Key::new(20_110_703);
-
-/// `sqrt(-ln(alpha / 2) / 2)`, for sqrt(n) times the largest distance of the distribution functions
-/// (Kolmogorov's limit; its next term is below 1e-15).
-fn kolmogorov_quantile() -> f64 {
-    (-(ALPHA / 2.0).ln() / 2.0).sqrt()
-}
 
 fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
-}
-
-pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let n = values.len() as f64;
-    values.sum::<f64>() / n
-}
-
-pub fn assert_likely(what: &str, z: f64) {
-    assert!(z.abs() < Z, "{what}: {z:.2} standard errors from what it should be");
 }
 
 /// The first four moments, each in its standard error for a normal distribution.
@@ -55,22 +35,6 @@ fn check_moments(values: &[f32], expected_mean: f64, expected_std: f64) {
     assert_likely("variance", (moment(2) - 1.0) * (n / 2.0).sqrt());
     assert_likely("third moment", moment(3) * (n / 15.0).sqrt());
     assert_likely("fourth moment", (moment(4) - 3.0) * (n / 96.0).sqrt());
-}
-
-/// Kolmogorov and Smirnov's.
-pub fn check_distribution(mut values: Vec<f32>, cdf: impl Fn(f64) -> f64) {
-    values.sort_unstable_by(f32::total_cmp);
-    let n = values.len() as f64;
-    let distance = values
-        .iter()
-        .enumerate()
-        .map(|(i, &x)| {
-            let p = cdf(x.into());
-            (p - i as f64 / n).max((i + 1) as f64 / n - p)
-        })
-        .fold(0.0, f64::max);
-    let statistic = distance * n.sqrt();
-    assert!(statistic < kolmogorov_quantile(), "Kolmogorov-Smirnov: {statistic}");
 }
 
 fn one_mebi_normals(engine: &Engine) {

@@ -4,8 +4,8 @@ use seedbed::{Init, Key};
 use serde_json::Value;
 
 use crate::Check;
+use crate::harness::assertions::assert_same_words;
 use crate::harness::engines::Engine;
-use crate::reference::assert_same_words;
 
 pub const CHECKS: &[Check] = &[
     Check::host("exact::torch_keys", keys),

@@ -3,16 +3,18 @@
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use seedbed::{DType, Init, Key, Region, VarianceScaling};
+use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
+use crate::harness::assertions::{assert_same_bits, assert_same_halves};
 use crate::harness::engines::Engine;
-use crate::reference::half::{self, ALL, HALVES};
+use crate::harness::random::try_cases;
+use crate::harness::statistics::check_distribution;
+use crate::reference;
+use crate::reference::directed::DIRECTED;
+use crate::reference::half;
+use crate::reference::half::{ALL, HALVES};
 use crate::reference::truncated::Truncated;
-use crate::reference::{self, assert_same_bits, assert_same_halves};
-use crate::values::bounded::DIRECTED;
-use crate::values::statistical::check_distribution;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::truncated_within_bounds", within_bounds),
@@ -22,7 +24,6 @@ pub const CHECKS: &[Check] = &[
     Check::engine("bounded::directed_truncated_normals", directed),
     Check::host("bounded::random_truncated_normals", random),
     Check::engine("statistical::truncated_normals", distribution),
-    Check::host("reference::jax_constant", jax_constant),
 ];
 
 const KEY: Key = Key { seed: 0x7245_4C1E, offset: 1 << 33 };
@@ -153,9 +154,7 @@ fn random() {
     let magnitude = (-6.0..6.0_f64).prop_map(|power| 10.0_f64.powf(power));
     let number = (magnitude.clone(), any::<bool>()).prop_map(|(x, sign)| if sign { -x } else { x });
     let cases = (number, magnitude, -40.0..40.0_f64, -4.0..1.5_f64, 0..8_u32);
-    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let result = runner.run(&cases, |(mean, std, alpha, width, open)| {
+    try_cases(400, cases, |(mean, std, alpha, width, open)| {
         let a = mean + std * alpha;
         let b = a + std * 10.0_f64.powf(width);
         let t = match open {
@@ -173,9 +172,6 @@ fn random() {
         }
         Ok(())
     });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
 }
 
 /// Kolmogorov and Smirnov's, against the exact distribution.
@@ -184,14 +180,4 @@ fn distribution(engine: &Engine) {
         println!("{t:?}");
         check_distribution(engine.fill([1 << 20], &init(t), KEY), |x| t.cdf(x));
     }
-}
-
-/// 0.8796… is the deviation of the standard normal cut at ±2, and so a `glorot_normal` of JAX has the
-/// variance that its name promises.
-fn jax_constant() {
-    let [mean, std] = Truncated::new(0.0, 1.0, -2.0, 2.0).moments();
-    assert!(mean.abs() < 1e-15 && (std - 0.879_625_661_034_239_8).abs() < 1e-15, "{mean}, {std}");
-    let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
-    let std = init.std(&[300, 500]).expect("a matrix");
-    assert!((std / (1.0 / 400.0_f64).sqrt() - 1.0).abs() < 1e-12, "{std}");
 }

@@ -3,8 +3,10 @@
 use seedbed::{Init, Key, Region};
 
 use crate::Check;
+use crate::harness::assertions::{assert_same_bits, assert_same_halves};
 use crate::harness::engines::Engine;
-use crate::reference::{self, assert_same_bits, half};
+use crate::reference;
+use crate::reference::half;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::uniforms", uniforms),
@@ -106,6 +108,6 @@ fn check_halves(engine: &Engine, low: f64, high: f64) {
             })
             .collect();
         let actual = engine.fill_halves(dtype, [30_001], &Init::uniform(low, high), KEY);
-        reference::assert_same_halves(&actual, &expected, (dtype, low, high));
+        assert_same_halves(&actual, &expected, (dtype, low, high));
     }
 }

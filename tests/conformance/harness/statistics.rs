@@ -1,0 +1,38 @@
+//! Statistics, and how far they may be from what they should be.
+
+/// The probability of refusing what is right, per statistic.
+const ALPHA: f64 = 1e-4;
+
+/// The two-sided quantile of the normal distribution for [`ALPHA`].
+const Z: f64 = 3.890_591_886_413_1;
+
+/// `sqrt(-ln(alpha / 2) / 2)`, for sqrt(n) times the largest distance of the distribution functions
+/// (Kolmogorov's limit; its next term is below 1e-15).
+fn kolmogorov_quantile() -> f64 {
+    (-(ALPHA / 2.0).ln() / 2.0).sqrt()
+}
+
+pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
+}
+
+pub fn assert_likely(what: &str, z: f64) {
+    assert!(z.abs() < Z, "{what}: {z:.2} standard errors from what it should be");
+}
+
+/// Kolmogorov and Smirnov's.
+pub fn check_distribution(mut values: Vec<f32>, cdf: impl Fn(f64) -> f64) {
+    values.sort_unstable_by(f32::total_cmp);
+    let n = values.len() as f64;
+    let distance = values
+        .iter()
+        .enumerate()
+        .map(|(i, &x)| {
+            let p = cdf(x.into());
+            (p - i as f64 / n).max((i + 1) as f64 / n - p)
+        })
+        .fold(0.0, f64::max);
+    let statistic = distance * n.sqrt();
+    assert!(statistic < kolmogorov_quantile(), "Kolmogorov-Smirnov: {statistic}");
+}
