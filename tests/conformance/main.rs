@@ -7,7 +7,7 @@
 //! | `harness/` | no checks: engines, trials, assertions, and cases that several checks use | |
 //! | `reference/` | the contract in its plainest form, and checks of the reference itself | `reference` |
 //! | `values/` | checks of the values that a fill writes | `exact`, `bounded`, `statistical` |
-//! | `placement/` | checks of where a fill writes, and of how a fill is cut into bindings and dispatches | `memory`, `windows` |
+//! | `placement/` | checks of where a fill writes, and of small limits of a device | `memory`, `windows` |
 //! | `errors/` | checks of what a mistake does | `errors` |
 //!
 //! A trial is called `engine::kind::check`. Engines are the host and each adapter; some adapters are used in
@@ -24,8 +24,8 @@
 //! | `reference` | the reference meets values that others have published or computed |
 //!
 //! The reference is written from the papers and the contract alone; the library's host engine is one of the
-//! engines under test. Where a check compares an adapter with the host, another check has compared the host with
-//! the reference.
+//! engines under test. Where a check compares an adapter with the host, another check has compared the host
+//! with the reference.
 //!
 //! A trial of an adapter that this machine lacks is listed as ignored, with the reason. The
 //! environment variable `SEEDBED_REQUIRE_ADAPTERS` (such as `lavapipe,gl,swiftshader`) turns a

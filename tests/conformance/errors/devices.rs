@@ -1,4 +1,4 @@
-//! Adapters that are not there, devices that can't fill, and devices that fail.
+//! Errors of adapters that do not exist, of devices that can not fill, and of devices that fail.
 
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
@@ -24,7 +24,7 @@ fn no_such_adapter() {
     assert_starts(result.map(drop), &format!("no adapter matches {wanted:?}; there are: "));
 }
 
-/// A device that was opened with less than every kernel needs says which limit it is.
+/// If a device was opened with a limit that is too low for a fill, the error names the limit.
 fn device_that_can_not_fill(device: &Device) {
     let all = device.adapter.limits();
     for (limits, message) in [
@@ -62,7 +62,7 @@ fn device_that_can_not_fill(device: &Device) {
     }
 }
 
-/// What wgpu would panic on comes out as an error, and stays.
+/// A failure on which wgpu would panic is returned as an error, and later calls return it too.
 fn download(device: &Device) {
     let all = device.adapter.limits();
     let other = device.with_limits(all.clone());

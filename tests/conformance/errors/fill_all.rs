@@ -1,4 +1,4 @@
-//! A mistake in a list of fills.
+//! A mistake in a list of fills is named with its fill, and records nothing of the list.
 
 use seedbed::wgpu::{BufferUsages, Limits};
 use seedbed::{Error, Fill, Init, Key, Region, TensorView};
@@ -16,7 +16,7 @@ pub const CHECKS: &[Check] = &[
 const KEY: Key = Key { seed: 0x0F17_0A11, offset: u64::MAX - 50 };
 const NORMAL: Init = Init::normal(0.0, 0.02);
 
-/// A mistake among fills that are right, which are clears and dispatches, before and after it.
+/// Before and after the mistake, the list has right fills that are clears and dispatches.
 fn mistakes(device: &Device) {
     type Mistake<'a> = (TensorView<'a>, Init, String);
     let buffer = device.sentinel_buffer(64, USAGE);
@@ -25,7 +25,7 @@ fn mistakes(device: &Device) {
     let without_a_buffer = regions.iter().map(|(region, init, message)| {
         (TensorView::f32(&buffer, region.clone()), *init, (*message).to_owned())
     });
-    let of_places = [
+    let in_buffers = [
         (TensorView::f32(&buffer, [4]).at(2), NORMAL, "the byte offset 2 is not a multiple of 4"),
         (TensorView::f16(&buffer, [4]).at(3), Init::Zeros, "the byte offset 3 is not a multiple of 2"),
         (TensorView::f32(&buffer, [4]).at(52), Init::Zeros, "the tensor needs bytes 52..68 of its buffer"),
@@ -46,21 +46,21 @@ fn mistakes(device: &Device) {
             "an orthogonal matrix of 131072 x 131072 has more elements than 32 bits can count",
         ),
     ];
-    let of_places = of_places.map(|(tensor, init, message)| (tensor, init, message.to_owned()));
-    let all: Vec<Mistake<'_>> = without_a_buffer.chain(of_places).collect();
+    let in_buffers = in_buffers.map(|(tensor, init, message)| (tensor, init, message.to_owned()));
+    let all: Vec<Mistake<'_>> = without_a_buffer.chain(in_buffers).collect();
 
     let expected = Engine::Host.fill([4], &NORMAL, KEY);
     for (number, (tensor, init, message)) in all.into_iter().enumerate() {
-        let place = number % 4;
+        let index = number % 4;
         let name = ["h.0.weight", "", "3"].get(number % 5);
         let mut fills: Vec<Fill<'_>> = [Init::Zeros, NORMAL, Init::orthogonal()]
             .map(|init| Fill::new(TensorView::f32(&buffer, [4, 4]), init, KEY))
             .into();
         let (fill, called) = match name {
             Some(name) => (Fill::named(*name, tensor, init, KEY), (*name).to_owned()),
-            None => (Fill::new(tensor, init, KEY), format!("fill {place}")),
+            None => (Fill::new(tensor, init, KEY), format!("fill {index}")),
         };
-        fills.insert(place, fill.clone());
+        fills.insert(index, fill.clone());
         let mut second = fills.clone();
         second.push(Fill::named("a second mistake", TensorView::f32(&buffer, [17]), NORMAL, KEY));
 
@@ -84,7 +84,7 @@ fn mistakes(device: &Device) {
     }
 }
 
-/// A limit that is not enough for a fill is not enough for a list of them.
+/// A limit that is too low for a fill is too low for a list of fills.
 fn device_that_can_not_fill(device: &Device) {
     let all = device.adapter.limits();
     for (limits, limit) in [

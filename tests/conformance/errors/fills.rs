@@ -1,4 +1,4 @@
-//! Every mistake has its message, and does not spoil what comes after.
+//! Every mistake has its message, and fills after it work.
 
 use seedbed::wgpu::{self, BufferUsages};
 use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Region, TensorView, host};
@@ -16,7 +16,7 @@ pub const CHECKS: &[Check] = &[
 const KEY: Key = Key::new(10);
 const NORMAL: Init = Init::normal(0.0, 1.0);
 
-/// Mistakes that no destination is needed for: shape, elements, initialiser, message.
+/// Mistakes that do not depend on a buffer: a region, an initialiser, and the beginning of the message.
 pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
     let whole = |shape: &'static [u64]| Region::from(shape);
     #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
@@ -139,7 +139,7 @@ fn on_the_host() {
     );
 }
 
-/// After each mistake, a fill that is right is recorded into the same encoder.
+/// After each mistake, a right fill is recorded into the same encoder.
 fn mistakes_and_working_on(device: &Device) {
     type Mistake<'a> =
         Box<dyn Fn(&FillRecorder, &mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error> + 'a>;
@@ -213,7 +213,7 @@ fn mistakes_and_working_on(device: &Device) {
     assert_only(&device.read(&no_storage), &[], "without STORAGE");
 }
 
-/// Rows that do not go into their pitch, and rows that do not go into the buffer with it.
+/// Rows are longer than their pitch, or the pitch takes rows beyond the end of the buffer.
 fn shards_and_row_pitch(device: &Device) {
     let buffer = device.sentinel_buffer(64, USAGE);
     let shard = Region::from([9, 9]).shard([1, 2], [3, 5]);
@@ -270,7 +270,8 @@ fn shards_and_row_pitch(device: &Device) {
         let expected = Engine::Host.fill([4], &NORMAL, KEY);
         assert_only(&device.read(&after), &[(24, &expected)], message);
     }
-    // Too far for 64 bits: it is the pitch, or the offset, that is too large, and not the shape.
+    // The end of the tensor takes more than 64 bits. The message names the pitch or the offset, and not the
+    // shape.
     for (tensor, value) in [
         (f32(whole(&[3, 4])).row_pitch(1 << 63), "9223372036854775808"),
         (f32(whole(&[4])).at(u64::MAX - 3), "18446744073709551612"),

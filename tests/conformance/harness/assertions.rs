@@ -7,8 +7,8 @@ use seedbed::{DType, Error};
 
 use super::engines::SENTINEL;
 
-/// Asserts that f32 elements have the same bits, and names the first one that differs. -0 differs from 0, and a
-/// NaN equals itself.
+/// Asserts that f32 elements have the same bits, and names the first one that differs. -0 differs from 0, and
+/// a NaN equals itself.
 pub fn assert_same_bits(actual: &[f32], expected: &[f32], what: impl Debug) {
     assert_same_words(bytemuck::cast_slice(actual), bytemuck::cast_slice(expected), what);
 }
@@ -49,7 +49,8 @@ pub fn assert_only(bytes: &[u8], written: &[(u64, &[f32])], what: impl Debug) {
     assert_same_words(&collect(bytes), &collect(&sentinels_and(bytes.len(), written)), what);
 }
 
-/// Asserts that a buffer holds the 16-bit elements at their byte offsets, and the sentinel in all other bytes.
+/// Asserts that a buffer holds the 16-bit elements at their byte offsets, and the sentinel in all other
+/// bytes.
 pub fn assert_only_halves(bytes: &[u8], written: &[(u64, &[u16])], what: impl Debug) {
     assert_same_halves(&collect(bytes), &collect(&sentinels_and(bytes.len(), written)), what);
 }

@@ -1,30 +1,31 @@
-//! Initialisers to go through: one of each, or every one that a shape can have.
+//! Lists of initialisers that checks go through.
 
 use seedbed::{Init, Kaiming, Nonlinearity, VarianceScaling};
 
 use crate::reference::scale;
 
-/// An initialiser and a shape for it, and what may happen to its values when they are rounded to 16 bits.
+/// An initialiser, a shape for it, and how its values are rounded to 16 bits.
 pub struct Case {
     pub init: Init,
     pub shape: Vec<u64>,
     pub rounding: Rounding,
 }
 
-/// Contract, section 7.
+/// How a value becomes a 16-bit element (contract, section 7).
 #[derive(Clone, Copy, Debug)]
 pub enum Rounding {
-    /// Once, from f32.
+    /// The f32 value is rounded once.
     Plain,
-    /// Once, from this f64.
+    /// This f64 value is rounded once.
     Constant(f64),
-    /// Once, and below this.
+    /// The f32 value is rounded once, and stays below this one.
     Below(f64),
-    /// Once, and within these bounds.
+    /// The f32 value is rounded once, and stays within these bounds.
     Within([f64; 2]),
 }
 
-/// One of each, on matrices of this size and convolutions of about as many elements.
+/// Every initialiser but `orthogonal` once. Shapes are a matrix of this size and a convolution of about as
+/// many elements.
 pub fn every_initialiser([rows, columns]: [u64; 2]) -> Vec<Case> {
     use Rounding::{Below, Constant, Plain, Within};
     let matrix = [rows, columns];

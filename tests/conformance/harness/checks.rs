@@ -85,12 +85,14 @@ fn failed(name: String, message: String) -> Trial {
     Trial::test(name, || Err(message.into()))
 }
 
-/// A trial that is ignored, with the reason in brackets before its name. With `--include-ignored` the trial fails.
+/// A trial that is ignored, with the reason in brackets before its name. With `--include-ignored` the trial
+/// fails.
 fn ignored(name: String, reason: String) -> Trial {
     failed(name, reason.clone()).with_kind(reason).with_ignored_flag(true)
 }
 
-/// A trial per slot that says whether its adapter is there, and a trial that fails for each required name that is not known.
+/// A trial per slot that says whether its adapter is there, and a trial that fails for each required name
+/// that is not known.
 pub fn presence(slots: &[Slot], required: &[String]) -> Vec<Trial> {
     let mut trials = Vec::new();
     for slot in slots {

@@ -1,4 +1,5 @@
-//! Shards: boxes of a tensor, as meshes of devices cut them, and boxes far from a tensor's beginning.
+//! Shards, which are boxes of a tensor: those that a mesh of devices cuts, and those far from the tensor's
+//! beginning.
 
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use seedbed::{DType, Init, Key, Region};
 use super::destinations::bytes_of;
 use super::engines::Engine;
 
-/// A box of a tensor.
+/// A box of a tensor: its first index and its shape.
 #[derive(Clone, Debug)]
 pub struct Shard {
     pub start: Vec<u64>,
@@ -16,7 +17,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The shard's elements, of those of a tensor of this shape: one after the other, by its index.
+    /// The shard's elements, taken one after the other from all elements of a tensor of this shape.
     pub fn take(&self, whole: &[u8], size: u64, shape: &[u64]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for number in 0..self.shape.iter().product() {
@@ -38,10 +39,11 @@ fn element_at(shape: &[u64], start: &[u64], local: &[u64], number: u64) -> u64 {
     element
 }
 
-/// All element types, words too.
+/// The element types and raw words.
 pub const TYPES: [DType; 4] = [DType::F32, DType::F16, DType::BF16, DType::U32];
 
-/// A tensor that is cut up as a mesh of devices would: each dimension at these places, from 0 to its size.
+/// A tensor that is cut for a mesh of devices. Each dimension is cut at its bounds, which go from 0 to its
+/// size.
 #[derive(Clone, Debug)]
 pub struct Mesh {
     pub shape: Vec<u64>,
@@ -49,7 +51,7 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// All parts, in row-major order of the mesh.
+    /// All shards, in row-major order of the mesh.
     pub fn shards(&self) -> Vec<Shard> {
         let mut shards = vec![Shard { start: vec![], shape: vec![] }];
         for bounds in &self.bounds {
@@ -67,8 +69,8 @@ impl Mesh {
         shards
     }
 
-    /// The same without cuts between the first dimension and the last: of such shards a row pitch makes
-    /// sub-views of the whole.
+    /// The same mesh without cuts in the dimensions between the first and the last. With a row pitch such
+    /// shards are sub-views of the whole.
     pub fn of_rows_and_columns(&self) -> Self {
         let Self { shape, mut bounds } = self.clone();
         let last = bounds.len().saturating_sub(1);
@@ -79,24 +81,25 @@ impl Mesh {
     }
 }
 
-/// Of up to six dimensions: ones, odd sizes and multiples of 4 and 8, or long rows.
+/// Shapes of up to six dimensions with sizes of 1, odd sizes, and multiples of 4 and 8; or shapes with long
+/// rows.
 fn shape() -> impl Strategy<Value = Vec<u64>> {
-    const MOST: u64 = 9000;
+    const MAX_ELEMENTS: u64 = 9000;
     let small = (0..=6_usize).prop_flat_map(|rank| {
-        let most = [1, 300, 90, 24, 10, 7, 5][rank];
+        let max = [1, 300, 90, 24, 10, 7, 5][rank];
         let dimension = prop_oneof![
             1 => Just(1),
-            2 => (0..(most / 4).max(1)).prop_map(|n| 4 * n + 4),
-            1 => (0..(most / 8).max(1)).prop_map(|n| 8 * n + 8),
-            3 => 2..=most.max(2),
+            2 => (0..(max / 4).max(1)).prop_map(|n| 4 * n + 4),
+            1 => (0..(max / 8).max(1)).prop_map(|n| 8 * n + 8),
+            3 => 2..=max.max(2),
         ];
-        prop::collection::vec(dimension.prop_map(move |n| n.min(most)), rank)
+        prop::collection::vec(dimension.prop_map(move |n| n.min(max)), rank)
     });
     let row = prop_oneof![500..6000_u64, (125..1500_u64).prop_map(|n| 4 * n)];
     let long = (prop::collection::vec(1..6_u64, 0..=2), row)
         .prop_map(|(rows, row)| rows.into_iter().chain([row]).collect());
     prop_oneof![4 => small, 1 => long].prop_map(|mut shape: Vec<u64>| {
-        let mut left = MOST;
+        let mut left = MAX_ELEMENTS;
         for dimension in shape.iter_mut().rev() {
             *dimension = left.min(*dimension);
             left /= *dimension;
@@ -105,12 +108,12 @@ fn shape() -> impl Strategy<Value = Vec<u64>> {
     })
 }
 
-/// Cuts anywhere, half of them at multiples of four, some of them twice in one place.
+/// Meshes with cuts anywhere. Half of the cuts are at multiples of four, and a cut may occur twice.
 fn mesh() -> impl Strategy<Value = Mesh> {
-    const MOST: usize = 40;
+    const MAX_SHARDS: usize = 40;
     let cuts = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..=4);
     (shape(), prop::collection::vec(cuts, 6)).prop_map(|(shape, cuts)| {
-        let mut left = MOST;
+        let mut left = MAX_SHARDS;
         let bounds = shape.iter().zip(cuts).map(|(&len, mut cuts)| {
             cuts.truncate(left - 1);
             left /= cuts.len() + 1;
@@ -128,12 +131,12 @@ fn mesh() -> impl Strategy<Value = Mesh> {
 }
 
 pub fn random_key() -> impl Strategy<Value = Key> {
-    // Counters that wrap, or go beyond 32 bits, within the tensor.
+    // Within the tensor, counters wrap or pass 32 bits.
     let offset = prop_oneof![any::<u64>(), u64::MAX - 2000..=u64::MAX, (1_u64 << 32) - 2000..1 << 32];
     (any::<u64>(), offset).prop_map(|(seed, offset)| Key { seed, offset })
 }
 
-/// A fill of a tensor that is cut up: the pattern of all jobs.
+/// A mesh, and the fill of its shards.
 pub fn cut_up(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = (Mesh, DType, Init, Key)> {
     (mesh(), prop::sample::select(TYPES.as_slice()), any::<prop::sample::Index>(), random_key()).prop_map(
         move |(mesh, dtype, init, key)| {
@@ -143,7 +146,8 @@ pub fn cut_up(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = (M
     )
 }
 
-/// Elements far beyond 2^32 and 2^50, and rows that are as far from one another.
+/// Shards with elements far beyond 2^32 and 2^50, and with rows that are as far from one another: the shape
+/// of the tensor, the start and the shape of the shard.
 pub const FAR: [(&[u64], &[u64], &[u64]); 12] = [
     (&[1 << 20, 1 << 30], &[(1 << 20) - 3, (1 << 30) - 5], &[3, 5]),
     (&[1 << 20, 1 << 30], &[1 << 19, (1 << 29) + 3], &[2, 301]),
@@ -159,7 +163,7 @@ pub const FAR: [(&[u64], &[u64], &[u64]); 12] = [
     (&[1 << 59, 2], &[(1 << 59) - 100, 1], &[100, 1]),
 ];
 
-/// The contiguous rows of a shard.
+/// The rows of a shard, each a range of elements of the tensor.
 pub fn rows_of(shape: &[u64], start: &[u64], local: &[u64]) -> Vec<Range<u64>> {
     let (row, rows) = (local[local.len() - 1], local[..local.len() - 1].iter().product());
     let first = |number| element_at(shape, start, local, number * row);

@@ -1,4 +1,4 @@
-//! Many fills in one recording: what `fill` would have done, one after the other.
+//! A list of fills writes the same bytes as its fills, recorded one after the other.
 
 use proptest::prelude::*;
 use seedbed::wgpu::{Buffer, BufferUsages};
@@ -7,7 +7,7 @@ use seedbed::{DType, Error, Fill, Init, Key, TensorView};
 use crate::Check;
 use crate::harness::assertions::assert_only;
 use crate::harness::cases::initialisers_of;
-use crate::harness::destinations::{Arena, Job, Part, assert_buffers, buffers, simulate};
+use crate::harness::destinations::{BufferSpec, Job, Part, assert_buffers, buffers, simulate};
 use crate::harness::engines::{Device, Engine, USAGE};
 use crate::harness::shards::Shard;
 use crate::harness::shards::random_key;
@@ -36,13 +36,13 @@ pub fn job(shape: &[u64], dtype: DType, init: Init, buffer: usize, offset: u64) 
     Job { shape, part: Part::Whole, dtype, init, key: KEY, name: None, buffer, offset, pitch: None }
 }
 
-/// The same with streams of their own.
+/// The same jobs, each with a key of its own.
 pub fn with_keys(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
     (0..).zip(jobs).map(|(i, job)| Job { key: KEY.fold_in(i), ..job }).collect()
 }
 
-pub fn check(device: &Device, arenas: &[Arena], jobs: &[Job]) {
-    destinations::check(device, arenas, jobs, |job| job.take(&job.whole()));
+pub fn check(device: &Device, specs: &[BufferSpec], jobs: &[Job]) {
+    destinations::check(device, specs, jobs, |job| job.take(&job.whole()));
 }
 
 pub fn record_list(device: &Device, buffers: &[Buffer], jobs: &[Job]) {
@@ -52,7 +52,7 @@ pub fn record_list(device: &Device, buffers: &[Buffer], jobs: &[Job]) {
 
 const SIZE: u64 = 2048;
 
-/// One of a list: any part of a small tensor at any place of one of two buffers.
+/// A job of a list: any part of a small tensor, at any offset of one of two buffers.
 fn random_job(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = Job> {
     use prop::sample::{Index, select};
     let shape = (0..=4_usize).prop_flat_map(|rank| {
@@ -65,10 +65,10 @@ fn random_job(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = Jo
         1 => Just(Some(NORMAL)),
     ];
     let part = prop::collection::vec((any::<Index>(), any::<Index>()), 4);
-    let place = (0..2_usize, prop::option::of(any::<Index>()), prop::option::of(0..7_u64));
+    let destination = (0..2_usize, prop::option::of(any::<Index>()), prop::option::of(0..7_u64));
     let name = prop::option::of("[a-c.]{0,3}");
-    (shape, (select(ALL.as_slice()), init, any::<Index>()), (0..3, part), place, random_key(), name).prop_map(
-        move |(shape, (dtype, init, index), (part, ends), (buffer, at, padding), key, name)| {
+    (shape, (select(ALL.as_slice()), init, any::<Index>()), (0..3, part), destination, random_key(), name)
+        .prop_map(move |(shape, (dtype, init, index), (part, ends), (buffer, at, padding), key, name)| {
             let init = init.unwrap_or_else(|| *index.get(&initialisers(&shape)));
             let range = |len: u64, (a, b): &(Index, Index)| {
                 let [a, b] = [a, b].map(|x| x.index(len as usize + 1) as u64);
@@ -95,19 +95,18 @@ fn random_job(initialisers: fn(&[u64]) -> Vec<Init>) -> impl Strategy<Value = Jo
             let pitch = padding.map(|padding| size * (row + padding));
             job.pitch = pitch.filter(|pitch| rows * pitch <= SIZE);
             let span = rows * job.pitch.unwrap_or(size * row);
-            let places = (SIZE - span) / size + 1;
-            job.offset = size * at.map_or(1.min(places - 1), |at| at.index(places as usize) as u64);
+            let offsets = (SIZE - span) / size + 1;
+            job.offset = size * at.map_or(1.min(offsets - 1), |at| at.index(offsets as usize) as u64);
             job
-        },
-    )
+        })
 }
 
-/// Overlapping, in any order: the last one wins.
+/// Fills overlap in any order, and the last fill wins.
 pub fn check_random_lists(device: &Device, count: u32, initialisers: fn(&[u64]) -> Vec<Init>) {
     let lists = (prop::collection::vec(random_job(initialisers), 0..24), any::<[bool; 2]>());
     random::cases(count, lists, |(jobs, copy_dst)| {
-        let arenas = copy_dst.map(|copy_dst| (SIZE, if copy_dst { USAGE } else { NO_COPY_DST }));
-        check(device, &arenas, &jobs);
+        let specs = copy_dst.map(|copy_dst| (SIZE, if copy_dst { USAGE } else { NO_COPY_DST }));
+        check(device, &specs, &jobs);
     });
 }
 
@@ -115,7 +114,8 @@ fn random_lists(device: &Device) {
     check_random_lists(device, 150, initialisers_of);
 }
 
-/// Each of a list of tensors that overlap the one before it, of all types and initialisers, in both orders.
+/// Each tensor of a list overlaps the one before it. The list has all types and initialisers, and both orders
+/// are filled.
 fn over_one_another(device: &Device) {
     let inits = initialisers_of(&[19, 13]);
     for usage in [USAGE, NO_COPY_DST] {
@@ -126,23 +126,24 @@ fn over_one_another(device: &Device) {
                 job(&[19, 13], dtype, inits[i % inits.len()], 0, offset / dtype.size() * dtype.size())
             });
             let mut jobs = with_keys(jobs);
-            let arena = [(1100 + shift + stride * jobs.len() as u64 / 4 * 4, usage)];
-            let arena = arena.map(|(size, usage)| (size.next_multiple_of(4), usage));
-            check(device, &arena, &jobs);
+            let specs = [(1100 + shift + stride * jobs.len() as u64 / 4 * 4, usage)];
+            let specs = specs.map(|(size, usage)| (size.next_multiple_of(4), usage));
+            check(device, &specs, &jobs);
             jobs.reverse();
-            check(device, &arena, &jobs);
-            // Only every third, which are of one type.
+            check(device, &specs, &jobs);
+            // These jobs all have one type.
             let jobs: Vec<Job> = jobs.into_iter().filter(|job| job.dtype == DType::F16).collect();
-            check(device, &arena, &jobs);
+            check(device, &specs, &jobs);
         }
     }
 }
 
-/// Before, between and after other fills of the same bytes, of halves of words too.
+/// Fills with 0, which may be clears, come before, between and after other fills of the same bytes and of
+/// halves of words.
 fn zeros(device: &Device) {
     let zero = Init::Zeros;
     for usages in [[USAGE, USAGE], [NO_COPY_DST, USAGE], [NO_COPY_DST, NO_COPY_DST]] {
-        let arenas = usages.map(|usage| (600, usage));
+        let specs = usages.map(|usage| (600, usage));
         for dtype in ALL {
             let at =
                 |buffer, elements, len: u64, init| job(&[len], dtype, init, buffer, elements * dtype.size());
@@ -159,19 +160,19 @@ fn zeros(device: &Device) {
                     at(0, 5, 1, Init::constant(0.0)),
                 ],
             ] {
-                check(device, &arenas, &with_keys(jobs));
+                check(device, &specs, &with_keys(jobs));
             }
         }
-        // Types by turns in the same words.
+        // The types alternate in the same words.
         let jobs = (0..40).map(|i| {
             let (dtype, init) = (ALL[i % 3], [zero, NORMAL, zero, Init::Ones, zero][i % 5]);
             job(&[20 - i as u64 / 4], dtype, init, i % 2, [4, 6, 8][i % 3 * usize::from(dtype != DType::F32)])
         });
-        check(device, &arenas, &with_keys(jobs));
+        check(device, &specs, &with_keys(jobs));
     }
 }
 
-/// What is made before the fill itself, a table or a matrix, is each one's own.
+/// A fill that needs a table or a matrix has one of its own.
 fn of_one_kind(device: &Device) {
     let truncated = (0..30_u32).map(|i| {
         let init = Init::trunc_normal(0.0, 1.0, -0.5 - f64::from(i % 7), 0.25 + f64::from(i % 5));
@@ -185,7 +186,7 @@ fn of_one_kind(device: &Device) {
     let eye = (1..20).map(|i| ([i * 3, 40 - i], Init::Eye));
     let all = truncated.chain(orthogonal).chain(sparse).chain(eye);
     let all: Vec<([u64; 2], Init)> = all.collect();
-    // One after the other, then as many steps apart that kinds follow each other by turns.
+    // With a step of 1, jobs of a kind follow each other. With a step of 32, kinds alternate.
     for step in [1, 32] {
         for types in [&ALL[..1], &ALL[1..2], &ALL] {
             let mut end = 2;
@@ -202,8 +203,8 @@ fn of_one_kind(device: &Device) {
     }
 }
 
-/// More than one parameter buffer or one dispatch may hold, of one to seven elements each; halves of words among
-/// them. The same bytes as those of `fill`, of which some are recorded alone.
+/// The list has more fills than one parameter buffer or one dispatch can hold. Each fill has one to seven
+/// elements, and some fills share a word. A part of the list is also recorded one after the other.
 fn ten_thousand(device: &Device) {
     let inits = [NORMAL, Init::Zeros, Init::uniform(0.0, 1.0), Init::Ones, NORMAL];
     let mut end = 6;
@@ -213,17 +214,17 @@ fn ten_thousand(device: &Device) {
         end = offset + len * dtype.size();
         job(&[len], dtype, inits[i / 3 % 5], 0, offset)
     }));
-    let arenas = [(end.next_multiple_of(4) + 4, USAGE)];
-    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
-    let arena = buffers(device, &arenas);
-    record_list(device, &arena, &jobs);
-    assert_buffers(device, &arena, &expected, "ten thousand");
-    check(device, &arenas, &jobs[4000..4100]);
+    let specs = [(end.next_multiple_of(4) + 4, USAGE)];
+    let expected = simulate(&specs, &jobs, |job| job.take(&job.whole()));
+    let buffers = buffers(device, &specs);
+    record_list(device, &buffers, &jobs);
+    assert_buffers(device, &buffers, &expected, "ten thousand");
+    check(device, &specs, &jobs[4000..4100]);
 }
 
 fn of_nothing(device: &Device) {
-    let arenas = [(64, USAGE), (64, NO_COPY_DST)];
-    check(device, &arenas, &[]);
+    let specs = [(64, USAGE), (64, NO_COPY_DST)];
+    check(device, &specs, &[]);
     let nothing = [
         job(&[0], DType::F32, NORMAL, 0, 64),
         job(&[3, 0], DType::F16, Init::Zeros, 0, 2),
@@ -236,17 +237,17 @@ fn of_nothing(device: &Device) {
             ..job(&[9, 4], DType::F16, NORMAL, 1, 64)
         },
     ];
-    check(device, &arenas, &nothing);
-    // Among others.
+    check(device, &specs, &nothing);
+    // Fills without elements are mixed with others.
     let others =
         [job(&[3], DType::F16, Init::Ones, 0, 2), job(&[9, 1], DType::F32, Init::orthogonal(), 1, 4)];
     let [first, second] = others;
     let mixed: Vec<Job> = [&nothing[..3], &[first], &nothing[3..], &[second], &nothing].concat();
-    check(device, &arenas, &mixed);
-    check(device, &arenas, &with_keys(mixed));
+    check(device, &specs, &mixed);
+    check(device, &specs, &with_keys(mixed));
 }
 
-/// A name is a key; the order in the list is none.
+/// The key of a fill depends on its name, and not on its place in the list.
 fn named(device: &Device) {
     let model = Key::new(42);
     let names = ["", "h.0.attn.weight", "h.1.attn.weight", "fc.bias", "π", "h.0.attn.weight"];
@@ -270,25 +271,26 @@ fn named(device: &Device) {
     }
 }
 
-/// Of all usages that go together with a storage buffer's, more of them than a device has bindings for.
+/// There are more buffers than a device has bindings. Their usages are all those that a storage buffer can
+/// have.
 fn many_buffers(device: &Device) {
     use BufferUsages as Usage;
     let others =
         [Usage::empty(), Usage::COPY_DST, Usage::VERTEX, Usage::INDEX, Usage::UNIFORM, Usage::INDIRECT];
-    let arenas: Vec<Arena> = (0..150).map(|i| (36 + 4 * i as u64, NO_COPY_DST | others[i % 6])).collect();
+    let specs: Vec<BufferSpec> = (0..150).map(|i| (36 + 4 * i as u64, NO_COPY_DST | others[i % 6])).collect();
     let inits = [NORMAL, Init::Zeros, Init::trunc_normal(0.0, 1.0, -1.0, 2.0), Init::Ones];
-    // Twice over all, so that each buffer is met again after all others.
+    // The list goes over all buffers twice, so that each buffer occurs again after all others.
     let jobs = (0..300).map(|i| {
         let dtype = ALL[i % 7 % 3];
         let len = 3 + (i % 6) as u64;
         job(&[len], dtype, inits[i / 2 % 4], i % 150, (i % 5) as u64 / 4 * 2 * dtype.size())
     });
-    check(device, &arenas, &with_keys(jobs));
+    check(device, &specs, &with_keys(jobs));
 }
 
-/// With fills and clears between them, in the order of their recording.
+/// Lists, single fills and clears of one encoder happen in the order in which they were recorded.
 fn fill_alls_of_one_encoder(device: &Device) {
-    let arenas = [(SIZE, USAGE), (SIZE, NO_COPY_DST)];
+    let specs = [(SIZE, USAGE), (SIZE, NO_COPY_DST)];
     let all: Vec<Job> = with_keys((0..60_usize).map(|i| {
         let dtype = ALL[i % 3];
         let inits = initialisers_of(&[7, 11]);
@@ -301,36 +303,37 @@ fn fill_alls_of_one_encoder(device: &Device) {
         )
     }));
     let (first, single, second) = (&all[..30], &all[30], &all[31..]);
-    let mut expected = simulate(&arenas, &all, |job| job.take(&job.whole()));
+    let mut expected = simulate(&specs, &all, |job| job.take(&job.whole()));
     expected[0][100..120].fill(0);
-    let places = buffers(device, &arenas);
+    let buffers = buffers(device, &specs);
     device
         .submit(|encoder| {
             let [first, second] = [first, second]
-                .map(|jobs| jobs.iter().map(|job| job.to_fill(&places)).collect::<Vec<Fill<'_>>>());
+                .map(|jobs| jobs.iter().map(|job| job.to_fill(&buffers)).collect::<Vec<Fill<'_>>>());
             device.recorder.fill_all(encoder, &first)?;
             device.recorder.fill_all(encoder, &[])?;
-            single.record(device, encoder, &places)?;
+            single.record(device, encoder, &buffers)?;
             device.recorder.fill_all(encoder, &second)?;
-            encoder.clear_buffer(&places[0], 100, Some(20));
+            encoder.clear_buffer(&buffers[0], 100, Some(20));
             Ok::<(), Error>(())
         })
         .expect("fills that are right");
-    assert_buffers(device, &places, &expected, "one encoder");
+    assert_buffers(device, &buffers, &expected, "one encoder");
 }
 
-/// On initialisers of which nothing is compiled yet: prepared, half prepared, and not.
+/// A new recorder, for which nothing is compiled yet, is prepared for all fills, for some of them, or for
+/// none.
 fn prepared(device: &Device) {
     let inits = [NORMAL, Init::Zeros, Init::uniform(0.0, 2.0), Init::Ones, Init::Eye, Init::xavier_normal()];
     let jobs = with_keys((0..inits.len()).map(|i| job(&[9, 5], ALL[i % 2], inits[i], 0, 180 * i as u64)));
-    let arenas = [(180 * jobs.len() as u64, USAGE)];
-    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
+    let specs = [(180 * jobs.len() as u64, USAGE)];
+    let expected = simulate(&specs, &jobs, |job| job.take(&job.whole()));
     for prepared in [0, 3, jobs.len()] {
         let recorder = device.fresh_recorder();
-        let places = buffers(device, &arenas);
-        let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&places)).collect();
+        let buffers = buffers(device, &specs);
+        let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&buffers)).collect();
         recorder.prepare_all(&fills[..prepared]).expect("fills that are right");
         device.submit(|encoder| recorder.fill_all(encoder, &fills)).expect("fills that are right");
-        assert_buffers(device, &places, &expected, prepared);
+        assert_buffers(device, &buffers, &expected, prepared);
     }
 }

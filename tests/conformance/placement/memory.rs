@@ -97,8 +97,8 @@ fn check_halves(device: &Device, dtype: DType, offset: u64, start: u64, len: u64
     check(device, &Destination::of_halves(dtype, offset, start, len), init, HALVES_KEY);
 }
 
-/// The offsets are every multiple of 2 up to two vectors of four words, and those around 256. Starts and lengths are
-/// even and odd.
+/// The offsets are every multiple of 2 up to two vectors of four words, and those around 256. Starts and
+/// lengths are even and odd.
 fn halves_at_every_offset(device: &Device) {
     for offset in (0..=34).step_by(2).chain([250, 252, 254, 256, 258, 262]) {
         for start in [0, 1, 2, 3, 5] {
@@ -130,8 +130,8 @@ fn short_halves(device: &Device) {
     }
 }
 
-/// Fills are whole blocks on their boundaries, in every number: an invocation may write several blocks, and the last
-/// invocation may have fewer.
+/// Fills are whole blocks on their boundaries, in every number: an invocation may write several blocks, and
+/// the last invocation may have fewer.
 fn vectors_and_none_behind_them(device: &Device) {
     for blocks in (1..=40).chain(1017..=1033).chain(2031..=2065) {
         for (offset, start) in [(0, 0), (16, 4)] {

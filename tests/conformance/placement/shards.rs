@@ -1,4 +1,4 @@
-//! Shards: boxes of a tensor, as meshes of devices cut them, with and without gaps between their rows.
+//! Fills of shards write their own bytes and no others, with and without gaps between rows.
 
 use proptest::prelude::*;
 use seedbed::{DType, Init, Key};
@@ -23,13 +23,13 @@ pub const CHECKS: &[Check] = &[
 const KEY: Key = Key { seed: 0x5A4D_ED00, offset: u64::MAX - 700 };
 const NORMAL: Init = Init::normal(0.0, 0.02);
 
-/// The shards of a tensor in one buffer, in any order: one after the other, with or without gaps between rows, and as
-/// sub-views in their places of the whole.
+/// Fills all shards of a tensor in one buffer, in any order. First the shards lie one after the other, with
+/// or without gaps between rows; then they are sub-views of the whole tensor.
 pub fn check_random_shards(device: &Device, count: u32, initialisers: fn(&[u64]) -> Vec<Init>) {
-    let place = (0..70_u64, prop::option::of(0..12_u64), any::<u64>());
+    let destination = (0..70_u64, prop::option::of(0..12_u64), any::<u64>());
     random::cases(
         count,
-        (cut_up(initialisers), place),
+        (cut_up(initialisers), destination),
         |((mesh, dtype, init, key), (offset, padding, order))| {
             let size = dtype.size();
             let job = |shape: &[u64], shard, offset, pitch| Job {
@@ -46,7 +46,7 @@ pub fn check_random_shards(device: &Device, count: u32, initialisers: fn(&[u64])
             let check = |mut jobs: Vec<Job>, end: u64| {
                 let whole = jobs[0].whole();
                 jobs.sort_by_cached_key(|job| Key::new(order).fold_in(job.offset).seed);
-                // Shards without elements may begin after all others.
+                // Shards without elements may begin after the end of all others.
                 let end = jobs.iter().map(|job| job.offset).fold(end, u64::max);
                 destinations::check(device, &[(end.next_multiple_of(4) + 8, USAGE)], &jobs, |job| {
                     job.take(&whole)
@@ -89,7 +89,8 @@ fn random_shards(device: &Device) {
     check_random_shards(device, 90, initialisers_of);
 }
 
-/// The same side by side in one buffer, and with gaps between rows.
+/// Shards far from the beginning of their tensors lie side by side in one buffer, some with gaps between
+/// rows.
 fn far_shards_at_once(device: &Device) {
     let mut end = 2;
     let jobs: Vec<Job> = (0..2 * FAR.len())
@@ -118,7 +119,7 @@ pub fn shard_of(shape: &[u64], start: &[u64], local: &[u64], dtype: DType, init:
     Job { shape, part, dtype, init, key: KEY, name: None, buffer: 0, offset: 0, pitch: None }
 }
 
-/// Bytes from the beginning of the buffer to the end of the job, and a few words.
+/// The size of a buffer that holds the job and a few words after it.
 pub fn size_of(job: &Job) -> u64 {
     let region = job.region();
     let local = region.local_shape();
@@ -131,7 +132,8 @@ pub fn check(device: &Device, job: Job) {
     destinations::check(device, &[(size_of(&job), USAGE)], &[job], |job| job.take(&job.whole()));
 }
 
-/// Rows whose first elements have any place in a block, at any place in memory, with gaps that are no whole words.
+/// The first element of a row has any index in a block and any offset in the buffer. Gaps need not be whole
+/// words.
 fn every_offset(device: &Device) {
     for (i, dtype) in (0..).zip(TYPES) {
         for (j, offset) in [0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 127].into_iter().enumerate() {
@@ -152,8 +154,8 @@ fn every_offset(device: &Device) {
     }
 }
 
-/// Whole tensors and contiguous parts have rows too; a part is one row, and a scalar is one element. The last row
-/// needs no gap after it, and the only row none at all.
+/// Whole tensors and contiguous parts have rows too: a part is one row, and a scalar is a row of one element.
+/// No gap is needed after the last row.
 fn row_pitch(device: &Device) {
     for dtype in ALL {
         for init in [NORMAL, Init::Zeros, Init::Ones, Init::uniform(0.0, 1.0)] {
@@ -177,7 +179,7 @@ fn row_pitch(device: &Device) {
             ] {
                 job.pitch = Some(pitch * size);
                 check(device, job.clone());
-                // In a buffer that is just large enough, for which the pitch of a single row is of no account.
+                // The buffer is just large enough. The pitch of a single row does not matter.
                 let region = job.region();
                 let rows: u64 = region.local_shape().iter().rev().skip(1).product();
                 let row = region.local_shape().last().copied().unwrap_or(1);
@@ -195,7 +197,7 @@ fn row_pitch(device: &Device) {
     }
 }
 
-/// Nothing needs no place: neither in the tensor nor in the buffer.
+/// A shard without elements may begin at the end of its tensor, and lie at the end of its buffer.
 fn no_elements(device: &Device) {
     let buffer = device.sentinel_buffer(64, USAGE);
     for (shape, start, local) in [

@@ -37,8 +37,8 @@ const ORTHOGONAL_KEY: Key = Key { seed: 0x0B70_9000, offset: u64::MAX - 100 };
 const STANDARD_NORMAL: Init = Init::normal(0.0, 1.0);
 const NORMAL: Init = Init::normal(0.0, 0.02);
 
-/// The limits are so tight that one fill takes many bindings and many dispatches. The download returns what wgpu
-/// refuses at the submission, such as a grid that is too large.
+/// The limits are so tight that one fill takes many bindings and many dispatches. The download returns what
+/// wgpu refuses at the submission, such as a grid that is too large.
 fn small_limits(device: &Device) {
     let all = device.adapter.limits();
     for (binding, workgroups, alignment) in [
@@ -70,8 +70,8 @@ fn small_limits(device: &Device) {
     }
 }
 
-/// The tensor exceeds the binding limit of many devices, and takes more than 65,535 workgroups: a workgroup writes
-/// 1024 elements of a normal distribution, with 256 invocations of four elements or 128 of eight.
+/// The tensor exceeds the binding limit of many devices, and takes more than 65,535 workgroups: a workgroup
+/// writes 1024 elements of a normal distribution, with 256 invocations of four elements or 128 of eight.
 const ELEMENTS: u64 = 75 * (1 << 20) + 1;
 const BYTES: u64 = 4 * ELEMENTS;
 
@@ -102,8 +102,8 @@ fn three_hundred_mebibytes(device: &Device) {
     }
 }
 
-/// One fill takes many bindings and many dispatches. The first element of a binding or a dispatch may begin in
-/// the middle of a word.
+/// One fill takes many bindings and many dispatches. The first element of a binding or a dispatch may begin
+/// in the middle of a word.
 fn halves_under_small_limits(device: &Device) {
     let all = device.adapter.limits();
     for (binding, workgroups, alignment) in [
@@ -138,15 +138,15 @@ fn every_initialiser_under_small_limits(device: &Device) {
     }
 }
 
-/// A binding is smaller than a row, than the gap between rows, and than a shard. One or two workgroups are fewer
-/// than most shards need.
+/// A binding is smaller than a row, than the gap between rows, and than a shard. One or two workgroups are
+/// fewer than most shards need.
 fn random_shards(device: &Device) {
     check_random_shards(&device.limited(1024, 2, 256), 40, plain_initialisers);
     check_random_shards(&device.limited(512, 1, 1), 40, plain_initialisers);
 }
 
-/// A binding holds many short rows, or not even one row or one gap. Each shard is filled alone, and then all of them
-/// are filled one after the other in one buffer.
+/// A binding holds many short rows, or not even one row or one gap. Each shard is filled alone, and then all
+/// of them are filled one after the other in one buffer.
 fn shards(device: &Device) {
     let all = device.adapter.limits();
     let max = (all.max_storage_buffer_binding_size, all.max_compute_workgroups_per_dimension);
@@ -175,7 +175,7 @@ fn shards(device: &Device) {
             job.pitch = pitch.map(|pitch| pitch * dtype.size());
             check_shard(&small, job.clone());
             job.offset += end;
-            end = size_of(&job) - 14; // in the middle of a word
+            end = size_of(&job) - 14; // the middle of a word
             if dtype == DType::F32 {
                 end = end.next_multiple_of(4);
                 job.offset = job.offset.next_multiple_of(4);
@@ -234,11 +234,11 @@ fn fill_all(device: &Device) {
     // One binding has no room for the parameters of so many fills.
     let small = device.limited(1024, 2, 256);
     let jobs = with_keys((0..3000).map(|i| job(&[3], ALL[i / 50 % 3], inits[i / 7 % 5], 0, 12 * i as u64)));
-    let arenas = [(36_000, USAGE)];
-    let expected = simulate(&arenas, &jobs, |job| job.take(&job.whole()));
-    let arena = buffers(&small, &arenas);
-    record_list(&small, &arena, &jobs);
-    assert_buffers(&small, &arena, &expected, "three thousand");
+    let specs = [(36_000, USAGE)];
+    let expected = simulate(&specs, &jobs, |job| job.take(&job.whole()));
+    let buffers = buffers(&small, &specs);
+    record_list(&small, &buffers, &jobs);
+    assert_buffers(&small, &buffers, &expected, "three thousand");
 }
 
 /// Bindings are smaller than most tensors, and tensors begin anywhere in them.

@@ -1,6 +1,6 @@
-//! Words at the edges of the formulas, and where the stream of `Key::new(0)` has them.
+//! Words at the edges of the contract's formulas.
 
-/// What a directed word determines.
+/// The quantity that a directed word determines.
 #[derive(Clone, Copy)]
 pub enum Role {
     Radius,
@@ -9,9 +9,9 @@ pub enum Role {
 
 use Role::{Angle, Radius};
 
-/// Where the words at the edges of the contract's formula occur among the first 2^34 of
-/// `Key::new(0)`: what the word determines, the word, and the first element of its pair. The edges
-/// are the ends of `u1`, powers of two and of their roots, and the octants of `u2`.
+/// Words at the edges of the contract's formula, among the first 2^34 words of `Key::new(0)`: the quantity
+/// that the word determines, the word, and the first element of its pair. The edges are the ends of `u1`,
+/// powers of two and of their roots, and the octants of `u2`.
 pub const DIRECTED: [(Role, u32, u64); 50] = [
     (Radius, 0x0000_0000, 12_922_966_362),
     (Radius, 0x0000_0002, 3_304_761_632),

@@ -1,5 +1,5 @@
-//! Distances from the exact real numbers (contract, section 5): of radius, cosine and sine in units of
-//! the last place of the exact value, of normals relative to it, in units of 2^-23.
+//! Distances from the exact real numbers (contract, section 5). The unit for radius, cosine and sine is the
+//! last digit of the exact value; distances of normals are relative, in units of 2^-23.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -29,11 +29,11 @@ const NORMAL_BOUND: f64 = 5.5;
 struct Worst {
     ulps: f64,
     word: u32,
-    /// In relative units.
+    /// The largest relative error, in units of 2^-23.
     relative: f64,
 }
 
-/// A NaN exceeds every bound.
+/// Whether a distance exceeds the bound. A NaN exceeds every bound.
 fn exceeds(distance: f64, bound: f64) -> bool {
     distance.is_nan() || distance > bound
 }
@@ -60,8 +60,8 @@ impl Worst {
     }
 }
 
-/// Radius, cosine and sine of all 2^32 words, and by that the normals of all 2^64 pairs: relative errors
-/// of factors add up, and the product is rounded once.
+/// The radius, cosine and sine of all 2^32 words are within their bounds. The normals of all 2^64 pairs
+/// follow, because the relative errors of the factors add up and the product is rounded once.
 fn every_word() {
     const CHUNK: u64 = 1 << 20;
     let next = AtomicU64::new(0);
@@ -101,7 +101,7 @@ fn every_word() {
     cos.check("cosine", ANGLE_BOUND);
     sin.check("sine", ANGLE_BOUND);
 
-    // (1 + a) (1 + b) (1 + c) - 1, in units of 2^-23. Rounding to nearest is half a unit at the most.
+    // The error is (1 + a) (1 + b) (1 + c) - 1, where rounding to nearest is c: at most half a unit of 2^-23.
     let unit = 2_f64.powi(-23);
     let factor = |relative: f64| 1.0 + relative * unit;
     let normal =
@@ -139,8 +139,8 @@ fn directed_normals(engine: &Engine) {
     }
 }
 
-/// The fast alternative, which promises the same words but only the precision of WGSL: an absolute
-/// error of 2^-11 for sine and cosine (WGSL, section 15.7.4), at radii up to 6.8.
+/// `Math::Native` promises the same words, but only the precision of WGSL: an absolute error of 2^-11 for
+/// sine and cosine (WGSL, section 15.7.4), at radii up to 6.8.
 fn native_math(device: &Device) {
     let native = FillRecorder::with_math(&device.gpu.device, Math::Native);
     let (key, len) = (Key::new(3), 1 << 16);

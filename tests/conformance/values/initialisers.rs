@@ -1,4 +1,4 @@
-//! Every initialiser, with every element type: parts equal wholes, and engines equal each other.
+//! Every initialiser with every element type: parts equal wholes, and engines equal each other.
 
 use seedbed::half::{bf16, f16};
 use seedbed::{Key, Region, host};
@@ -17,7 +17,7 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key { seed: 0xA110_F7E3, offset: (1 << 32) - 40_000 };
 
-/// A part of a tensor holds what the whole holds there, wherever it begins and ends.
+/// A part of a tensor holds the elements of the whole, wherever the part begins and ends.
 fn parts(engine: &Engine) {
     for Case { init, shape, .. } in every_initialiser([97, 101]) {
         let len: u64 = shape.iter().product();
@@ -35,8 +35,8 @@ fn parts(engine: &Engine) {
     }
 }
 
-/// Passing means: an adapter writes the host's bits, whatever the initialiser, over more than 2^20
-/// elements that begin and end within a block.
+/// An adapter writes the host's bits with every initialiser, over more than 2^20 elements that begin and end
+/// within a block.
 fn at_length(device: &Device) {
     for Case { init, shape, .. } in every_initialiser([1031, 1021]) {
         let len: u64 = shape.iter().product();
@@ -52,7 +52,7 @@ fn at_length(device: &Device) {
     }
 }
 
-/// The host fills slices of a type as it fills bytes.
+/// The host fills typed slices as it fills bytes.
 fn typed_slices() {
     for Case { init, shape, .. } in every_initialiser([31, 37]) {
         let len = shape.iter().product::<u64>() as usize;

@@ -1,4 +1,4 @@
-//! Orthogonal matrices: the contract's section 12.
+//! Orthogonal matrices (contract, section 12).
 
 use seedbed::{DType, Init, Key, Region};
 
@@ -22,18 +22,19 @@ pub const CHECKS: &[Check] = &[
 const KEY: Key = Key { seed: 0x0B70_9000, offset: u64::MAX - 100 };
 const INIT: Init = Init::orthogonal();
 
-/// Rows and columns of which neither, one, or both fill a panel of 32 columns or a chunk of 128 rows.
+/// Matrices that fill panels of 32 columns, chunks of 128 rows, both, or neither.
 const SHAPES: [[u64; 2]; 10] =
     [[1, 7], [7, 1], [2, 2], [5, 3], [33, 31], [64, 64], [100, 257], [257, 100], [1000, 30], [1030, 1]];
 
-/// There are two such matrices: 1 and -1.
+/// The orthogonal matrices of one element are 1 and -1, and both occur.
 fn of_one(engine: &Engine) {
     let values: Vec<f32> = (0..20).map(|i| engine.fill([1, 1], &INIT, KEY.fold_in(i))[0]).collect();
     assert!(values.iter().all(|x| x.abs() == 1.0), "{values:?}");
     assert!(values.contains(&1.0) && values.contains(&-1.0), "{values:?}");
 }
 
-/// The gain is one multiplication, 16-bit elements one rounding, more dimensions a matter of the shape.
+/// A gain adds one multiplication, a 16-bit type adds one rounding, and a tensor of more dimensions holds the
+/// same elements.
 fn gains_and_types(engine: &Engine) {
     let shape = [33, 4, 9];
     let plain = engine.fill([33, 36], &INIT, KEY);
@@ -71,8 +72,8 @@ fn shapes(device: &Device) {
     assert!(device.fill([0, 5], &INIT, KEY).is_empty());
 }
 
-/// The largest element of `QᵀQ - 1`, or of `QQᵀ - 1` where there are fewer rows than columns; of every
-/// `step`-th vector with all.
+/// The largest element of `QᵀQ - 1`, or of `QQᵀ - 1` if there are fewer rows than columns. Only every
+/// `step`-th vector is multiplied, but with all vectors.
 fn error(q: &[f32], [rows, columns]: [u64; 2], step: usize) -> f64 {
     let (rows, columns) = (rows as usize, columns as usize);
     let (count, len, at): (_, _, Box<dyn Fn(usize, usize) -> usize>) = if rows >= columns {
@@ -101,7 +102,8 @@ fn orthonormal(engine: &Engine) {
     }
 }
 
-/// The largest that the bound is stated for; all columns with 32 of them.
+/// The bound holds for the largest matrix that it is stated for. The check multiplies 32 columns with all
+/// columns.
 fn orthonormal_4096() {
     let shape = [4096, 4096];
     let error = error(&Engine::Host.fill(shape, &INIT, KEY), shape, 128);
@@ -109,7 +111,8 @@ fn orthonormal_4096() {
     assert!(error <= BOUND, "{error:e}");
 }
 
-/// Stewart's product of reflections in f64, one after the other, of the normals that the contract names.
+/// Elements are near Stewart's product of reflections, computed in f64 from the normals that the contract
+/// names, one reflection after the other.
 fn reflections(engine: &Engine) {
     for shape in [[5_u64, 3], [3, 5], [40, 33], [33, 40], [37, 37]] {
         let (n, p) = (shape[0].max(shape[1]) as usize, shape[0].min(shape[1]) as usize);
@@ -142,8 +145,8 @@ fn reflections(engine: &Engine) {
     }
 }
 
-/// Of a random rotation or reflection of space, every element is uniform on [-1, 1] (Archimedes), and each of both
-/// kinds is as likely. Kolmogorov-Smirnov for each of the nine, and a normal limit, at an alpha of 1e-4 each.
+/// Each element of a random rotation or reflection of space is uniform on [-1, 1] (Archimedes), and rotations
+/// are as likely as reflections.
 fn haar() {
     const COUNT: usize = 20_000;
     let mut elements = vec![Vec::new(); 9];

@@ -1,4 +1,4 @@
-//! Parts of a tensor in both dimensions and more: a shard holds what the whole holds there.
+//! Shards of a tensor hold the elements of the whole.
 
 use seedbed::{DType, Init, Key, Region};
 
@@ -35,7 +35,7 @@ fn random_shards_on_the_host() {
     });
 }
 
-/// More dimensions than frameworks have, of which no two can be taken for one.
+/// Tensors have more dimensions than frameworks allow, and no two of the dimensions can be merged.
 fn many_dimensions(engine: &Engine) {
     let alternating = |i: usize, odd: u64, even: u64| if i.is_multiple_of(2) { even } else { odd };
     let of = |rank, make: &dyn Fn(usize) -> u64| (0..rank).map(make).collect::<Vec<u64>>();
@@ -58,7 +58,7 @@ fn many_dimensions(engine: &Engine) {
     }
 }
 
-/// So many elements that they are worked at in many pieces: long rows, short ones, and many.
+/// Shards have so many elements that an engine cuts them into many pieces. Rows are long, or short and many.
 fn long_shards(engine: &Engine) {
     for (i, (shape, start, local)) in [
         ([600, 1003], [3, 5], [590, 901]),
@@ -86,7 +86,7 @@ fn long_shards(engine: &Engine) {
     }
 }
 
-/// A part in both dimensions and in three of four holds what the whole holds there.
+/// Shards are cut in both dimensions of a matrix, and in three of four dimensions of a convolution.
 fn every_initialiser_in_shards(engine: &Engine) {
     let orthogonal = [[61, 67], [67, 61]].map(|shape: [u64; 2]| (Init::orthogonal(), shape.to_vec()));
     let cases = every_initialiser([97, 101]).into_iter().map(|Case { init, shape, .. }| (init, shape));
@@ -110,7 +110,7 @@ fn every_initialiser_in_shards(engine: &Engine) {
     }
 }
 
-/// Elements of no dimension, and of many of size 1.
+/// A shard of one element is cut from a scalar, or from a tensor with many dimensions of size 1.
 fn of_one_element(engine: &Engine) {
     for dtype in TYPES {
         let scalar = bytes_of(engine, dtype, Region::from([]).shard([], []), &NORMAL, KEY);
@@ -128,8 +128,8 @@ fn of_one_element(engine: &Engine) {
     }
 }
 
-/// Each row is that of the contiguous elements, and words are those of the reference. Counters wrap where the shard
-/// begins, and elsewhere.
+/// Each row of a shard is a range of contiguous elements, and its words are those of the reference. Counters
+/// wrap where the shard begins, and elsewhere.
 fn far_shards(engine: &Engine) {
     let matrices = [
         (Init::Eye, [(1 << 31) - 1, 1 << 29], [(1 << 29) - 9, (1 << 29) - 12], [8, 11]),
