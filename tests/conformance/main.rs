@@ -17,19 +17,19 @@
 //! |---|---|
 //! | `exact` | the bits are those that the contract prescribes |
 //! | `bounded` | the values are as close to the exact real numbers as the contract promises |
-//! | `statistical` | a fixed stream does not look unlike its distribution, at a stated level |
+//! | `statistical` | a fixed stream differs from its distribution by no more than chance allows, at a stated level |
 //! | `memory` | a fill writes all of its own bytes and no others, at any offset |
 //! | `windows` | the limits of a device do not change a bit |
 //! | `errors` | a mistake is named, records nothing, and leaves everything usable |
 //! | `reference` | the reference meets values that others have published or computed |
 //!
-//! The reference is written from the papers and the contract alone; the library's host engine is one of the
-//! engines under test. Where a check compares an adapter with the host, another check has compared the host
-//! with the reference.
+//! The reference is written from the papers and the contract alone. The library's host engine is one of the
+//! engines under test: if one check compares an adapter with the host, another check compares the host with
+//! the reference.
 //!
-//! A trial of an adapter that this machine lacks is listed as ignored, with the reason. The
-//! environment variable `SEEDBED_REQUIRE_ADAPTERS` (such as `lavapipe,gl,swiftshader`) turns a
-//! missing adapter into a failure.
+//! A trial of an adapter that this machine lacks is listed as ignored, with the reason. The environment
+//! variable `SEEDBED_REQUIRE_ADAPTERS` (such as `lavapipe,gl,swiftshader`) turns a missing adapter into a
+//! failure.
 
 mod harness {
     pub mod assertions;

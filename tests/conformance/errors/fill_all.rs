@@ -6,7 +6,7 @@ use seedbed::{Error, Fill, Init, Key, Region, TensorView};
 use crate::Check;
 use crate::errors::fills::mistakes_without_a_buffer;
 use crate::harness::assertions::{assert_only, assert_starts};
-use crate::harness::engines::{Device, Engine, USAGE};
+use crate::harness::engines::{Device, Engine, NO_COPY_DST, USAGE};
 
 pub const CHECKS: &[Check] = &[
     Check::device("errors::fill_all", mistakes),
@@ -99,7 +99,7 @@ fn device_that_can_not_fill(device: &Device) {
         ),
     ] {
         let small = device.with_limits(limits);
-        let buffer = small.sentinel_buffer(64, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
+        let buffer = small.sentinel_buffer(64, NO_COPY_DST);
         let tensor = TensorView::f32(&buffer, [8]);
         let fills = [Fill::new(tensor.clone(), Init::Zeros, KEY), Fill::named("w", tensor, NORMAL, KEY)];
         small.submit(|encoder| {

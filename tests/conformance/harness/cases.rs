@@ -24,8 +24,8 @@ pub enum Rounding {
     Within([f64; 2]),
 }
 
-/// Every initialiser but `orthogonal` once. Shapes are a matrix of this size and a convolution of about as
-/// many elements.
+/// Every initialiser but `orthogonal`, each for a matrix of this size or for a convolution of about as many
+/// elements.
 pub fn every_initialiser([rows, columns]: [u64; 2]) -> Vec<Case> {
     use Rounding::{Below, Constant, Plain, Within};
     let matrix = [rows, columns];

@@ -87,9 +87,11 @@ type MakeRecorder = fn(&wgpu::Device) -> FillRecorder;
 /// The byte that fills every buffer of the checks before a fill.
 pub const SENTINEL: u8 = 0xA5;
 
+/// The usages of a buffer that a fill can not clear.
+pub const NO_COPY_DST: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC);
+
 /// The usages of a buffer, unless a check is about usages.
-pub const USAGE: wgpu::BufferUsages =
-    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+pub const USAGE: wgpu::BufferUsages = NO_COPY_DST.union(wgpu::BufferUsages::COPY_DST);
 
 impl Device {
     fn new(adapter: wgpu::Adapter, gpu: Gpu, make: MakeRecorder) -> Self {

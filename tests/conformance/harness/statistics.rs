@@ -11,8 +11,8 @@ const ALPHA: f64 = 1e-4;
 /// The two-sided quantile of the normal distribution for [`ALPHA`].
 const Z: f64 = 3.890_591_886_413_1;
 
-/// The quantile for sqrt(n) times the largest distance of the distribution functions: `sqrt(-ln(alpha / 2) /
-/// 2)`. (This is Kolmogorov's limit; its next term is below 1e-15.)
+/// The quantile for sqrt(n) times the largest distance of the distribution functions. It is
+/// `sqrt(-ln(alpha / 2) / 2)`, Kolmogorov's limit, whose next term is below 1e-15.
 fn kolmogorov_quantile() -> f64 {
     (-(ALPHA / 2.0).ln() / 2.0).sqrt()
 }

@@ -8,9 +8,8 @@ use crate::Check;
 use crate::harness::assertions::assert_only;
 use crate::harness::cases::initialisers_of;
 use crate::harness::destinations::{BufferSpec, Job, Part, assert_buffers, buffers, simulate};
-use crate::harness::engines::{Device, Engine, USAGE};
-use crate::harness::shards::Shard;
-use crate::harness::shards::random_key;
+use crate::harness::engines::{Device, Engine, NO_COPY_DST, USAGE};
+use crate::harness::shards::{Shard, random_key};
 use crate::harness::{destinations, random};
 use crate::reference::half::ALL;
 
@@ -29,7 +28,6 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key { seed: 0x0F17_0A11, offset: u64::MAX - 50 };
 const NORMAL: Init = Init::normal(0.0, 0.02);
-pub const NO_COPY_DST: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_SRC);
 
 pub fn job(shape: &[u64], dtype: DType, init: Init, buffer: usize, offset: u64) -> Job {
     let shape = shape.to_vec();

@@ -184,13 +184,13 @@ fn row_pitch(device: &Device) {
                 let rows: u64 = region.local_shape().iter().rev().skip(1).product();
                 let row = region.local_shape().last().copied().unwrap_or(1);
                 let end = job.offset + size * ((rows - 1) * pitch + row);
-                let arena = (end.next_multiple_of(4), USAGE);
-                destinations::check(device, &[arena], std::slice::from_ref(&job), |job| {
+                let spec = (end.next_multiple_of(4), USAGE);
+                destinations::check(device, &[spec], std::slice::from_ref(&job), |job| {
                     job.take(&job.whole())
                 });
                 if rows == 1 {
                     let job = Job { pitch: Some(1 << 63), ..job.clone() };
-                    destinations::check(device, &[arena], &[job], |job| job.take(&job.whole()));
+                    destinations::check(device, &[spec], &[job], |job| job.take(&job.whole()));
                 }
             }
         }

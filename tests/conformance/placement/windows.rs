@@ -4,15 +4,15 @@
 use seedbed::gpu::Readback;
 use seedbed::{DType, Init, Key, Region, TensorView, host};
 
-use super::fill_all::{NO_COPY_DST, check as check_list, check_random_lists, job, record_list, with_keys};
-use super::memory::{self, Destination};
+use super::fill_all::{check as check_list, check_random_lists, job, record_list, with_keys};
+use super::memory::{self, Destination, HALVES_KEY};
 use super::shards::{check as check_shard, check_random_shards, shard_of, size_of};
 use crate::Check;
 use crate::harness::assertions::{assert_only, assert_same_bits, assert_same_elements, assert_same_words};
 use crate::harness::cases::{Case, every_initialiser, plain_initialisers};
 use crate::harness::destinations;
 use crate::harness::destinations::{assert_buffers, buffers, simulate};
-use crate::harness::engines::{Device, Engine, USAGE};
+use crate::harness::engines::{Device, Engine, NO_COPY_DST, USAGE};
 use crate::harness::shards::TYPES;
 use crate::reference::half::{ALL, HALVES};
 
@@ -30,8 +30,6 @@ pub const CHECKS: &[Check] = &[
 ];
 
 const KEY: Key = Key { seed: 300, offset: u64::MAX - 1_000_000 };
-/// The counter passes 2^32 within the tensor.
-const HALVES_KEY: Key = Key { seed: 0x5EED_0016, offset: 0xFFFF_FFFA };
 const ORTHOGONAL_KEY: Key = Key { seed: 0x0B70_9000, offset: u64::MAX - 100 };
 
 const STANDARD_NORMAL: Init = Init::normal(0.0, 1.0);
@@ -184,8 +182,8 @@ fn shards(device: &Device) {
             in_one.push(job);
             check_shard(&small, shard_of(shape, start, local, DType::U32, NORMAL));
         }
-        let arena = (end.next_multiple_of(4) + 64, USAGE);
-        destinations::check(&small, &[arena], &in_one, |job| job.take(&job.whole()));
+        let spec = (end.next_multiple_of(4) + 64, USAGE);
+        destinations::check(&small, &[spec], &in_one, |job| job.take(&job.whole()));
     }
 }
 
