@@ -17,7 +17,7 @@
 //! |---|---|
 //! | `exact` | the bits are those that the contract prescribes |
 //! | `bounded` | the values are as close to the exact real numbers as the contract promises |
-//! | `statistical` | a fixed stream differs from its distribution by no more than chance allows, at a stated level |
+//! | `statistical` | a fixed stream differs from its distribution no more than by chance, at a stated level |
 //! | `memory` | a fill writes all of its own bytes and no others, at any offset |
 //! | `windows` | the limits of a device do not change a bit |
 //! | `errors` | a mistake is named, records nothing, and leaves everything usable |
