@@ -1,13 +1,15 @@
-//! Every initialiser's streams against its distribution: what passing means is said in `statistical.rs`.
+//! Streams of every initialiser have its distribution and its moments (`harness/statistics.rs` says what
+//! passing means).
 
 use seedbed::{FanMode, Init, Kaiming, Key, Nonlinearity, VarianceScaling};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::initialisers::{Case, every_initialiser};
+use crate::harness::cases::{Case, every_initialiser};
+use crate::harness::engines::Engine;
+use crate::harness::statistics::{assert_likely, check_distribution, mean};
 use crate::reference::sparse::permuted;
-use crate::reference::{scale, sparse, truncated::Truncated};
-use crate::statistical::{assert_likely, check_distribution, mean};
+use crate::reference::truncated::Truncated;
+use crate::reference::{scale, sparse};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("statistical::uniforms", uniforms),
@@ -22,12 +24,12 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key::new(20_100_621);
 
-/// The first four moments of a uniform distribution on ±1, each in its standard error.
+/// Asserts the first four moments of a uniform distribution, scaled to ±1, each in its standard error.
 fn check_uniform(values: &[f32], low: f64, high: f64) {
     let n = values.len() as f64;
     let [centre, half] = [(low + high) / 2.0, (high - low) / 2.0];
     let moment = |power: i32| mean(values.iter().map(|&x| ((f64::from(x) - centre) / half).powi(power)));
-    // E x^k is 1/(k + 1) for even k, and the variance of x^k is E x^2k less its square.
+    // E x^k is 1/(k + 1) for even k and 0 for odd k. The variance of x^k is E x^2k minus the square of E x^k.
     for power in 1..=4 {
         let expected = |k: i32| if k % 2 == 0 { 1.0 / f64::from(k + 1) } else { 0.0 };
         let variance = expected(2 * power) - expected(power).powi(2);
@@ -57,7 +59,7 @@ fn scaled_uniforms(engine: &Engine) {
     }
 }
 
-/// The standard deviation that its name promises, in spite of the cut.
+/// JAX's `glorot_normal` has the standard deviation that its name promises, although it is cut.
 fn jax_glorot_normal(engine: &Engine) {
     let (shape, std) = ([800_u64, 1200], (1.0_f64 / 1000.0).sqrt());
     let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
@@ -67,7 +69,8 @@ fn jax_glorot_normal(engine: &Engine) {
     check_distribution(weights, |x| Truncated::new(0.0, s, -2.0 * s, 2.0 * s).cdf(x));
 }
 
-/// Mean and variance in their standard errors, the latter from the values' own fourth moment.
+/// Asserts mean and variance, each in its standard error. The standard error of the variance is computed from
+/// the values' own fourth moment.
 fn check_moments(init: &Init, values: &[f32], expected_mean: f64, expected_std: f64) {
     let n = values.len() as f64;
     let moment = |power: i32| {
@@ -80,8 +83,8 @@ fn check_moments(init: &Init, values: &[f32], expected_mean: f64, expected_std: 
     );
 }
 
-/// [`Init::mean`] and [`Init::std`] are those of what is written. Patterns have no chance in them, and
-/// constants none either.
+/// [`Init::mean`] and [`Init::std`] are the moments of the values that a fill writes. Patterns and constants
+/// are not random, so their moments are compared without a standard error.
 fn moments_of_every_initialiser(engine: &Engine) {
     for Case { init, shape, .. } in every_initialiser([509, 521]) {
         let values = engine.fill(&shape[..], &init, KEY);
@@ -101,7 +104,7 @@ fn moments_of_every_initialiser(engine: &Engine) {
     }
 }
 
-/// The same against closed formulas, to more digits than a sample has.
+/// [`Init::mean`] and [`Init::std`] meet closed formulas, to more digits than a sample has.
 fn promised_moments() {
     let near = |init: &Init, shape: &[u64], mean: f64, std: f64| {
         let [m, s] = [init.mean(shape), init.std(shape)].map(|x| x.expect("a shape that is right"));
@@ -117,7 +120,7 @@ fn promised_moments() {
     near(&Init::xavier_normal(), &[6, 10, 3], 0.0, scale::xavier(&[6, 10, 3], 1.0));
     near(&Init::kaiming_uniform(), &[6, 10], 0.0, (2.0 / 10.0_f64).sqrt());
     near(&Init::kaiming_normal(), &[6, 10], 0.0, (2.0 / 10.0_f64).sqrt());
-    // min(rows, columns) ones among the elements.
+    // Patterns have a known number of ones among their elements.
     let pattern = |ones: f64, of: f64| (ones / of, (ones / of * (1.0 - ones / of)).sqrt());
     for (init, shape, ones) in [
         (Init::Eye, &[5_u64, 9][..], 5.0),
@@ -129,7 +132,7 @@ fn promised_moments() {
         let (mean, std) = pattern(ones, shape.iter().product::<u64>() as f64);
         near(&init, shape, mean, std);
     }
-    // A part of the variance is gone.
+    // Zeros take their part of the variance away.
     let part = 1.0 - sparse::zeros(0.29, 100) as f64 / 100.0;
     near(&Init::Sparse { sparsity: 0.29, std: 2.0 }, &[100, 7], 0.0, 2.0 * part.sqrt());
     near(&Init::sparse(1.0), &[100, 7], 0.0, 0.0);
@@ -157,15 +160,15 @@ fn promised_moments() {
     }
 }
 
-/// Pearson's statistic in standard errors, by Wilson and Hilferty's cube root.
+/// Pearson's statistic in standard errors, by Wilson's and Hilferty's cube root.
 fn chi_square_z(statistic: f64, degrees: f64) -> f64 {
     let spread = 2.0 / (9.0 * degrees);
     ((statistic / degrees).cbrt() - (1.0 - spread)) / spread.sqrt()
 }
 
-/// Each row is zero in as many columns as the others. A row's count has the variance
-/// `columns q (1 - q)`, and counts are a little negatively correlated, since each column's sum is fixed:
-/// hence the last factor.
+/// Rows are zero in equally many columns. The count of a row has the variance `columns q (1 - q)`. Counts
+/// have a small negative correlation, because the sum of each column is fixed; the last factor corrects for
+/// this correlation.
 fn sparse_rows(engine: &Engine) {
     for ([rows, columns], sparsity) in
         [([64_u64, 16_384_u64], 0.5), ([1000, 2000], 0.1), ([1024, 1024], 0.5), ([17, 60_000], 0.3)]
@@ -189,15 +192,15 @@ fn sparse_rows(engine: &Engine) {
     }
 }
 
-/// The zeros of a matrix: which rows, column by column.
+/// For each column of a matrix, whether each row is zero.
 fn zero_rows(rows: usize, columns: usize, sparsity: f64) -> Vec<Vec<bool>> {
     let matrix = Engine::Host.fill([rows as u64, columns as u64], &Init::sparse(sparsity), KEY);
     (0..columns).map(|j| (0..rows).map(|i| matrix[i * columns + j].to_bits() == 0).collect()).collect()
 }
 
-/// Two columns share as many zeros as two random choices do (hypergeometric), and two rows of a column
-/// are both zero as often as in a random choice, whether next to each other or one above the other in the
-/// grid that the permutation works on.
+/// Two columns share as many zeros as two random choices (hypergeometric). Two rows of a column are both zero
+/// as often as in a random choice, whether the rows are neighbours in the column or in the grid that the
+/// permutation works on.
 fn sparse_neighbours() {
     for (rows, columns, sparsity) in
         [(64, 16_384, 0.5), (100, 10_000, 0.3), (1000, 2000, 0.1), (1024, 2000, 0.5), (17, 60_000, 0.5)]
@@ -223,8 +226,9 @@ fn sparse_neighbours() {
                 .iter()
                 .map(|zero| (0..rows).filter(|i| zero[*i] && zero[(i + lag) % rows]).count())
                 .sum();
-            // Probabilities that two, three and four given rows are zero. Of the ordered pairs of pairs
-            // (i, i + lag), n are the same, 2n share a row, and the others have four.
+            // p2, p3 and p4 are the probabilities that two, three and four given rows are zero. Among the
+            // ordered pairs of pairs (i, i + lag), n pairs are equal, 2n share a row, and the others have
+            // four different rows.
             let p2 = k * (k - 1.0) / (n * (n - 1.0));
             let p3 = p2 * (k - 2.0) / (n - 2.0);
             let p4 = p3 * (k - 3.0) / (n - 3.0);
@@ -237,7 +241,7 @@ fn sparse_neighbours() {
     }
 }
 
-/// Every choice of rows is as frequent as any other, and every row goes to every place.
+/// All choices of rows are equally frequent, and a permutation takes each row to all numbers equally often.
 fn sparse_subsets() {
     for (rows, sparsity, choices) in [(5, 0.4, 10.0), (6, 0.5, 20.0), (8, 0.5, 70.0), (9, 0.33, 84.0)] {
         let columns = 200_000;
@@ -261,8 +265,8 @@ fn sparse_subsets() {
         }
         let expected = columns as f64 / rows as f64;
         let pearson: f64 = counts.iter().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
-        // Rows and columns of the table have fixed sums. What they leave free of a random permutation
-        // matrix has the variance 1/(rows - 1), not 1/rows.
+        // Rows and columns of the table have fixed sums. In the degrees of freedom that are left, a random
+        // permutation matrix has the variance 1/(rows - 1), not 1/rows.
         let statistic = pearson * (1.0 - 1.0 / rows as f64);
         let degrees = (rows as f64 - 1.0).powi(2);
         assert_likely(&format!("places of {rows} rows"), chi_square_z(statistic, degrees));

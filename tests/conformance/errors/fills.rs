@@ -1,27 +1,22 @@
-//! Every mistake has its message, and does not spoil what comes after.
+//! Every mistake has its message, and fills after it work.
 
-use pollster::block_on;
-use seedbed::gpu::{self, Gpu};
-use seedbed::wgpu::{self, BufferUsages, Limits};
+use seedbed::wgpu::{self, BufferUsages};
 use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Region, TensorView, host};
 
 use crate::Check;
-use crate::engines::{Device, Engine, USAGE};
-use crate::memory::assert_only;
+use crate::harness::assertions::{assert_only, assert_starts};
+use crate::harness::engines::{Device, Engine, USAGE};
 
 pub const CHECKS: &[Check] = &[
     Check::host("errors::host", on_the_host),
-    Check::host("errors::no_such_adapter", no_such_adapter),
     Check::device("errors::mistakes_and_working_on", mistakes_and_working_on),
     Check::device("errors::shards_and_row_pitch", shards_and_row_pitch),
-    Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
-    Check::device("errors::download", download),
 ];
 
 const KEY: Key = Key::new(10);
 const NORMAL: Init = Init::normal(0.0, 1.0);
 
-/// Mistakes that no destination is needed for: shape, elements, initialiser, message.
+/// Mistakes that do not depend on a buffer: a region, an initialiser, and the beginning of the message.
 pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)> {
     let whole = |shape: &'static [u64]| Region::from(shape);
     #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
@@ -118,14 +113,6 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
     ]
 }
 
-pub fn assert_starts(result: Result<(), Error>, message: &str) {
-    let error = match result {
-        Ok(()) => panic!("no error, where {message:?} was expected"),
-        Err(error) => error.to_string(),
-    };
-    assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
-}
-
 fn on_the_host() {
     let mut values = [7.0; 4];
     for (region, init, message) in mistakes_without_a_buffer() {
@@ -152,13 +139,7 @@ fn on_the_host() {
     );
 }
 
-fn no_such_adapter() {
-    let wanted = "a name that no vendor would choose";
-    let result = block_on(gpu::pick(&wgpu::Instance::default(), Some(wanted)));
-    assert_starts(result.map(drop), &format!("no adapter matches {wanted:?}; there are: "));
-}
-
-/// After each mistake, a fill that is right is recorded into the same encoder.
+/// After each mistake, a right fill is recorded into the same encoder.
 fn mistakes_and_working_on(device: &Device) {
     type Mistake<'a> =
         Box<dyn Fn(&FillRecorder, &mut wgpu::CommandEncoder, &wgpu::Buffer) -> Result<(), Error> + 'a>;
@@ -232,7 +213,7 @@ fn mistakes_and_working_on(device: &Device) {
     assert_only(&device.read(&no_storage), &[], "without STORAGE");
 }
 
-/// Rows that do not go into their pitch, and rows that do not go into the buffer with it.
+/// Rows are longer than their pitch, or the pitch takes rows beyond the end of the buffer.
 fn shards_and_row_pitch(device: &Device) {
     let buffer = device.sentinel_buffer(64, USAGE);
     let shard = Region::from([9, 9]).shard([1, 2], [3, 5]);
@@ -289,7 +270,8 @@ fn shards_and_row_pitch(device: &Device) {
         let expected = Engine::Host.fill([4], &NORMAL, KEY);
         assert_only(&device.read(&after), &[(24, &expected)], message);
     }
-    // Too far for 64 bits: it is the pitch, or the offset, that is too large, and not the shape.
+    // The end of the tensor takes more than 64 bits. The message names the pitch or the offset, and not the
+    // shape.
     for (tensor, value) in [
         (f32(whole(&[3, 4])).row_pitch(1 << 63), "9223372036854775808"),
         (f32(whole(&[4])).at(u64::MAX - 3), "18446744073709551612"),
@@ -307,56 +289,4 @@ fn shards_and_row_pitch(device: &Device) {
         );
     });
     assert_only(&device.read(&buffer), &[], "words");
-}
-
-/// A device that was opened with less than every kernel needs says which limit it is.
-fn device_that_can_not_fill(device: &Device) {
-    let all = device.adapter.limits();
-    for (limits, message) in [
-        (
-            Limits { max_storage_buffers_per_shader_stage: 0, ..all.clone() },
-            "the device's max_storage_buffers_per_shader_stage is 0; a fill needs at least 2",
-        ),
-        (
-            Limits { max_compute_invocations_per_workgroup: 1, ..all.clone() },
-            "the device's max_compute_invocations_per_workgroup is 1; a fill needs at least",
-        ),
-        (
-            Limits { max_compute_workgroup_size_x: 1, ..all.clone() },
-            "the device's max_compute_workgroup_size_x is 1; a fill needs at least",
-        ),
-        (
-            Limits { max_compute_workgroups_per_dimension: 0, ..all.clone() },
-            "the device's max_compute_workgroups_per_dimension is 0; a fill needs at least 1",
-        ),
-        (
-            Limits { max_storage_buffer_binding_size: 4, ..all.clone() },
-            "the device's max_storage_buffer_binding_size is 4; a fill needs at least",
-        ),
-    ] {
-        let small = device.with_limits(limits);
-        let buffer = small.gpu.storage_buffer(64);
-        small.submit(|encoder| {
-            assert_starts(
-                small.recorder.fill(encoder, &TensorView::f32(&buffer, [16]), &NORMAL, KEY),
-                message,
-            );
-        });
-        assert_starts(small.recorder.prepare(&NORMAL, DType::F32), message);
-        assert_eq!(small.read(&buffer), [0; 64], "{message}");
-    }
-}
-
-/// What wgpu would panic on comes out as an error, and stays.
-fn download(device: &Device) {
-    let all = device.adapter.limits();
-    let other = device.with_limits(all.clone());
-    let unreadable = other.sentinel_buffer(64, BufferUsages::STORAGE);
-    assert_starts(block_on(other.gpu.download(&unreadable, 0..64)).map(drop), "the GPU failed: ");
-    assert_starts(other.gpu.check(), "the GPU failed: ");
-    let too_much = Limits { max_storage_buffers_per_shader_stage: u32::MAX, ..all };
-    let result = block_on(Gpu::open_with(&device.adapter, wgpu::Features::empty(), too_much));
-    let name = gpu::name(&device.adapter.get_info());
-    assert_starts(result.map(drop), &format!("the adapter {name} could not be opened: "));
-    device.gpu.check().expect("a device that other devices do not disturb");
 }

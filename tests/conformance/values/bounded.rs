@@ -1,5 +1,5 @@
-//! Distances from the exact real numbers (contract, section 5): of radius, cosine and sine in units of
-//! the last place of the exact value, of normals relative to it, in units of 2^-23.
+//! Distances from the exact real numbers (contract, section 5). The unit for radius, cosine and sine is the
+//! last digit of the exact value; distances of normals are relative, in units of 2^-23.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -8,8 +8,10 @@ use seedbed::host::box_muller::{double_cos_sin, half_radius};
 use seedbed::{FillRecorder, Init, Key, Math, Region, TensorView};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
-use crate::reference::{self, assert_same_words, relative_ulps, ulps};
+use crate::harness::assertions::assert_same_words;
+use crate::harness::engines::{Device, Engine};
+use crate::reference::directed::DIRECTED;
+use crate::reference::{self, relative_ulps, ulps};
 
 pub const CHECKS: &[Check] = &[
     Check::host("bounded::every_word", every_word),
@@ -27,11 +29,11 @@ const NORMAL_BOUND: f64 = 5.5;
 struct Worst {
     ulps: f64,
     word: u32,
-    /// In relative units.
+    /// The largest relative error, in units of 2^-23.
     relative: f64,
 }
 
-/// A NaN exceeds every bound.
+/// Whether a distance exceeds the bound. A NaN exceeds every bound.
 fn exceeds(distance: f64, bound: f64) -> bool {
     distance.is_nan() || distance > bound
 }
@@ -58,8 +60,8 @@ impl Worst {
     }
 }
 
-/// Radius, cosine and sine of all 2^32 words, and by that the normals of all 2^64 pairs: relative errors
-/// of factors add up, and the product is rounded once.
+/// The radius, cosine and sine of all 2^32 words are within their bounds. The normals of all 2^64 pairs
+/// follow, because the relative errors of the factors add up and the product is rounded once.
 fn every_word() {
     const CHUNK: u64 = 1 << 20;
     let next = AtomicU64::new(0);
@@ -99,7 +101,7 @@ fn every_word() {
     cos.check("cosine", ANGLE_BOUND);
     sin.check("sine", ANGLE_BOUND);
 
-    // (1 + a) (1 + b) (1 + c) - 1, in units of 2^-23. Rounding to nearest is half a unit at the most.
+    // The error is (1 + a) (1 + b) (1 + c) - 1, where rounding to nearest is c: at most half a unit of 2^-23.
     let unit = 2_f64.powi(-23);
     let factor = |relative: f64| 1.0 + relative * unit;
     let normal =
@@ -137,8 +139,8 @@ fn directed_normals(engine: &Engine) {
     }
 }
 
-/// The fast alternative, which promises the same words but only the precision of WGSL: an absolute
-/// error of 2^-11 for sine and cosine (WGSL, section 15.7.4), at radii up to 6.8.
+/// `Math::Native` promises the same words, but only the precision of WGSL: an absolute error of 2^-11 for
+/// sine and cosine (WGSL, section 15.7.4), at radii up to 6.8.
 fn native_math(device: &Device) {
     let native = FillRecorder::with_math(&device.gpu.device, Math::Native);
     let (key, len) = (Key::new(3), 1 << 16);
@@ -160,67 +162,3 @@ fn native_math(device: &Device) {
         assert!(distance < 4e-3, "element {element}: {normal} is {distance:e} away");
     }
 }
-
-/// What a directed word determines.
-#[derive(Clone, Copy)]
-pub enum Role {
-    Radius,
-    Angle,
-}
-use Role::{Angle, Radius};
-
-/// Where the words at the edges of the contract's formula occur among the first 2^34 of
-/// `Key::new(0)`: what the word determines, the word, and the first element of its pair. The edges
-/// are the ends of `u1`, powers of two and of their roots, and the octants of `u2`.
-pub const DIRECTED: [(Role, u32, u64); 50] = [
-    (Radius, 0x0000_0000, 12_922_966_362),
-    (Radius, 0x0000_0002, 3_304_761_632),
-    (Radius, 0x0000_0003, 10_936_647_656),
-    (Radius, 0x0000_7FFF, 12_570_305_154),
-    (Radius, 0x0000_FFFF, 2_374_876_596),
-    (Radius, 0x0001_0000, 5_383_825_866),
-    (Radius, 0x0001_0001, 8_452_453_680),
-    (Radius, 0x00FF_FFFF, 8_537_357_896),
-    (Radius, 0x0100_0000, 8_706_632_068),
-    (Radius, 0x5A82_7998, 7_370_352_148),
-    (Radius, 0x5A82_7999, 10_654_473_150),
-    (Radius, 0x5A82_799A, 2_267_571_810),
-    (Radius, 0x7FFF_FFFF, 4_934_972_786),
-    (Radius, 0x8000_0000, 8_191_531_328),
-    (Radius, 0xB504_F332, 1_126_251_352),
-    (Radius, 0xB504_F333, 4_240_993_220),
-    (Radius, 0xFFFF_FFFC, 2_619_376_062),
-    (Radius, 0xFFFF_FFFD, 1_453_024_970),
-    (Radius, 0xFFFF_FFFE, 1_124_989_170),
-    (Radius, 0xFFFF_FFFF, 8_098_165_446),
-    (Angle, 0x0000_0000, 5_992_377_490),
-    (Angle, 0x0000_0001, 11_600_211_446),
-    (Angle, 0x1FFF_FFFE, 607_853_948),
-    (Angle, 0x1FFF_FFFF, 2_052_708_704),
-    (Angle, 0x2000_0000, 10_495_973_080),
-    (Angle, 0x2000_0001, 161_352_694),
-    (Angle, 0x3FFF_FFFE, 2_946_316_300),
-    (Angle, 0x4000_0000, 16_014_844_224),
-    (Angle, 0x4000_0001, 6_666_275_776),
-    (Angle, 0x5FFF_FFFE, 1_400_126_348),
-    (Angle, 0x5FFF_FFFF, 11_117_070_672),
-    (Angle, 0x6000_0000, 3_682_949_390),
-    (Angle, 0x6000_0001, 9_336_984_612),
-    (Angle, 0x7FFF_FFFE, 7_712_399_484),
-    (Angle, 0x7FFF_FFFF, 7_426_317_472),
-    (Angle, 0x8000_0000, 2_592_375_474),
-    (Angle, 0x8000_0001, 1_819_058),
-    (Angle, 0x9FFF_FFFE, 5_728_470_392),
-    (Angle, 0x9FFF_FFFF, 9_876_490_142),
-    (Angle, 0xA000_0000, 9_904_359_472),
-    (Angle, 0xA000_0001, 14_163_035_550),
-    (Angle, 0xBFFF_FFFE, 4_212_152_644),
-    (Angle, 0xBFFF_FFFF, 804_127_696),
-    (Angle, 0xC000_0000, 1_668_051_984),
-    (Angle, 0xC000_0001, 5_781_150_716),
-    (Angle, 0xDFFF_FFFE, 2_545_034_592),
-    (Angle, 0xDFFF_FFFF, 1_120_699_508),
-    (Angle, 0xE000_0001, 8_174_221_102),
-    (Angle, 0xFFFF_FFFE, 1_117_418_818),
-    (Angle, 0xFFFF_FFFF, 6_153_212_236),
-];

@@ -1,4 +1,4 @@
-//! The mistakes that the initialisers and the 16-bit types bring, and tensors without elements.
+//! Mistakes in initialisers and with 16-bit types. Tensors without elements, which are no mistake.
 
 use std::sync::mpsc;
 use std::thread;
@@ -10,10 +10,9 @@ use seedbed::{
 };
 
 use crate::Check;
-use crate::engines::{Device, Engine, SENTINEL, USAGE};
-use crate::errors::assert_starts;
-use crate::initialisers::every_initialiser;
-use crate::memory::assert_only;
+use crate::harness::assertions::{assert_only, assert_only_halves, assert_starts};
+use crate::harness::cases::every_initialiser;
+use crate::harness::engines::{Device, Engine, SENTINEL, USAGE, elements_of};
 use crate::reference::half::ALL;
 
 pub const CHECKS: &[Check] = &[
@@ -27,10 +26,10 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key::new(16);
 
-/// An element type, a shape, an initialiser that does not fit, and how its message begins.
+/// An element type, a shape, an initialiser that does not fit, and the beginning of the message.
 type Mistake = (DType, &'static [u64], Init, &'static str);
 
-/// PyTorch's, whose own messages come first.
+/// Mistakes in initialisers of PyTorch. If PyTorch has a message for a mistake, the message begins with it.
 fn torchs() -> Vec<Mistake> {
     use DType::{BF16, F16, F32};
     let kaiming = |kaiming| [Init::KaimingUniform(kaiming), Init::KaimingNormal(kaiming)];
@@ -108,7 +107,7 @@ fn torchs() -> Vec<Mistake> {
     ]
 }
 
-/// JAX's and Keras's.
+/// Mistakes in initialisers of JAX and Keras.
 fn jax_and_keras() -> Vec<Mistake> {
     let jax = VarianceScaling::jax_glorot_normal();
     let keras = VarianceScaling::keras_glorot_uniform();
@@ -154,7 +153,7 @@ fn jax_and_keras() -> Vec<Mistake> {
     .into()
 }
 
-/// A part of the tensor: some are too large to be written whole.
+/// The first four elements of the tensor, because some tensors are too large to be filled whole.
 fn region(shape: &[u64]) -> Region<'_> {
     let len: u64 = shape.iter().product();
     Region::from(shape).elements(0..len.min(4))
@@ -162,7 +161,7 @@ fn region(shape: &[u64]) -> Region<'_> {
 
 fn on_the_host() {
     for (dtype, shape, init, message) in torchs().into_iter().chain(jax_and_keras()) {
-        let len = crate::engines::elements_of(&region(shape)) * dtype.size() as usize;
+        let len = elements_of(&region(shape)) * dtype.size() as usize;
         let mut bytes = vec![SENTINEL; len];
         assert_starts(host::fill_bytes(&mut bytes, dtype, region(shape), &init, KEY), message);
         assert!(bytes.iter().all(|&byte| byte == SENTINEL), "{message}");
@@ -182,12 +181,12 @@ fn on_the_host() {
         "an initialiser can't write u32",
     );
     assert_eq!(bytes, [SENTINEL; 8]);
-    // What rounds to the largest is no mistake.
+    // A value that is rounded to the largest f16 is no mistake.
     host::fill_bytes(&mut bytes, DType::F16, [4], &Init::constant(65_519.999), KEY).expect("no overflow");
 }
 
-/// `Init::mean` and `Init::std` say what a fill would say, and say it soon, unless the element type alone is
-/// at fault.
+/// `Init::mean` and `Init::std` return the errors of a fill within two seconds, except for errors of the
+/// element type.
 fn moments_of_mistakes() {
     let mut wrong = Vec::new();
     for (dtype, shape, init, message) in torchs().into_iter().chain(jax_and_keras()) {
@@ -210,7 +209,7 @@ fn moments_of_mistakes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// After each mistake, a fill that is right is recorded into the same encoder.
+/// After each mistake, a right fill is recorded into the same encoder.
 fn and_working_on(device: &Device) {
     let right = Init::uniform(1.0, 2.0);
     let expected = Engine::Host.fill([4], &right, KEY);
@@ -227,9 +226,9 @@ fn and_working_on(device: &Device) {
     }
 }
 
-/// Places that 16-bit elements can not have.
+/// A 16-bit tensor with a wrong offset or end is refused.
 fn halves_in_buffers(device: &Device) {
-    // A buffer of three halves: its last one is no whole word.
+    // The buffer has three halves, so the last half is in no whole word.
     let odd = device.gpu.device.create_buffer(&seedbed::wgpu::BufferDescriptor {
         label: Some("conformance::odd"),
         size: 6,
@@ -264,15 +263,15 @@ fn halves_in_buffers(device: &Device) {
                 fill(TensorView::f16(&buffer, [2, 1]).at(62), "the tensor needs bytes 62..68 of its buffer");
                 fill(TensorView::bf16(&buffer, [4, 1]).at(1 << 40), "the tensor needs bytes 1099511627776..");
             }
-            // The whole words of the odd buffer are a place.
+            // The whole word of the odd buffer can be filled.
             device.recorder.fill(encoder, &TensorView::f16(&odd, [2]), &Init::Ones, KEY)?;
             device.recorder.fill(encoder, &TensorView::f16(&buffer, [5]).at(54), &Init::Ones, KEY)
         })
         .expect("fills that are right");
-    crate::memory::assert_only_halves(&device.read(&buffer), &[(54, &expected)], "halves");
+    assert_only_halves(&device.read(&buffer), &[(54, &expected)], "halves");
 }
 
-/// Each initialiser and a shape of its rank without elements.
+/// Shapes without elements, each with an initialiser for a shape of its rank.
 fn nothing() -> Vec<(Vec<u64>, Init)> {
     every_initialiser([5, 7])
         .into_iter()

@@ -1,4 +1,4 @@
-//! What fills tensors: the host, and every adapter of this machine.
+//! Engines, which fill tensors: the host, and every adapter of this machine.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -7,20 +7,20 @@ use seedbed::gpu::{self, Gpu};
 use seedbed::wgpu::{self, Backend, Features, util::DeviceExt};
 use seedbed::{DType, Error, FillRecorder, Init, Key, Region, TensorView, host};
 
-/// The environment variable that lists the adapters that must be there.
+/// The environment variable that lists the adapters without which the tests fail.
 pub const REQUIRE: &str = "SEEDBED_REQUIRE_ADAPTERS";
 
-/// The adapters that it can name. They compute on the CPU, so every machine can have them.
+/// The adapters that [`REQUIRE`] can name. These adapters compute on the CPU, so every machine can have them.
 pub const KNOWN: [&str; 3] = ["lavapipe", "gl", "swiftshader"];
 
-/// Something that fills tensors.
+/// The host, or a device of an adapter.
 pub enum Engine {
     Host,
     Device(Device),
 }
 
 impl Engine {
-    /// Fills the region, and returns it.
+    /// Fills the region with f32 elements, and returns them.
     pub fn fill<'a>(&self, region: impl Into<Region<'a>>, init: &Init, key: Key) -> Vec<f32> {
         bytemuck::pod_collect_to_vec(&self.fill_bytes(DType::F32, region, init, key))
     }
@@ -74,42 +74,44 @@ pub fn elements_of(region: &Region<'_>) -> usize {
     usize::try_from(elements).expect("a region that fits memory")
 }
 
-/// An open adapter, and an initialiser for it.
+/// An adapter, its open device, and a recorder of fills for the device.
 pub struct Device {
     pub adapter: wgpu::Adapter,
     pub gpu: Gpu,
     pub recorder: FillRecorder,
-    make: MakeInitializer,
+    make: MakeRecorder,
 }
 
-type MakeInitializer = fn(&wgpu::Device) -> FillRecorder;
+type MakeRecorder = fn(&wgpu::Device) -> FillRecorder;
 
-/// Every buffer of the checks is full of this before anything is written.
+/// The byte that fills every buffer of the checks before a fill.
 pub const SENTINEL: u8 = 0xA5;
 
-/// What a buffer of the checks can be used for, unless a check is about usages.
-pub const USAGE: wgpu::BufferUsages =
-    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+/// The usages of a buffer that a fill can not clear.
+pub const NO_COPY_DST: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC);
+
+/// The usages of a buffer, unless a check is about usages.
+pub const USAGE: wgpu::BufferUsages = NO_COPY_DST.union(wgpu::BufferUsages::COPY_DST);
 
 impl Device {
-    fn new(adapter: wgpu::Adapter, gpu: Gpu, make: MakeInitializer) -> Self {
+    fn new(adapter: wgpu::Adapter, gpu: Gpu, make: MakeRecorder) -> Self {
         let recorder = make(&gpu.device);
         Self { adapter, gpu, recorder, make }
     }
 
-    /// Another initialiser, as this one's.
+    /// A new recorder, for which nothing is compiled yet.
     pub fn fresh_recorder(&self) -> FillRecorder {
         (self.make)(&self.gpu.device)
     }
 
-    /// The same adapter once more, with the same features and these limits.
+    /// Another device of the same adapter, with the same features and these limits.
     pub fn with_limits(&self, limits: wgpu::Limits) -> Self {
         let gpu = block_on(Gpu::open_with(&self.adapter, self.gpu.device.features(), limits));
         Self::new(self.adapter.clone(), gpu.expect("limits that the adapter has"), self.make)
     }
 
-    /// The adapter with bindings of at most so many bytes, grids of at most so many workgroups, and
-    /// bindings that begin at multiples of so many bytes.
+    /// Another device of the same adapter. Its bindings have at most `binding` bytes and begin at multiples
+    /// of `alignment` bytes; its grids have at most `workgroups` workgroups in each dimension.
     pub fn limited(&self, binding: u64, workgroups: u32, alignment: u32) -> Self {
         let all = self.adapter.limits();
         self.with_limits(wgpu::Limits {
@@ -154,12 +156,12 @@ impl Device {
         block_on(self.gpu.download(buffer, 0..buffer.size())).expect("a device that works")
     }
 
-    /// As [`Engine::fill`].
+    /// Fills the region with f32 elements, and returns them.
     pub fn fill<'a>(&self, region: impl Into<Region<'a>>, init: &Init, key: Key) -> Vec<f32> {
         bytemuck::pod_collect_to_vec(&self.fill_bytes(DType::F32, region, init, key))
     }
 
-    /// As [`Engine::fill_bytes`].
+    /// Fills the region with elements of this type, and returns their bytes.
     pub fn fill_bytes<'a>(
         &self,
         dtype: DType,
@@ -173,7 +175,7 @@ impl Device {
         })
     }
 
-    /// As [`Engine::words`].
+    /// The raw words of the region.
     pub fn words<'a>(&self, region: impl Into<Region<'a>>, key: Key) -> Vec<u32> {
         let region = region.into();
         let bytes = self.fill_and_read(&region, DType::U32, |encoder, buffer| {
@@ -182,7 +184,7 @@ impl Device {
         bytemuck::pod_collect_to_vec(&bytes)
     }
 
-    /// Fills a buffer of just the region's size, in whole words.
+    /// Fills a buffer that has the region's size, rounded up to whole words.
     fn fill_and_read(
         &self,
         region: &Region<'_>,
@@ -203,23 +205,28 @@ pub struct Adapter {
     adapter: wgpu::Adapter,
     variant: Variant,
     engine: OnceLock<Engine>,
-    turn: Mutex<()>,
+    exclusive: Mutex<()>,
 }
 
-/// Ways to use one adapter.
+/// A way to use an adapter.
 #[derive(Clone, Copy, PartialEq)]
 enum Variant {
-    /// As a program that has no wishes of its own does.
+    /// The device has the features that the library asks for.
     Usual,
-    /// With its 64-bit integers hidden: a fill then takes another way.
+    /// The device has no 64-bit integers, so fills take other kernels.
     WithoutInt64,
-    /// With the kernels and the dispatches of a GPU, on a processor.
+    /// The adapter computes on the CPU, but fills take the kernels and the dispatches of a GPU.
     AsOnAGpu,
 }
 
 impl Adapter {
     fn new(adapter: &wgpu::Adapter, variant: Variant) -> Arc<Self> {
-        Arc::new(Self { adapter: adapter.clone(), variant, engine: OnceLock::new(), turn: Mutex::new(()) })
+        Arc::new(Self {
+            adapter: adapter.clone(),
+            variant,
+            engine: OnceLock::new(),
+            exclusive: Mutex::new(()),
+        })
     }
 
     fn engine(&self) -> &Engine {
@@ -243,7 +250,7 @@ impl Adapter {
     }
 
     pub fn with_engine(&self, check: impl FnOnce(&Engine)) {
-        let _turn = self.turn();
+        let _guard = self.lock();
         check(self.engine());
     }
 
@@ -254,10 +261,11 @@ impl Adapter {
         });
     }
 
-    /// OpenGL has one context, which wgpu holds while it waits, and a thread that gets it not within seconds panics.
-    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+    /// A lock on an OpenGL adapter. OpenGL has one context, wgpu holds the context while it waits, and
+    /// another thread that does not get the context within seconds panics.
+    fn lock(&self) -> Option<MutexGuard<'_, ()>> {
         let is_gl = self.adapter.get_info().backend == Backend::Gl;
-        is_gl.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
+        is_gl.then(|| self.exclusive.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn largest_buffer(&self) -> u64 {
@@ -269,16 +277,16 @@ fn has_int64(adapter: &wgpu::Adapter) -> bool {
     adapter.features().contains(Features::SHADER_INT64)
 }
 
-/// A place in the list of trials: an adapter in one of its variants, or the reason why it is not there.
+/// An adapter in one of its variants, or the reason why this machine lacks the adapter.
 pub struct Slot {
-    /// Of the engine: `lavapipe-no-int64`.
+    /// The engine's name, such as `lavapipe-no-int64`.
     pub name: String,
-    /// Of the adapter: `lavapipe`.
+    /// The adapter's name, such as `lavapipe`.
     pub adapter_name: String,
     pub adapter: Result<Arc<Adapter>, String>,
 }
 
-/// The known adapters first, then whatever else this machine has.
+/// All slots: first those of the known adapters, then those of other adapters of this machine.
 pub fn discover() -> Vec<Slot> {
     let found = block_on(gpu::named_adapters(&wgpu::Instance::default()));
     let mut slots = Vec::new();
@@ -306,7 +314,7 @@ fn known_name(adapter: &wgpu::Adapter) -> Option<&'static str> {
     }
 }
 
-/// Drivers of another era have no compute shaders, and no business here.
+/// Old drivers have no compute shaders, and are left out.
 fn can_compute(adapter: &wgpu::Adapter) -> bool {
     let needed = wgpu::DownlevelFlags::COMPUTE_SHADERS;
     adapter.get_downlevel_capabilities().flags.contains(needed)
@@ -327,7 +335,7 @@ fn slots(name: &str, has_int64: bool, adapter: Result<&wgpu::Adapter, &str>) -> 
     if has_int64 {
         variants.push(Variant::WithoutInt64);
     }
-    // One of the processors is enough.
+    // One adapter that computes on the CPU is enough.
     if name == "lavapipe" {
         variants.push(Variant::AsOnAGpu);
     }
@@ -347,7 +355,7 @@ fn missing(name: &str) -> Vec<Slot> {
     slots(name, name == "lavapipe", Err(&format!("no {name} adapter on this machine")))
 }
 
-/// What [`REQUIRE`] lists.
+/// The adapters that [`REQUIRE`] lists.
 pub fn required() -> Vec<String> {
     let list = std::env::var(REQUIRE).unwrap_or_default();
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()

@@ -5,8 +5,8 @@ use std::ops::Range;
 use seedbed::{Init, Key, Region};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::reference::assert_same_bits;
+use crate::harness::assertions::assert_same_bits;
+use crate::harness::engines::Engine;
 use crate::reference::sparse::{permuted, zeros};
 
 pub const CHECKS: &[Check] = &[
@@ -17,7 +17,8 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key { seed: 0x2010_0006_1EAF, offset: u64::MAX - 5 };
 
-/// What section 11 prescribes, with the engine's own normals, which other checks are about.
+/// The matrix that section 11 prescribes, with the engine's own normals. Other checks are about these
+/// normals.
 fn expected(engine: &Engine, shape: [u64; 2], elements: Range<u64>, sparsity: f64, std: f64) -> Vec<f32> {
     let [rows, columns] = shape;
     let region = Region::from(shape).elements(elements.clone());
@@ -31,7 +32,8 @@ fn expected(engine: &Engine, shape: [u64; 2], elements: Range<u64>, sparsity: f6
         .collect()
 }
 
-/// A product of f64 that is just above an integer, as PyTorch's is, counts one more.
+/// Sparsities. With some of them the product `sparsity * rows` in f64 is just above an integer, and then one
+/// more row is zero, as in PyTorch.
 const SPARSITIES: [f64; 9] = [0.0, 0.07, 0.1, 0.29, 0.5, 0.55, 0.9, 1.0, 1e-300];
 
 fn sparse(engine: &Engine) {
@@ -49,12 +51,11 @@ fn sparse(engine: &Engine) {
         &expected(engine, [63, 65], 101..4001, 0.3, 2.5),
         "a part",
     );
-    // PyTorch's default.
+    // The default standard deviation is PyTorch's.
     assert_eq!(Init::sparse(0.3), Init::Sparse { sparsity: 0.3, std: 0.01 });
 }
 
-/// No normal of the stream is 0, so zeros are those that were asked for: in each column exactly
-/// `ceil(sparsity * rows)`. They are +0.
+/// Each column has exactly `ceil(sparsity * rows)` zeros, and zeros are +0. (No normal of the stream is 0.)
 fn sparse_counts(engine: &Engine) {
     assert_eq!([zeros(0.07, 100), zeros(0.29, 100), zeros(0.1, 10), zeros(0.55, 20)], [8, 29, 1, 11]);
     for [rows, columns] in [[1, 1000], [10, 999], [20, 100], [100, 1000], [101, 64], [1000, 130], [4096, 8]] {
@@ -72,13 +73,13 @@ fn sparse_counts(engine: &Engine) {
     }
 }
 
-/// Rows and columns of up to 31 bits.
+/// Numbers of rows and columns have up to 31 bits.
 fn far_sparse(engine: &Engine) {
-    const MOST: u64 = (1 << 31) - 1;
+    const MAX: u64 = (1 << 31) - 1;
     for (shape, start) in [
-        ([MOST, 3], MOST * 3 - 301),
-        ([MOST, 1 << 29], (MOST << 29) - 300),
-        ([5, MOST], 3 * MOST - 150),
+        ([MAX, 3], MAX * 3 - 301),
+        ([MAX, 1 << 29], (MAX << 29) - 300),
+        ([5, MAX], 3 * MAX - 150),
         ([(1 << 20) + 7, 1 << 30], (1 << 50) - 77),
         ([46_340 * 46_340 + 1, 2], 1 << 31),
     ] {
@@ -89,7 +90,7 @@ fn far_sparse(engine: &Engine) {
             assert_same_bits(&actual, &expected, (shape, start, sparsity));
         }
     }
-    // Other columns have other permutations, even 2^30 further on.
+    // Two columns have different permutations, even if they are 2^30 apart.
     let key = Key::new(0);
     let rows = |column| (0..100).map(|row| permuted(key, 100, column, row)).collect::<Vec<_>>();
     assert_ne!(rows(0), rows(1 << 30));

@@ -1,10 +1,10 @@
-//! Contract version 1 in a few numbers.
+//! Golden values: hashes that pin version 1 of the contract.
 
 use seedbed::{DType, Init, Key};
 use sha2::{Digest, Sha256};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::golden_words", golden_words),
@@ -17,15 +17,16 @@ pub const CHECKS: &[Check] = &[
 
 const SHAPE: [u64; 1] = [1 << 20];
 
-// SHA-256 of the little-endian bytes of the first 2^20 elements of `Key::new(0)`. A change of any
-// is another contract: it needs another `CONTRACT_VERSION`, and breaks whoever relies on this one.
+// Each hash is the SHA-256 of the little-endian bytes of the first 2^20 elements of `Key::new(0)`. A change
+// of a hash is a change of the contract: it needs another `CONTRACT_VERSION`, and breaks every user who
+// relies on this one.
 const WORDS: &str = "9efae438ee00331fbc790a97ffb739576a04b80d8386d05506b8b379b202ac19";
 const NORMALS: &str = "25cb5e02b4a35eaf89493c0ed3757f7abeb1b89101375385dde5c7a92c5adb7b";
-/// On [0, 1).
+/// The values are uniform on [0, 1).
 const UNIFORMS: &str = "21bc9a8dc649633f8197f2391458df58271dff02bc73d08a304fb7f9acc4ad3c";
-/// Of mean 0 and deviation 1, cut at ±2.
+/// The normal distribution has mean 0 and standard deviation 1, and is cut at ±2.
 const TRUNCATED_NORMALS: &str = "98cb51968c75829e3c9ae0910862239ccda20383f5999365c2bd5486e0eceed0";
-/// Half of 1024 rows and columns.
+/// A matrix of 1024 rows and 1024 columns is half zero.
 const SPARSE: &str = "6a89d6dad6cb838a960a70b4c8678cd93d05b3531a1912b5118b502a97bf852f";
 const F16_NORMALS: &str = "95027d86ce0d69ad28694fca2df01c720438e274dd8717df4eebad9f2c978a10";
 const BF16_NORMALS: &str = "ab9ba42c33300f8919fe7dfd23d2ab0ecdb7182412aaecd5306b69e65ad0185a";

@@ -1,18 +1,20 @@
-//! Truncated normals: within their bounds, and close to the exact quantiles (contract, section 9).
+//! Truncated normals are within their bounds, and close to the exact quantiles (contract, section 9).
 
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use seedbed::{DType, Init, Key, Region, VarianceScaling};
+use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
-use crate::bounded::DIRECTED;
-use crate::engines::Engine;
-use crate::reference::half::{self, ALL, HALVES};
+use crate::harness::assertions::{assert_same_bits, assert_same_halves};
+use crate::harness::engines::Engine;
+use crate::harness::random::try_cases;
+use crate::harness::statistics::check_distribution;
+use crate::reference;
+use crate::reference::directed::DIRECTED;
+use crate::reference::half;
+use crate::reference::half::{ALL, HALVES};
 use crate::reference::truncated::Truncated;
-use crate::reference::{self, assert_same_bits, assert_same_halves};
-use crate::statistical::check_distribution;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::truncated_within_bounds", within_bounds),
@@ -22,12 +24,12 @@ pub const CHECKS: &[Check] = &[
     Check::engine("bounded::directed_truncated_normals", directed),
     Check::host("bounded::random_truncated_normals", random),
     Check::engine("statistical::truncated_normals", distribution),
-    Check::host("reference::jax_constant", jax_constant),
 ];
 
 const KEY: Key = Key { seed: 0x7245_4C1E, offset: 1 << 33 };
 
-/// Symmetric, narrow, in tails, open, far from the mean, and PyTorch's usual bounds, which cut nothing.
+/// Truncations: symmetric, narrow, in tails, open, far from the mean, and with PyTorch's usual bounds, which
+/// cut nothing.
 const INTERVALS: [Truncated; 12] = [
     Truncated::new(0.0, 1.0, -2.0, 2.0),
     Truncated::new(0.0, 1.0, 0.0, 0.1),
@@ -47,14 +49,14 @@ fn init(t: &Truncated) -> Init {
     Init::trunc_normal(t.mean, t.std, t.a, t.b)
 }
 
-/// Passing means: no element of any type, compared as the real number that it is, lies outside.
+/// No element of any type lies outside of the bounds, compared as real numbers.
 fn within_bounds(engine: &Engine) {
-    // Bounds that no type holds exactly, too.
+    // No type holds these bounds exactly.
     let inexact = [Truncated::new(0.0, 1.0, -0.1, 0.3), Truncated::new(0.0, 3.0, 1.0 / 3.0, 0.7)];
     for t in INTERVALS.iter().chain(&inexact) {
         for dtype in ALL {
             if t.b - t.a < 0.01 && dtype != DType::F32 {
-                // Too narrow for a type of a few digits, or nearly.
+                // A 16-bit type has hardly a value between these bounds.
                 continue;
             }
             let bytes = engine.fill_bytes(dtype, [100_003], &init(t), KEY);
@@ -70,7 +72,7 @@ fn within_bounds(engine: &Engine) {
     }
 }
 
-/// Of a deviation of 0 all that is left is the mean, or the bound next to it.
+/// With a standard deviation of 0 every element is the mean, or the bound that is nearest to it.
 fn without_deviation(engine: &Engine) {
     for (mean, expected) in [(0.5, 0.5), (-7.0, -2.0), (3.0, 2.0)] {
         let filled = engine.fill([1003], &Init::trunc_normal(mean, 0.0, -2.0, 2.0), KEY);
@@ -78,7 +80,7 @@ fn without_deviation(engine: &Engine) {
     }
 }
 
-/// The f32 value rounded once, then put back between the bounds if that lifted it out.
+/// A 16-bit element is the f32 value rounded once, and put back between the bounds if rounding lifted it out.
 fn halves(engine: &Engine) {
     let narrow = Truncated::new(0.0, 1.0, -0.51, 0.497);
     let tiny = Truncated::new(0.0, 1e-6, -2e-6, 2e-6);
@@ -95,8 +97,8 @@ fn halves(engine: &Engine) {
     }
 }
 
-/// What the contract allows, in units of the larger of the value and the standard deviation: however far the
-/// mean is from the bounds.
+/// The error that the contract allows, in units of the larger of the value and the standard deviation. The
+/// error does not depend on how far the mean is from the bounds.
 const BOUND: f64 = 1.0 / 1_048_576.0;
 
 fn error(t: &Truncated, actual: f32, exact: f64) -> f64 {
@@ -115,7 +117,7 @@ fn assert_near(t: &Truncated, actual: f32, exact: f64, word: u32) {
 const FIRST: u64 = (1 << 40) + 1;
 const WORDS: u64 = 4096;
 
-/// Element `e` is the quantile of word `e` of the stream.
+/// Element `e` is near the quantile of word `e` of the stream.
 fn near_the_quantiles(engine: &Engine) {
     static EXACT: OnceLock<Vec<Vec<f64>>> = OnceLock::new();
     let exact = EXACT.get_or_init(|| {
@@ -134,7 +136,8 @@ fn near_the_quantiles(engine: &Engine) {
     }
 }
 
-/// The words at the ends and around powers of two, of which a stream has few.
+/// Elements are near the quantiles of words at the ends of the range and around powers of two, which are rare
+/// in a stream.
 fn directed(engine: &Engine) {
     let key = Key::new(0);
     for (role, word, pair) in DIRECTED {
@@ -148,14 +151,13 @@ fn directed(engine: &Engine) {
     }
 }
 
-/// Means, deviations and bounds of any size and order: in bounds, and near the quantiles.
+/// With means, standard deviations and bounds of any size, elements are within the bounds and near the
+/// quantiles.
 fn random() {
     let magnitude = (-6.0..6.0_f64).prop_map(|power| 10.0_f64.powf(power));
     let number = (magnitude.clone(), any::<bool>()).prop_map(|(x, sign)| if sign { -x } else { x });
     let cases = (number, magnitude, -40.0..40.0_f64, -4.0..1.5_f64, 0..8_u32);
-    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let result = runner.run(&cases, |(mean, std, alpha, width, open)| {
+    try_cases(400, cases, |(mean, std, alpha, width, open)| {
         let a = mean + std * alpha;
         let b = a + std * 10.0_f64.powf(width);
         let t = match open {
@@ -163,7 +165,8 @@ fn random() {
             1 => Truncated::new(mean, std, f64::NEG_INFINITY, b),
             _ => Truncated::new(mean, std, a, b),
         };
-        // A slice without an f32 in it is an error, and one with a few is not a matter of quantiles.
+        // Bounds without an f32 between them are an error. With only a few f32 between them, rounding is
+        // larger than the error that the contract allows.
         prop_assume!(t.b - t.a > 1e-5 * t.a.abs().min(t.b.abs()));
         for (element, x) in (0..).zip(Engine::Host.fill([65], &init(&t), KEY)) {
             prop_assert!(t.a <= x.into() && f64::from(x) <= t.b, "{x:e} is not in {t:?}");
@@ -173,25 +176,12 @@ fn random() {
         }
         Ok(())
     });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
 }
 
-/// Kolmogorov and Smirnov's, against the exact distribution.
+/// Streams have the exact distribution.
 fn distribution(engine: &Engine) {
     for t in &INTERVALS[..7] {
         println!("{t:?}");
         check_distribution(engine.fill([1 << 20], &init(t), KEY), |x| t.cdf(x));
     }
-}
-
-/// 0.8796… is the deviation of the standard normal cut at ±2, and so a `glorot_normal` of JAX has the
-/// variance that its name promises.
-fn jax_constant() {
-    let [mean, std] = Truncated::new(0.0, 1.0, -2.0, 2.0).moments();
-    assert!(mean.abs() < 1e-15 && (std - 0.879_625_661_034_239_8).abs() < 1e-15, "{mean}, {std}");
-    let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
-    let std = init.std(&[300, 500]).expect("a matrix");
-    assert!((std / (1.0 / 400.0_f64).sqrt() - 1.0).abs() < 1e-12, "{std}");
 }

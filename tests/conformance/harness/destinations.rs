@@ -1,15 +1,16 @@
-//! Fills at places of buffers, and what the buffers hold afterwards: simulated byte by byte, from the host's
-//! fill of the whole tensor.
+//! Cases of destinations: fills that go to parts of buffers. A simulation says, byte by byte, what the
+//! buffers hold afterwards; its values come from the host's fill of the whole tensor.
 
 use std::ops::Range;
 
 use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
 use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
 
-use crate::engines::{Device, Engine, SENTINEL};
-use crate::reference::{assert_same_halves, assert_same_words};
+use super::assertions::{assert_same_halves, assert_same_words, collect};
+use super::engines::{Device, Engine, SENTINEL};
+use super::shards::Shard;
 
-/// What is filled of a tensor.
+/// The part of a tensor that is filled.
 #[derive(Clone, Debug)]
 pub enum Part {
     Whole,
@@ -17,27 +18,20 @@ pub enum Part {
     Shard(Shard),
 }
 
-/// A box of a tensor.
-#[derive(Clone, Debug)]
-pub struct Shard {
-    pub start: Vec<u64>,
-    pub shape: Vec<u64>,
-}
-
-/// A fill, and where it goes. Of u32 it is one of raw words.
+/// A fill and its destination. With the type u32 it is a fill of raw words.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub shape: Vec<u64>,
     pub part: Part,
     pub dtype: DType,
     pub init: Init,
-    /// Of the model, where there is a name.
+    /// The tensor's key, or the model's key if the tensor has a name.
     pub key: Key,
     pub name: Option<String>,
-    /// Which of the buffers, and from which byte on.
+    /// The index of the buffer.
     pub buffer: usize,
     pub offset: u64,
-    /// In bytes.
+    /// The row pitch in bytes.
     pub pitch: Option<u64>,
 }
 
@@ -91,7 +85,7 @@ impl Job {
         bytes_of(&Engine::Host, self.dtype, Region::from(&self.shape), &self.init, self.stream())
     }
 
-    /// What goes into the buffer, of the whole.
+    /// The job's part of the whole tensor's elements.
     pub fn take(&self, whole: &[u8]) -> Vec<u8> {
         let size = self.dtype.size();
         match &self.part {
@@ -103,7 +97,7 @@ impl Job {
         }
     }
 
-    /// What the elements do to the buffer.
+    /// Writes the job's elements to their bytes of the buffer.
     pub fn put(&self, values: &[u8], bytes: &mut [u8]) {
         let region = self.region();
         let row = region.local_shape().last().copied().unwrap_or(1) * self.dtype.size();
@@ -117,24 +111,7 @@ impl Job {
     }
 }
 
-impl Shard {
-    /// The shard's elements, of those of a tensor of this shape: one after the other, by its index.
-    pub fn take(&self, whole: &[u8], size: u64, shape: &[u64]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for number in 0..self.shape.iter().product() {
-            let (mut rest, mut element, mut stride) = (number, 0, 1);
-            for axis in (0..shape.len()).rev() {
-                element += stride * (self.start[axis] + rest % self.shape[axis]);
-                rest /= self.shape[axis];
-                stride *= shape[axis];
-            }
-            bytes.extend(&whole[(element * size) as usize..][..size as usize]);
-        }
-        bytes
-    }
-}
-
-/// As [`Engine::fill_bytes`], and the raw words of u32.
+/// The bytes of a filled region. With the type u32 they are raw words.
 pub fn bytes_of(engine: &Engine, dtype: DType, region: Region<'_>, init: &Init, key: Key) -> Vec<u8> {
     match dtype {
         DType::U32 => bytemuck::pod_collect_to_vec(&engine.words(region, key)),
@@ -142,16 +119,16 @@ pub fn bytes_of(engine: &Engine, dtype: DType, region: Region<'_>, init: &Init, 
     }
 }
 
-/// A buffer of a check: bytes, a multiple of 4, and usages.
-pub type Arena = (u64, BufferUsages);
+/// The size of a buffer in bytes, a multiple of 4, and its usages.
+pub type BufferSpec = (u64, BufferUsages);
 
-pub fn buffers(device: &Device, arenas: &[Arena]) -> Vec<Buffer> {
-    arenas.iter().map(|&(size, usage)| device.sentinel_buffer(size, usage)).collect()
+pub fn buffers(device: &Device, specs: &[BufferSpec]) -> Vec<Buffer> {
+    specs.iter().map(|&(size, usage)| device.sentinel_buffer(size, usage)).collect()
 }
 
-/// The buffers after all jobs, one after the other.
-pub fn simulate(arenas: &[Arena], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) -> Vec<Vec<u8>> {
-    let mut bytes: Vec<_> = arenas.iter().map(|&(size, _)| vec![SENTINEL; size as usize]).collect();
+/// The bytes of the buffers after all jobs, done one after the other.
+pub fn simulate(specs: &[BufferSpec], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let mut bytes: Vec<_> = specs.iter().map(|&(size, _)| vec![SENTINEL; size as usize]).collect();
     for job in jobs {
         job.put(&values(job), &mut bytes[job.buffer]);
     }
@@ -164,29 +141,29 @@ pub fn assert_buffers(device: &Device, buffers: &[Buffer], expected: &[Vec<u8>],
         if actual == *expected {
             continue;
         }
-        let halves = |bytes: &[u8]| -> Vec<u16> { bytemuck::pod_collect_to_vec(bytes) };
-        let words = |bytes: &[u8]| -> Vec<u32> { bytemuck::pod_collect_to_vec(bytes) };
         let what = (&what, "buffer", number);
-        // Halves tell which side of a word is wrong, words are whole f32.
+        // If one half of a word is right, a message about halves says more than one about words.
         let half = |words: &(&u32, &u32)| (words.0 ^ words.1) & 0xFFFF == 0 || (words.0 ^ words.1) >> 16 == 0;
-        if words(&actual).iter().zip(&words(expected)).filter(|(a, e)| a != e).any(|pair| half(&pair)) {
-            assert_same_halves(&halves(&actual), &halves(expected), what);
+        let [actual_words, expected_words] = [&actual, expected].map(|bytes| collect::<u32>(bytes));
+        if actual_words.iter().zip(&expected_words).filter(|(a, e)| a != e).any(|pair| half(&pair)) {
+            assert_same_halves(&collect(&actual), &collect(expected), what);
         }
-        assert_same_words(&words(&actual), &words(expected), what);
+        assert_same_words(&actual_words, &expected_words, what);
     }
 }
 
-/// Fills one after the other, and all in one recording: either way the buffers hold what the host says, and the
-/// sentinel in all other bytes. Raw words can only be filled one after the other.
-pub fn check(device: &Device, arenas: &[Arena], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) {
-    let expected = simulate(arenas, jobs, values);
-    let one_by_one = buffers(device, arenas);
+/// Records the jobs one after the other, and then all of them as one list. Either way the buffers hold what
+/// the host says, and the sentinel in all other bytes. A list can not fill raw words, so jobs with raw words
+/// are only recorded one after the other.
+pub fn check(device: &Device, specs: &[BufferSpec], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) {
+    let expected = simulate(specs, jobs, values);
+    let one_by_one = buffers(device, specs);
     device
         .submit(|encoder| jobs.iter().try_for_each(|job| job.record(device, encoder, &one_by_one)))
         .expect("fills that are right");
     assert_buffers(device, &one_by_one, &expected, "one by one");
     if jobs.iter().all(|job| job.dtype != DType::U32) {
-        let at_once = buffers(device, arenas);
+        let at_once = buffers(device, specs);
         let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&at_once)).collect();
         device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
         assert_buffers(device, &at_once, &expected, "all at once");

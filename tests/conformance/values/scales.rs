@@ -1,15 +1,16 @@
-//! Standard deviations and bounds that come from a shape (contract, section 8).
-//!
-//! The scale is computed here as the framework's source does, and the fill must then be that of the
-//! plain distribution, bit for bit.
+//! Standard deviations and bounds that depend on a shape (contract, section 8).
+//! Checks compute the scale as the framework's source does. The fill must be that of the plain distribution
+//! with this scale, bit for bit.
 
 use seedbed::{
     Axes, FanMode, Framework, Init, Kaiming, Key, Nonlinearity, ScaledDistribution, VarianceScaling,
 };
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::reference::{self, assert_same_bits, scale};
+use crate::harness::assertions::assert_same_bits;
+use crate::harness::engines::Engine;
+use crate::reference;
+use crate::reference::scale;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::xavier_uniform", xavier_uniform),
@@ -22,7 +23,7 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key { seed: 2010, offset: 2015 };
 
-/// Matrices and convolutions, small ones: the scale is what matters here.
+/// Matrices and convolutions. These are small, because only their scale matters.
 const SHAPES: [&[u64]; 6] = [&[7, 11], &[64, 3, 5, 5], &[97, 768], &[8, 4, 3], &[2, 3, 2, 4, 5], &[1, 1]];
 
 fn assert_uniform(engine: &Engine, shape: &[u64], init: &Init, std: f64) {
@@ -39,7 +40,7 @@ fn assert_normal(engine: &Engine, shape: &[u64], init: &Init, std: f64) {
     assert_same_bits(&engine.fill(shape, init, KEY), &expected, (shape, init));
 }
 
-/// Cut at two of the wider deviations.
+/// Asserts a normal distribution that has this standard deviation after it is cut at two standard deviations.
 fn assert_truncated(engine: &Engine, shape: &[u64], init: &Init, std: f64) {
     let s = scale::untruncated(std);
     let expected = engine.fill(shape, &Init::trunc_normal(0.0, s, -2.0 * s, 2.0 * s), KEY);
@@ -58,12 +59,12 @@ fn xavier_uniform(engine: &Engine) {
     assert!(weights.iter().all(|x| (-0.5..0.5).contains(x)));
 }
 
-/// All modes, non-linearities and a few slopes.
+/// Fills have the scale of every mode and non-linearity, and of a few slopes.
 fn kaiming(engine: &Engine) {
     for shape in SHAPES {
         for mode in [FanMode::FanIn, FanMode::FanOut] {
             for nonlinearity in Nonlinearity::ALL {
-                // The slope has a meaning for one of them only.
+                // The slope has a meaning for one non-linearity only.
                 for a in [0.0, 0.2, 5.0_f64.sqrt(), -1.5] {
                     let std = scale::kaiming(shape, a, mode, nonlinearity);
                     let kaiming = Kaiming { a, mode, nonlinearity };
@@ -102,7 +103,8 @@ fn jax_variance_scaling(engine: &Engine) {
         (&[8, 2, 3, 5], &[1, 2], &[-1], &[0]),
         (&[12, 4, 6], &[0], &[1, 2], &[]),
         (&[5, 7, 11, 2, 3], &[-5, 1], &[2], &[-1, 3]),
-        // An axis may be both (of embeddings in Flax it is), and no axis any.
+        // One axis may be an input and an output (as in embeddings of Flax), and there may be no axis of a
+        // kind.
         (&[6, 35], &[0, 1], &[1], &[]),
         (&[50, 7], &[-2], &[0], &[]),
         (&[6, 35], &[], &[], &[]),
@@ -125,7 +127,7 @@ fn jax_variance_scaling(engine: &Engine) {
     }
 }
 
-/// JAX takes a scale of 0, and all it draws becomes 0.
+/// JAX accepts a scale of 0, and then all elements are 0.
 fn jax_scale_of_zero(engine: &Engine) {
     for distribution in DISTRIBUTIONS {
         let scaling = VarianceScaling::new(Framework::Jax, 0.0, FanMode::FanIn, distribution);
@@ -148,7 +150,8 @@ fn keras_variance_scaling(engine: &Engine) {
     }
 }
 
-/// `jax/_src/nn/initializers.py` and Keras's `random_initializers.py`: what the names stand for.
+/// The names stand for the same scalings as in `jax/_src/nn/initializers.py` and in Keras's
+/// `random_initializers.py`.
 fn named_variance_scalings() {
     use FanMode::{FanAvg, FanIn};
     use ScaledDistribution::{TruncatedNormal, Uniform};

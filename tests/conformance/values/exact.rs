@@ -1,10 +1,11 @@
-//! Bits that the contract prescribes.
+//! The bits that the contract prescribes.
 
 use seedbed::{Fans, Init, Key, Region, host};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
-use crate::reference::{self, assert_same_bits, assert_same_words};
+use crate::harness::assertions::{assert_same_bits, assert_same_words};
+use crate::harness::engines::{Device, Engine};
+use crate::reference;
 
 pub const CHECKS: &[Check] = &[
     Check::host("exact::derived_keys", derived_keys),
@@ -19,14 +20,14 @@ pub const CHECKS: &[Check] = &[
     Check::device("exact::sixteen_mebi_normals", sixteen_mebi_normals),
 ];
 
-/// Keys without anything regular about them.
+/// Keys without a regular pattern.
 const KEYS: [Key; 3] = [
     Key { seed: 0x0123_4567_89AB_CDEF, offset: 0 },
     Key { seed: 42, offset: 0xFEDC_BA98_7654_3210 },
     Key { seed: u64::MAX, offset: 0x0000_0001_0000_0001 },
 ];
 
-/// The first elements of a tensor without an end.
+/// The shape of the largest tensor. Checks fill parts of it.
 const ENDLESS: [u64; 1] = [1 << 60];
 
 fn check_words(engine: &Engine, key: Key, elements: std::ops::Range<u64>) {
@@ -35,7 +36,7 @@ fn check_words(engine: &Engine, key: Key, elements: std::ops::Range<u64>) {
     assert_same_words(&actual, &expected, (key, elements));
 }
 
-/// Contract, section 2.
+/// Derived keys are those of the contract (section 2).
 fn derived_keys() {
     for key in KEYS {
         for data in [0, 1, 1 << 32, u64::MAX] {
@@ -44,7 +45,7 @@ fn derived_keys() {
             assert_eq!(key.fold_in(data), expected, "fold_in({data}) of {key:?}");
         }
         assert!(key.split(5).eq((0..5).map(|d| key.fold_in(d))), "split of {key:?}");
-        // The hashes are FNV-1a-64's published ones (draft-eastlake-fnv, appendix C).
+        // These hashes of FNV-1a-64 are published (draft-eastlake-fnv, appendix C).
         for (name, hash) in
             [("", 0xCBF2_9CE4_8422_2325), ("a", 0xAF63_DC4C_8601_EC8C), ("foobar", 0x8594_4171_F739_67E8)]
         {
@@ -74,7 +75,8 @@ fn generator() {
     }
 }
 
-/// Those of the published answers whose counter a key can express: its upper half is 0.
+/// An engine meets the published answers whose counter a key can express: the upper half of such a counter is
+/// 0.
 fn published_words(engine: &Engine) {
     let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     let mut reached = 0;
@@ -98,7 +100,7 @@ fn words(engine: &Engine) {
     }
 }
 
-/// Counters pass 2^32 and 2^64, because of the offset, of the element, and of both.
+/// Counters pass 2^32 and 2^64, because of the offset, of the element, or of both.
 fn carries(engine: &Engine) {
     let seed = 0x9E37_79B9_7F4A_7C15;
     for offset in [(1 << 32) - 3, u64::MAX - 2, (7 << 32) - 300, u64::MAX - 1000] {
@@ -125,7 +127,7 @@ fn carries(engine: &Engine) {
     );
 }
 
-/// Rounded once, to nearest even; what f32 can't tell apart from 0 keeps its sign.
+/// A constant is rounded once, to nearest even. A constant that becomes 0 keeps its sign.
 fn constants(engine: &Engine) {
     let tie_to_even = f64::from(1.0_f32) + f64::from(f32::EPSILON) / 2.0;
     for (value, bits) in [
@@ -139,7 +141,7 @@ fn constants(engine: &Engine) {
         (tie_to_even + 1e-15, 0x3F80_0001),
         (f64::from(f32::MAX), 0x7F7F_FFFF),
         (f64::from(f32::MIN_POSITIVE), 0x0080_0000),
-        // The smallest subnormal, a larger one, and half of the smallest: a tie, to even.
+        // These are the smallest subnormal, a larger one, and half of the smallest, which is a tie.
         (1.401298464324817e-45, 0x0000_0001),
         (-1e-40, 0x8001_16C2),
         (7.006492321624085e-46, 0),
@@ -156,7 +158,8 @@ fn constants(engine: &Engine) {
     assert_same_bits(&engine.fill([], &Init::Ones, KEYS[0]), &[1.0], "a scalar");
 }
 
-/// `x = z * std + mean`, two operations, each rounded; `std` and `mean` rounded to f32 before.
+/// A normal is `x = z * std + mean`: two operations, each rounded. `std` and `mean` are rounded to f32
+/// before.
 fn mean_and_std(engine: &Engine) {
     let standard = engine.fill([100_003], &Init::normal(0.0, 1.0), KEYS[0]);
     for (mean, std) in
@@ -168,7 +171,8 @@ fn mean_and_std(engine: &Engine) {
     }
 }
 
-/// `std = gain * sqrt(2 / (fan_in + fan_out))` in f64, rounded once; the fans are PyTorch's.
+/// The standard deviation is `gain * sqrt(2 / (fan_in + fan_out))` in f64, rounded once. The fans are
+/// PyTorch's.
 fn xavier_normal(engine: &Engine) {
     for (shape, fan_in, fan_out, gain) in [
         (&[7_u64, 11][..], 11.0, 7.0, 1.0),
@@ -186,7 +190,7 @@ fn xavier_normal(engine: &Engine) {
     }
 }
 
-/// A part of a tensor holds what the whole holds there, and the fans are the whole's.
+/// A part of a tensor holds the elements of the whole, and its fans are those of the whole.
 fn parts(engine: &Engine) {
     let (shape, init) = ([97_u64, 101], Init::xavier_normal());
     let whole = engine.fill(shape, &init, KEYS[2]);
@@ -198,7 +202,7 @@ fn parts(engine: &Engine) {
     assert!(engine.fill(Region::from(&shape).elements(7..7), &init, KEYS[2]).is_empty());
 }
 
-/// The host is right by [`words`] and the bounded checks; an adapter has the same bits.
+/// An adapter has the same bits as the host. [`words`] and the bounded checks say that the host is right.
 fn sixteen_mebi_normals(device: &Device) {
     let region = Region::from([(16 << 20) + 4099]).elements(3..(16 << 20) + 4098);
     let init = Init::normal(0.25, 0.02);

@@ -1,17 +1,18 @@
-//! Orthogonal matrices: the contract's section 12.
+//! Orthogonal matrices (contract, section 12).
 
 use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
-use crate::engines::{Device, Engine};
-use crate::reference::{self, assert_same_bits};
+use crate::harness::assertions::assert_same_bits;
+use crate::harness::engines::{Device, Engine};
+use crate::harness::statistics::{assert_likely, check_distribution};
+use crate::reference;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::orthogonal_of_one", of_one),
     Check::engine("exact::orthogonal_gains_and_types", gains_and_types),
     Check::engine("exact::parts_of_an_orthogonal_matrix", parts),
     Check::device("exact::orthogonal_shapes", shapes),
-    Check::device("windows::orthogonal", windows),
     Check::engine("bounded::orthonormal", orthonormal),
     Check::host("bounded::orthonormal_4096", orthonormal_4096),
     Check::engine("bounded::reflections", reflections),
@@ -21,18 +22,19 @@ pub const CHECKS: &[Check] = &[
 const KEY: Key = Key { seed: 0x0B70_9000, offset: u64::MAX - 100 };
 const INIT: Init = Init::orthogonal();
 
-/// Rows and columns of which neither, one, or both fill a panel of 32 columns or a chunk of 128 rows.
+/// Matrices that fill panels of 32 columns, chunks of 128 rows, both, or neither.
 const SHAPES: [[u64; 2]; 10] =
     [[1, 7], [7, 1], [2, 2], [5, 3], [33, 31], [64, 64], [100, 257], [257, 100], [1000, 30], [1030, 1]];
 
-/// There are two such matrices: 1 and -1.
+/// The orthogonal matrices of one element are 1 and -1, and both occur.
 fn of_one(engine: &Engine) {
     let values: Vec<f32> = (0..20).map(|i| engine.fill([1, 1], &INIT, KEY.fold_in(i))[0]).collect();
     assert!(values.iter().all(|x| x.abs() == 1.0), "{values:?}");
     assert!(values.contains(&1.0) && values.contains(&-1.0), "{values:?}");
 }
 
-/// The gain is one multiplication, 16-bit elements one rounding, more dimensions a matter of the shape.
+/// A gain adds one multiplication, a 16-bit type adds one rounding, and a tensor of more dimensions holds the
+/// same elements.
 fn gains_and_types(engine: &Engine) {
     let shape = [33, 4, 9];
     let plain = engine.fill([33, 36], &INIT, KEY);
@@ -70,24 +72,8 @@ fn shapes(device: &Device) {
     assert!(device.fill([0, 5], &INIT, KEY).is_empty());
 }
 
-/// Bindings of a few chunks of rows, grids of a few workgroups.
-fn windows(device: &Device) {
-    for (binding, workgroups) in [(256 * 300 * 4, 65_535), (128 * 260 * 4, 8)] {
-        let limits = seedbed::wgpu::Limits {
-            max_storage_buffer_binding_size: binding,
-            max_compute_workgroups_per_dimension: workgroups,
-            ..device.adapter.limits()
-        };
-        let small = device.with_limits(limits);
-        for shape in [[300, 260], [1000, 257], [257, 1000], [5000, 3], [2, 4000]] {
-            let expected = Engine::Host.fill(shape, &INIT, KEY);
-            assert_same_bits(&small.fill(shape, &INIT, KEY), &expected, (binding, workgroups, shape));
-        }
-    }
-}
-
-/// The largest element of `QᵀQ - 1`, or of `QQᵀ - 1` where there are fewer rows than columns; of every
-/// `step`-th vector with all.
+/// The largest element of `QᵀQ - 1`, or of `QQᵀ - 1` if there are fewer rows than columns. Only every
+/// `step`-th vector is multiplied, but with all vectors.
 fn error(q: &[f32], [rows, columns]: [u64; 2], step: usize) -> f64 {
     let (rows, columns) = (rows as usize, columns as usize);
     let (count, len, at): (_, _, Box<dyn Fn(usize, usize) -> usize>) = if rows >= columns {
@@ -116,7 +102,8 @@ fn orthonormal(engine: &Engine) {
     }
 }
 
-/// The largest that the bound is stated for; all columns with 32 of them.
+/// The bound holds for the largest matrix that it is stated for. The check multiplies 32 columns with all
+/// columns.
 fn orthonormal_4096() {
     let shape = [4096, 4096];
     let error = error(&Engine::Host.fill(shape, &INIT, KEY), shape, 128);
@@ -124,7 +111,8 @@ fn orthonormal_4096() {
     assert!(error <= BOUND, "{error:e}");
 }
 
-/// Stewart's product of reflections in f64, one after the other, of the normals that the contract names.
+/// Elements are near Stewart's product of reflections, computed in f64 from the normals that the contract
+/// names, one reflection after the other.
 fn reflections(engine: &Engine) {
     for shape in [[5_u64, 3], [3, 5], [40, 33], [33, 40], [37, 37]] {
         let (n, p) = (shape[0].max(shape[1]) as usize, shape[0].min(shape[1]) as usize);
@@ -157,33 +145,24 @@ fn reflections(engine: &Engine) {
     }
 }
 
-/// Of a random rotation or reflection of space, every element is uniform on [-1, 1] (Archimedes), and each of both
-/// kinds is as likely. Kolmogorov-Smirnov for each of the nine, and a normal limit, at an alpha of 1e-4 each.
+/// Each element of a random rotation or reflection of space is uniform on [-1, 1] (Archimedes), and rotations
+/// are as likely as reflections.
 fn haar() {
     const COUNT: usize = 20_000;
     let mut elements = vec![Vec::new(); 9];
     let mut rotations = 0.0;
     for i in 0..COUNT {
         let q = Engine::Host.fill([3, 3], &INIT, Key::new(19).fold_in(i as u64));
-        (0..9).for_each(|e| elements[e].push(f64::from(q[e])));
+        (0..9).for_each(|e| elements[e].push(q[e]));
         let minor = |a: usize, b: usize| q[3 + a] * q[6 + b] - q[3 + b] * q[6 + a];
         let determinant = q[0] * minor(1, 2) - q[1] * minor(0, 2) + q[2] * minor(0, 1);
         assert!((determinant.abs() - 1.0).abs() < 1e-5);
         rotations += f64::from(u8::from(determinant > 0.0));
     }
     let n = COUNT as f64;
-    for (e, values) in elements.iter_mut().enumerate() {
-        values.sort_unstable_by(f64::total_cmp);
-        let distance = (0..)
-            .zip(values)
-            .map(|(i, x)| {
-                let p = (*x + 1.0) / 2.0;
-                (p - f64::from(i) / n).max(f64::from(i + 1) / n - p)
-            })
-            .fold(0.0, f64::max);
-        let quantile = (-(1e-4_f64 / 2.0).ln() / 2.0).sqrt();
-        assert!(distance * n.sqrt() < quantile, "element {e}: {}", distance * n.sqrt());
+    for (e, values) in elements.into_iter().enumerate() {
+        println!("element {e}");
+        check_distribution(values, |x| (x + 1.0) / 2.0);
     }
-    let z = (rotations - n / 2.0) / (n / 4.0).sqrt();
-    assert!(z.abs() < 3.890_591_886_413_1, "{rotations} rotations of {n}");
+    assert_likely("rotations", (rotations - n / 2.0) / (n / 4.0).sqrt());
 }

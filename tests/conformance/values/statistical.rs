@@ -1,14 +1,12 @@
-//! Streams against the distribution that they should have.
-//!
-//! Seeds are fixed, so a check passes always or never. Were the words truly random, each *statistic*
-//! here would be refused with probability [`ALPHA`], and a seed was not picked for passing: passing
-//! means that a gross mistake (a wrong variance, a repeated word, two correlated streams) is not
-//! there. The quality of Philox itself is the business of its authors' tests (SC'11, section 4).
+//! Streams of normals have the normal distribution, and are independent (`harness/statistics.rs` says what
+//! passing means).
+//!XX
 
 use seedbed::{Init, Key};
 
 use crate::Check;
-use crate::engines::Engine;
+use crate::harness::engines::Engine;
+use crate::harness::statistics::{assert_likely, check_distribution, mean};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("statistical::one_mebi_normals", one_mebi_normals),
@@ -18,34 +16,13 @@ pub const CHECKS: &[Check] = &[
     Check::host("statistical::keys_are_independent", keys_are_independent),
 ];
 
-/// The probability of refusing what is right, per statistic.
-const ALPHA: f64 = 1e-4;
-
-/// The two-sided quantile of the normal distribution for [`ALPHA`].
-const Z: f64 = 3.890_591_886_413_1;
-
 const KEY: Key = Key::new(20_110_703);
-
-/// `sqrt(-ln(alpha / 2) / 2)`, for sqrt(n) times the largest distance of the distribution functions
-/// (Kolmogorov's limit; its next term is below 1e-15).
-fn kolmogorov_quantile() -> f64 {
-    (-(ALPHA / 2.0).ln() / 2.0).sqrt()
-}
 
 fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
-pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let n = values.len() as f64;
-    values.sum::<f64>() / n
-}
-
-pub fn assert_likely(what: &str, z: f64) {
-    assert!(z.abs() < Z, "{what}: {z:.2} standard errors from what it should be");
-}
-
-/// The first four moments, each in its standard error for a normal distribution.
+/// Asserts the first four moments, each in its standard error for a normal distribution.
 fn check_moments(values: &[f32], expected_mean: f64, expected_std: f64) {
     let n = values.len() as f64;
     let moment = |power: i32| {
@@ -55,22 +32,6 @@ fn check_moments(values: &[f32], expected_mean: f64, expected_std: f64) {
     assert_likely("variance", (moment(2) - 1.0) * (n / 2.0).sqrt());
     assert_likely("third moment", moment(3) * (n / 15.0).sqrt());
     assert_likely("fourth moment", (moment(4) - 3.0) * (n / 96.0).sqrt());
-}
-
-/// Kolmogorov and Smirnov's.
-pub fn check_distribution(mut values: Vec<f32>, cdf: impl Fn(f64) -> f64) {
-    values.sort_unstable_by(f32::total_cmp);
-    let n = values.len() as f64;
-    let distance = values
-        .iter()
-        .enumerate()
-        .map(|(i, &x)| {
-            let p = cdf(x.into());
-            (p - i as f64 / n).max((i + 1) as f64 / n - p)
-        })
-        .fold(0.0, f64::max);
-    let statistic = distance * n.sqrt();
-    assert!(statistic < kolmogorov_quantile(), "Kolmogorov-Smirnov: {statistic}");
 }
 
 fn one_mebi_normals(engine: &Engine) {
@@ -85,7 +46,8 @@ fn sixteen_mebi_normals() {
     check_distribution(normals, normal_cdf);
 }
 
-/// `gain * sqrt(2 / (fan_in + fan_out))`, Glorot and Bengio's equation 16.
+/// Weights have the standard deviation `gain * sqrt(2 / (fan_in + fan_out))` (Glorot and Bengio, equation
+/// 16).
 fn xavier_moments(engine: &Engine) {
     for (shape, gain, fans) in
         [(&[768_u64, 2304][..], 1.0, 768 + 2304), (&[256, 64, 7, 7], 5.0 / 3.0, 49 * (256 + 64))]
@@ -95,14 +57,14 @@ fn xavier_moments(engine: &Engine) {
     }
 }
 
-/// The correlation of two series of mean 0 and variance 1, in its standard error.
+/// Asserts the correlation of two series of mean 0 and variance 1, in its standard error.
 fn assert_uncorrelated(what: &str, pairs: impl ExactSizeIterator<Item = (f64, f64)>) {
     let n = pairs.len() as f64;
     assert_likely(what, mean(pairs.map(|(a, b)| a * b)) * n.sqrt());
 }
 
-/// A pair of normals shares a radius and an angle, a block four words: neither values nor squares
-/// of neighbours may show it.
+/// A pair of normals shares a radius and an angle, and four words share a block. Neither values nor squares
+/// of neighbours may be correlated.
 fn neighbours_are_independent(engine: &Engine) {
     let normals: Vec<f64> =
         engine.fill([1 << 20], &Init::normal(0.0, 1.0), KEY).into_iter().map(f64::from).collect();
@@ -113,13 +75,13 @@ fn neighbours_are_independent(engine: &Engine) {
             let pairs = series.iter().copied().zip(series[lag..].iter().copied());
             assert_uncorrelated(&format!("{what} at lag {lag}"), pairs);
         }
-        // The two of a pair alone.
+        // These are only the two normals of a pair.
         let pairs = series.chunks_exact(2).map(|pair| (pair[0], pair[1]));
         assert_uncorrelated(&format!("{what} of a pair"), pairs);
     }
 }
 
-/// Streams of neighbouring seeds, of names, and of a key and what derives from it.
+/// Streams of neighbouring seeds, of names, and of a key and its derived keys are not correlated.
 fn keys_are_independent() {
     let keys = [
         KEY,

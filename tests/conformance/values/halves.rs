@@ -1,12 +1,13 @@
-//! f16 and bf16 values: those of f32, rounded once (contract, section 7).
+//! f16 and bf16 values are f32 values, rounded once (contract, section 7).
 
 use seedbed::{DType, Init, Key};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::initialisers::{Case, Rounding, every_initialiser};
-use crate::reference::assert_same_halves;
-use crate::reference::half::{self, HALVES};
+use crate::harness::assertions::assert_same_halves;
+use crate::harness::cases::{Case, Rounding, every_initialiser};
+use crate::harness::engines::Engine;
+use crate::reference::half;
+use crate::reference::half::HALVES;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::halves_are_rounded_once", rounded_once),
@@ -16,8 +17,8 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key { seed: 0xBF16, offset: 16 };
 
-/// Passing means: what a 16-bit fill writes is what its f32 fill would be, rounded to nearest even, but
-/// for the few values that this would lift over a bound.
+/// A 16-bit fill writes the values of the f32 fill, rounded to nearest even. The few values that rounding
+/// lifts over a bound are put back.
 fn rounded_once(engine: &Engine) {
     for Case { init, shape, rounding } in every_initialiser([331, 307]) {
         let singles = engine.fill(&shape[..], &init, KEY);
@@ -44,7 +45,8 @@ fn rounded_once(engine: &Engine) {
     }
 }
 
-/// Rounded from f64: the second value of each is a tie in the type only after rounding to f32.
+/// A constant is rounded from f64. A constant next to a tie becomes a tie if it is first rounded to f32, and
+/// such constants are among these.
 fn constants(engine: &Engine) {
     let tie16 = 1.0 + 2.0_f64.powi(-11);
     let tie_bf16 = 1.0 + 2.0_f64.powi(-8);
@@ -74,7 +76,7 @@ fn constants(engine: &Engine) {
             f64::INFINITY,
             f64::NEG_INFINITY,
         ] {
-            // f16's smallest is far above f32's, so only bf16 has normals there.
+            // 65,519.999 rounds to the largest f16. The reference has no value above it to round to.
             let expected = match (dtype, value) {
                 (DType::F16, 65_519.999) => 0x7BFF,
                 _ => half::round_f64(dtype, value),
@@ -88,7 +90,7 @@ fn constants(engine: &Engine) {
     }
 }
 
-/// f16's subnormals are kept, and its largest values come out right.
+/// Subnormals of f16 are kept, and values near its largest are right.
 fn extremes(engine: &Engine) {
     for (mean, std) in [(0.0, 1e-6), (0.0, 1e-7), (0.0, 2e-8), (3e-5, 3e-5), (0.0, 9e3), (-6e4, 500.0)] {
         let init = Init::normal(mean, std);
@@ -99,7 +101,7 @@ fn extremes(engine: &Engine) {
             assert_same_halves(&actual, &expected, (dtype, mean, std));
         }
     }
-    // Were they flushed, these would all be 0.
+    // If subnormals were flushed, all of these values would be 0.
     let subnormals = engine.fill_halves(DType::F16, [10_000], &Init::normal(0.0, 1e-6), KEY);
     let kept = subnormals.iter().filter(|&&bits| bits & 0x7FFF != 0).count();
     assert!(kept > 9500, "{kept} of 10,000 subnormals are not 0");

@@ -1,11 +1,12 @@
-//! `eye_` and `dirac_`, against PyTorch's definitions (contract, section 10).
+//! `eye_` and `dirac_` compared with PyTorch's definitions (contract, section 10).
 
 use seedbed::half::{bf16, f16};
 use seedbed::{DType, Init, Key, Region};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::reference::{assert_same_bits, assert_same_halves, half, identity};
+use crate::harness::assertions::{assert_same_bits, assert_same_halves};
+use crate::harness::engines::Engine;
+use crate::reference::{half, identity};
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::eye", eye),
@@ -13,7 +14,7 @@ pub const CHECKS: &[Check] = &[
     Check::engine("exact::far_identities", far_identities),
 ];
 
-/// It has no influence.
+/// The key has no influence on these fills.
 const KEY: Key = Key::new(1);
 
 fn assert_fills(engine: &Engine, shape: &[u64], init: &Init, expected: &[f32]) {
@@ -54,10 +55,10 @@ fn dirac(engine: &Engine) {
         (&[8, 8, 3, 3], 1),
         (&[8, 4, 3, 3], 2),
         (&[6, 4, 2, 5], 3),
-        // Depthwise: a group per channel.
+        // Depthwise convolutions have a group per channel.
         (&[32, 1, 3, 3], 32),
         (&[32, 1, 3, 3], 16),
-        // More inputs than a group has outputs, and fewer.
+        // A group of these has more inputs than outputs, or fewer.
         (&[6, 5, 3, 4], 3),
         (&[12, 2, 3, 4], 2),
         (&[12, 2, 3, 4], 12),
@@ -69,12 +70,12 @@ fn dirac(engine: &Engine) {
         let expected = identity::dirac(&sizes, groups as usize);
         assert_fills(engine, shape, &Init::Dirac { groups }, &expected);
     }
-    // Without groups that is `dirac_()`.
+    // `Init::dirac()` has one group.
     let expected = identity::dirac(&[4, 3, 5], 1);
     assert_fills(engine, &[4, 3, 5], &Init::dirac(), &expected);
 }
 
-/// Elements whose index takes more than 32 bits: rows that have a one, and where it is.
+/// Indices of elements take more than 32 bits. Each region has one element that is 1.
 fn far_identities(engine: &Engine) {
     let check = |shape: &[u64], init: &Init, one: u64| {
         for before in [0, 1, 2, 3, 1000].into_iter().filter(|&before| before <= one) {
@@ -93,11 +94,11 @@ fn far_identities(engine: &Engine) {
     for row in [0, COLUMNS - 1] {
         check(&[ROWS, COLUMNS], &Init::Eye, row * (COLUMNS + 1));
     }
-    // Below the square nothing is left.
+    // The rows below the square are zero.
     let region = Region::from([ROWS, COLUMNS]).elements(ROWS * COLUMNS - 5000..ROWS * COLUMNS);
     assert_same_bits(&engine.fill(region, &Init::Eye, KEY), &[0.0; 5000], "below the square");
 
-    // Groups of 2^10 rows, of which 2^9 have an input; the centre of 3 x 5 x 7 is (1, 2, 3).
+    // A group has 2^10 rows, and 2^9 of them have an input. The centre of 3 x 5 x 7 is (1, 2, 3).
     let (shape, field) = ([1 << 24, 1 << 9, 3, 5, 7], 105);
     let init = Init::Dirac { groups: 1 << 14 };
     for (group, d) in [(1, 100), ((1 << 14) - 1, 500), (9999, 311), (1 << 13, 64)] {

@@ -3,8 +3,10 @@
 use seedbed::{Init, Key, Region};
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::reference::{self, assert_same_bits, half};
+use crate::harness::assertions::{assert_same_bits, assert_same_halves};
+use crate::harness::engines::Engine;
+use crate::reference;
+use crate::reference::half;
 
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::uniforms", uniforms),
@@ -15,7 +17,7 @@ pub const CHECKS: &[Check] = &[
 
 const KEY: Key = Key { seed: 0x0DDB_A115, offset: 3 << 62 };
 
-/// From low to high. None has results below 2^-126, which are outside of the contract.
+/// Ranges from `low` to `high`. No range has results below 2^-126, because those are outside of the contract.
 const RANGES: [(f64, f64); 20] = [
     (0.0, 1.0),
     (-0.5, 1.5),
@@ -23,19 +25,19 @@ const RANGES: [(f64, f64); 20] = [
     (0.1, 0.3),
     (-3.7, -3.6),
     (1e6, 1e6 + 10.0),
-    // As wide as can be, and nearly.
+    // Nearly as wide as a range can be.
     (-1.7e38, 1.7e38),
     (0.0, f32::MAX as f64),
     (f32::MIN as f64, 0.0),
     (-1e-30, 1e-30),
     (0.0, 1e-25),
-    // One, two and three f32 between them: most results round to a neighbour, many to `high`.
+    // So narrow that most results are rounded to one of a few f32, and many to `high`.
     (1.0, 1.0 + 1.0 / 8_388_608.0),
     (1.0, 1.0 + 2.0 / 8_388_608.0),
     (-2.0, -2.0 + 3.0 / 8_388_608.0),
     (16_777_214.0, 16_777_220.0),
     (-1.0 - 1.0 / 8_388_608.0, -1.0),
-    // Nothing between them.
+    // Without an f32 between `low` and `high`.
     (0.0, 0.0),
     (2.5, 2.5),
     (-1e30, -1e30),
@@ -43,7 +45,7 @@ const RANGES: [(f64, f64); 20] = [
     (1.0, 1.0 + 1e-12),
 ];
 
-/// Passing means: the bits of the formula, and never `high`, unless it equals `low`.
+/// Elements have the bits of the formula, and are never `high`, unless `high` equals `low`.
 fn uniforms(engine: &Engine) {
     for (low, high) in RANGES {
         for (start, len) in [(0, 20_003), (5, 1)] {
@@ -59,7 +61,7 @@ fn uniforms(engine: &Engine) {
     }
 }
 
-/// Elements whose index takes more than 32 bits, and counters that pass 2^64.
+/// Indices of elements take more than 32 bits, and counters pass 2^64.
 fn far_uniforms(engine: &Engine) {
     for start in [(1 << 34) - 1001, (1 << 45) + 3, (1 << 60) - 2002] {
         let region = Region::from([1 << 60]).elements(start..start + 2002);
@@ -69,7 +71,8 @@ fn far_uniforms(engine: &Engine) {
     }
 }
 
-/// Rounded once, and what that lifts to `high` becomes the greatest value of the type below it.
+/// A 16-bit element is rounded once. If rounding lifts it to `high`, it becomes the largest value of the type
+/// below `high`.
 fn uniform_halves_below_high(engine: &Engine) {
     for (low, high) in [
         (0.0, 1.0),
@@ -87,7 +90,7 @@ fn uniform_halves_below_high(engine: &Engine) {
     }
 }
 
-/// `high` is less than f16's least value above 0, so all that is left is 0; and not -0, since nothing in
+/// `high` is less than the smallest f16 above 0, so every f16 element is 0. It is not -0, because no term of
 /// the formula is negative.
 fn uniform_halves_below_the_least(engine: &Engine) {
     check_halves(engine, 0.0, 5e-8);
@@ -106,6 +109,6 @@ fn check_halves(engine: &Engine, low: f64, high: f64) {
             })
             .collect();
         let actual = engine.fill_halves(dtype, [30_001], &Init::uniform(low, high), KEY);
-        reference::assert_same_halves(&actual, &expected, (dtype, low, high));
+        assert_same_halves(&actual, &expected, (dtype, low, high));
     }
 }

@@ -1,11 +1,12 @@
-//! PyTorch's stateless generator: its keys and words bit for bit, its normals within their own error.
+//! PyTorch's stateless generator has the same keys and words, bit for bit. Its normals are compared within
+//! their own error.
 
 use seedbed::{Init, Key};
 use serde_json::Value;
 
 use crate::Check;
-use crate::engines::Engine;
-use crate::reference::assert_same_words;
+use crate::harness::assertions::assert_same_words;
+use crate::harness::engines::Engine;
 
 pub const CHECKS: &[Check] = &[
     Check::host("exact::torch_keys", keys),
@@ -20,7 +21,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let vectors: Value =
-        serde_json::from_str(include_str!("../vectors/torch_stateless.json")).expect("a file of JSON");
+        serde_json::from_str(include_str!("../../vectors/torch_stateless.json")).expect("a file of JSON");
     let cases = vectors["cases"].as_array().expect("an array of cases");
     assert!(!cases.is_empty());
     cases
@@ -40,14 +41,14 @@ fn key(pair: &Value) -> Key {
     Key { seed: hex(&pair[0]), offset: hex(&pair[1]) }
 }
 
-/// The f32 values of a field, given by their bits.
+/// The bits of the f32 values of a field.
 fn values(case: &Case, field: &str) -> Vec<u32> {
     let values = case.json[field].as_array().expect("an array of values");
     assert!(!values.is_empty());
     values.iter().map(|bits| u32::try_from(hex(bits)).expect("32 bits")).collect()
 }
 
-/// `split` and `fold_in`.
+/// Keys of `split` and `fold_in` are those of PyTorch.
 fn keys() {
     for case in cases() {
         let split: Vec<Key> =
@@ -63,8 +64,8 @@ fn keys() {
     }
 }
 
-/// `u = (word mod 2^24) * 2^-24` and `x = u * (high - low) + low`, each operation rounded: they pin
-/// 24 bits of every word.
+/// Uniform values are `u = (word mod 2^24) * 2^-24` and `x = u * (high - low) + low`, with each operation
+/// rounded. So PyTorch's values pin 24 bits of every word.
 fn uniforms(engine: &Engine) {
     for case in cases() {
         let expected = values(&case, "uniform_bits");
@@ -86,8 +87,8 @@ fn uniforms(engine: &Engine) {
     }
 }
 
-/// PyTorch computes them in f32, up to 1.6e-5 from the exact value here; the contract stays within
-/// 5.5 ulp of that, which is less than 3e-6.
+/// PyTorch computes normals in f32, and these are up to 1.6e-5 from the exact values. Normals of the contract
+/// are within 5.5 ulp of the exact values, which is less than 3e-6.
 fn normals(engine: &Engine) {
     for case in cases() {
         let torch: Vec<f32> = values(&case, "normal_bits").into_iter().map(f32::from_bits).collect();
