@@ -5,9 +5,10 @@
 //! | step | module |
 //! |---|---|
 //! | which stream: seed, offset, derived keys | [`Key`] (`key.rs`) |
-//! | what to write: the initialisers under PyTorch's names, and their textual form | [`Init`] (`init.rs`, `init/text.rs`) |
-//! | shape -> fan_in, fan_out; gains | [`Fans`] (`fan.rs`, `axes.rs`), [`calculate_gain`] (`gain.rs`) |
-//! | what a kernel understands, validated | `init/kernel_args.rs` |
+//! | what to write: the initialisers under PyTorch's names | [`Init`] (`init.rs`) |
+//! | shape -> fan_in, fan_out; gains | [`Fans`] (`init/fan.rs`, `init/axes.rs`), [`calculate_gain`] (`init/gain.rs`) |
+//! | initialiser and shape -> distribution, a file for each of them | `init/resolve.rs`, `init/distribution/` |
+//! | distribution and element type -> what a kernel takes, validated and rounded | `init/kernel_args.rs` |
 //! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
 //! | which elements of which logical tensor | [`Region`] (`region.rs`), as `layout/runs.rs` |
 //! | where to: a part of a buffer | [`TensorView`] (`tensor.rs`) |
@@ -55,10 +56,12 @@ pub use fill::Fill;
 pub use fill_recorder::{FillRecorder, Math};
 /// The 16-bit element types of the host engine.
 pub use half;
+pub use init::Init;
 pub use init::axes::Axes;
 pub use init::fan::{FanMode, Fans};
 pub use init::gain::{Nonlinearity, calculate_gain};
-pub use init::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
+pub use init::kaiming::Kaiming;
+pub use init::variance_scaling::{Framework, ScaledDistribution, VarianceScaling};
 pub use key::Key;
 pub use layout::region::Region;
 pub use tensor_view::TensorView;

@@ -4,9 +4,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::variance_scaling::{ALIASES, IN_AXIS, NAMED, OUT_AXIS};
-use super::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
-use crate::{Axes, Error, FanMode};
+use crate::error::Error;
+use crate::init::Init;
+use crate::init::axes::Axes;
+use crate::init::fan::FanMode;
+use crate::init::kaiming::Kaiming;
+use crate::init::variance_scaling::{
+    ALIASES, Framework, IN_AXIS, NAMED, OUT_AXIS, ScaledDistribution, VarianceScaling,
+};
 
 impl fmt::Display for Init {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -313,7 +318,7 @@ fn at_commas(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FanMode, Nonlinearity};
+    use crate::init::gain::Nonlinearity;
 
     #[test]
     fn round_trips() {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use crate::init::kernel_args;
-use crate::{Axes, Error, FanMode, Fans};
+use crate::error::Error;
+use crate::init::axes::Axes;
+use crate::init::checks::finite;
+use crate::init::fan::{FanMode, Fans};
 
 /// The standard deviation of the standard normal distribution cut off at ±2, as both frameworks write it.
 #[expect(clippy::excessive_precision, reason = "as both frameworks write it")]
@@ -148,7 +150,7 @@ impl VarianceScaling {
 
     /// The square root of `scale / fan`.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
-        let scale = kernel_args::finite("scale", self.scale)?;
+        let scale = finite("scale", self.scale)?;
         let (fans, least) = match self.framework {
             Framework::Jax if scale < 0.0 => return Err(Error::Scale { scale, needed: "0 or more" }),
             Framework::Jax => {

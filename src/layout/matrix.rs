@@ -1,7 +1,8 @@
 //! Tensors as matrices: which row and column an element has.
 
+use crate::error::Error;
 use crate::layout::product;
-use crate::{Error, Region};
+use crate::layout::region::Region;
 
 /// A row-major matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
