@@ -1,5 +1,6 @@
 //! The initialisers, under the names of the frameworks that they come from.
 
+pub(crate) mod arguments;
 pub(crate) mod axes;
 mod checks;
 pub(crate) mod distribution;
@@ -8,6 +9,7 @@ pub(crate) mod gain;
 pub(crate) mod kaiming;
 pub(crate) mod kernel_args;
 mod resolve;
+pub(crate) mod table;
 mod text;
 pub(crate) mod variance_scaling;
 
@@ -130,6 +132,16 @@ impl Init {
         Self::Constant { value }
     }
 
+    /// `zeros_()`.
+    pub const fn zeros() -> Self {
+        Self::Zeros
+    }
+
+    /// `ones_()`.
+    pub const fn ones() -> Self {
+        Self::Ones
+    }
+
     /// `uniform_(low, high)`.
     pub const fn uniform(low: f64, high: f64) -> Self {
         Self::Uniform { low, high }
@@ -143,6 +155,11 @@ impl Init {
     /// `trunc_normal_(mean, std, a, b)`: `a` and `b` are values, not standard deviations.
     pub const fn trunc_normal(mean: f64, std: f64, a: f64, b: f64) -> Self {
         Self::TruncNormal { mean, std, a, b }
+    }
+
+    /// `eye_()`.
+    pub const fn eye() -> Self {
+        Self::Eye
     }
 
     /// `dirac_()`, of one group.

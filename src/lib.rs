@@ -6,6 +6,7 @@
 //! |---|---|
 //! | which stream: seed, offset, derived keys | [`Key`] (`key.rs`) |
 //! | what to write: the initialisers under PyTorch's names | [`Init`] (`init.rs`) |
+//! | name, arguments, defaults and help of each: `FromStr`, `Display` and the program's help read it | [`Signature`] (`init/table.rs`, `init/text.rs`) |
 //! | shape -> fan_in, fan_out; gains | [`Fans`] (`init/fan.rs`, `init/axes.rs`), [`calculate_gain`] (`init/gain.rs`) |
 //! | initialiser and shape -> distribution, a file for each of them | `init/resolve.rs`, `init/distribution/` |
 //! | distribution and element type -> what a kernel takes, validated and rounded | `init/kernel_args.rs` |
@@ -57,10 +58,12 @@ pub use fill_recorder::{FillRecorder, Math};
 /// The 16-bit element types of the host engine.
 pub use half;
 pub use init::Init;
+pub use init::arguments::Argument;
 pub use init::axes::Axes;
 pub use init::fan::{FanMode, Fans};
 pub use init::gain::{Nonlinearity, calculate_gain};
 pub use init::kaiming::Kaiming;
+pub use init::table::Signature;
 pub use init::variance_scaling::{Framework, ScaledDistribution, VarianceScaling};
 pub use key::Key;
 pub use layout::region::Region;
