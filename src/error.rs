@@ -1,6 +1,6 @@
 //! What can go wrong, each with the offending value and the remedy.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, UnknownDType};
 
 /// Why a fill was refused. Nothing has been recorded or written when a function returns one.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
@@ -313,6 +313,9 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
+    /// A text that names no element type.
+    #[error(transparent)]
+    DType(#[from] UnknownDType),
     /// No adapter matches.
     #[error("no adapter {}; there are: {}",
         match wanted { Some(w) => format!("matches {w:?}"), None => "was found".into() },

@@ -51,7 +51,7 @@ mod slots;
 mod target;
 mod tensor_view;
 
-pub use dtype::DType;
+pub use dtype::{DType, UnknownDType};
 pub use error::Error;
 pub use fill::Fill;
 pub use fill_recorder::{FillRecorder, Math};
