@@ -1,8 +1,20 @@
 //! Element types, and rounding to them.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Type of the elements of a tensor.
+///
+/// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors too:
+///
+/// ```
+/// use seedbed::DType;
+///
+/// assert_eq!(DType::BF16.to_string(), "bf16");
+/// for name in ["bf16", "BF16", "bfloat16", "torch.bfloat16"] {
+///     assert_eq!(name.parse(), Ok(DType::BF16));
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
@@ -101,14 +113,47 @@ impl DType {
     }
 }
 
+impl DType {
+    const ALL: [Self; 4] = [Self::F32, Self::F16, Self::BF16, Self::U32];
+
+    /// The name of the textual form, and PyTorch's.
+    const fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::F32 => ["f32", "float32"],
+            Self::F16 => ["f16", "float16"],
+            Self::BF16 => ["bf16", "bfloat16"],
+            Self::U32 => ["u32", "uint32"],
+        }
+    }
+}
+
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
-            Self::U32 => "u32",
-        })
+        f.write_str(self.names()[0])
+    }
+}
+
+/// A text that names no [`DType`].
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+#[error(
+    "the element type {text:?} is unknown; there are {known}",
+    known = DType::ALL.map(|dtype| dtype.names().join(" or ")).join(", ")
+)]
+#[non_exhaustive]
+pub struct UnknownDType {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for DType {
+    type Err = UnknownDType;
+
+    /// In any case of letters, and after `torch.` too.
+    fn from_str(text: &str) -> Result<Self, UnknownDType> {
+        let lower = text.to_ascii_lowercase();
+        let name = lower.strip_prefix("torch.").unwrap_or(&lower);
+        let dtype = Self::ALL.into_iter().find(|dtype| dtype.names().contains(&name));
+        dtype.ok_or_else(|| UnknownDType { text: text.to_owned() })
     }
 }
 
@@ -145,6 +190,26 @@ mod tests {
             assert!(even == low || even == high);
         }
         assert_eq!(*ascending.last().unwrap(), dtype.max());
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for dtype in DType::ALL {
+            assert_eq!(dtype.to_string().parse(), Ok(dtype));
+            let [own, torch] = dtype.names();
+            for name in [own.to_uppercase(), torch.to_owned(), format!("torch.{torch}")] {
+                assert_eq!(name.parse(), Ok(dtype), "{name}");
+            }
+        }
+        for bad in ["f64", "", "torch.", "torch.torch.f32", "f32 ", "float"] {
+            assert_eq!(
+                bad.parse::<DType>().unwrap_err().to_string(),
+                format!(
+                    "the element type {bad:?} is unknown; there are f32 or float32, f16 or float16, \
+                     bf16 or bfloat16, u32 or uint32"
+                )
+            );
+        }
     }
 
     #[test]

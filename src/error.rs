@@ -1,6 +1,6 @@
 //! What can go wrong, each with the offending value and the remedy.
 
-use crate::{DType, Nonlinearity};
+use crate::dtype::{DType, UnknownDType};
 
 /// Why a fill was refused. Nothing has been recorded or written when a function returns one.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
@@ -48,10 +48,12 @@ pub enum Error {
         supported: &'static str,
     },
     /// A non-linearity without a gain. The first sentence is PyTorch's.
-    #[error("Unsupported nonlinearity {name}; there are {known}", known = Nonlinearity::ALL.map(Nonlinearity::name).join(", "))]
+    #[error("Unsupported nonlinearity {name}; there are {known}")]
     Nonlinearity {
-        /// Its name.
+        /// The name that was given.
         name: String,
+        /// The names that there are, in a list.
+        known: String,
     },
     /// A matrix that the host has no memory for.
     #[error("no memory for a matrix of {rows} x {columns}, which takes {bytes} bytes")]
@@ -325,6 +327,9 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
+    /// A text that names no element type.
+    #[error(transparent)]
+    DType(#[from] UnknownDType),
     /// No adapter matches.
     #[error("no adapter {}; there are: {}",
         match wanted { Some(w) => format!("matches {w:?}"), None => "was found".into() },

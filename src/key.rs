@@ -1,6 +1,6 @@
 //! The key of a stream, and the keys derived from it.
 
-use crate::Error;
+use crate::error::Error;
 use crate::math::philox::philox4x32_10;
 
 /// Selects one of 2^64 streams of random words (`seed`) and where in it to begin (`offset`, in

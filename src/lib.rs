@@ -10,7 +10,7 @@
 //! | `dtype`, `error` | element types, and rounding to them; what can go wrong |
 //! | `layout` | **where**: regions of tensors, runs of neighbours, placements in buffers |
 //! | `key` | **which stream**: seed, offset, derived keys |
-//! | `init` | **what**: the initialisers, their text form, fans, gains, distributions |
+//! | `init` | **what**: the initialisers and their table (`init/table.rs`), fans, gains, distributions |
 //! | `kernel` | **with what**: a kernel and its choices, parameter blocks, WGSL by slots (`shaders/README.md`) |
 //! | [`program`] | **how**: fills and a device's limits -> a [`Program`](program::Program), plain data |
 //! | [`host`], `wgpu_recorder` | the executors: the CPU; a device of wgpu (feature `wgpu`), with [`gpu`] for programs that own no device |
@@ -20,7 +20,7 @@
 //! | step | file |
 //! |---|---|
 //! | [`FillRecorder::fill`] is called with a view, an initialiser, a key | `wgpu_recorder.rs`, `wgpu_recorder/tensor_view.rs` |
-//! | initialiser and shape -> a distribution -> what a kernel understands | `init/` |
+//! | initialiser and shape -> a distribution -> what a kernel takes, validated and rounded | `init/resolve.rs`, `init/distribution/`, `init/kernel_args.rs` |
 //! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/region.rs`, `layout/runs.rs` |
 //! | checked fills -> clears and dispatches | `program/planner.rs` |
 //! | a fill -> work items that a binding can hold; work items -> dispatches | `program/split.rs`, `program/batch.rs` |
@@ -66,14 +66,18 @@ pub mod program;
 #[cfg(feature = "wgpu")]
 mod wgpu_recorder;
 
-pub use dtype::DType;
+pub use dtype::{DType, UnknownDType};
 pub use error::Error;
 /// The 16-bit element types of the host engine.
 pub use half;
+pub use init::Init;
+pub use init::arguments::Argument;
 pub use init::axes::Axes;
 pub use init::fan::{FanMode, Fans};
 pub use init::gain::{Nonlinearity, calculate_gain};
-pub use init::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
+pub use init::kaiming::Kaiming;
+pub use init::table::Signature;
+pub use init::variance_scaling::{Framework, ScaledDistribution, VarianceScaling};
 pub use kernel::choices::Math;
 pub use key::Key;
 pub use layout::region::Region;

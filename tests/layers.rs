@@ -126,6 +126,9 @@ impl<'a> Visit<'a> for Paths<'_> {
         self.add_tree(&[], &item.tree);
     }
 
+    // `pub(super)` imports nothing.
+    fn visit_vis_restricted(&mut self, _: &'a syn::VisRestricted) {}
+
     fn visit_path(&mut self, path: &'a syn::Path) {
         self.add(&path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>());
         visit::visit_path(self, path);
@@ -158,7 +161,8 @@ fn imports() -> BTreeSet<(Module, Module)> {
                 [name] => re_exports.get(name).unwrap_or(&path),
                 _ => &path,
             };
-            let owner = (1..=path.len()).rev().map(|len| path[..len].to_vec()).find(|p| modules.contains_key(p));
+            let owner =
+                (1..=path.len()).rev().map(|len| path[..len].to_vec()).find(|p| modules.contains_key(p));
             if let Some(owner) = owner
                 && owner != *module
             {
@@ -192,7 +196,8 @@ fn imports_run_downwards() {
 #[test]
 fn no_files_import_each_other() {
     let imports: Vec<_> = imports().into_iter().map(|(from, to)| (from.join("::"), to.join("::"))).collect();
-    let graph = DiGraphMap::<&str, ()>::from_edges(imports.iter().map(|(from, to)| (from.as_str(), to.as_str())));
+    let graph =
+        DiGraphMap::<&str, ()>::from_edges(imports.iter().map(|(from, to)| (from.as_str(), to.as_str())));
     let circles: Vec<_> = tarjan_scc(&graph).into_iter().filter(|circle| circle.len() > 1).collect();
     assert!(circles.is_empty(), "files that import each other: {circles:?}");
 }

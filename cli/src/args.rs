@@ -76,19 +76,7 @@ pub struct InitArgs {
 ///
 /// Its key is (seed, offset), with each --fold-in folded in, in the order given.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Initialisers, under the names of torch.nn.init:
-  constant(val)  zeros  ones  uniform(a=0,b=1)  normal(mean=0,std=1)  trunc_normal(mean=0,std=1,a=-2,b=2)
-  eye  dirac(groups=1)  xavier_uniform(gain=1)  xavier_normal(gain=1)  orthogonal(gain=1)
-  kaiming_uniform(a=0,mode=fan_in,nonlinearity=leaky_relu)  kaiming_normal(the same)
-  sparse(sparsity,std=0.01)
-of jax.nn.initializers and keras.initializers, after jax:: or keras:::
-  variance_scaling(scale,mode,distribution)  glorot_normal  glorot_uniform  lecun_normal  lecun_uniform
-  he_normal  he_uniform; jax:: ones take in_axis=-2,out_axis=-1,batch_axis=() too
-
-Examples:
-  seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
-  seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors")]
+#[command(after_help = fill_help())]
 pub struct FillArgs {
     /// The initialiser, such as "xavier_normal(gain=2)"
     pub init: Init,
@@ -182,6 +170,28 @@ pub struct BenchArgs {
     /// A file for the figures, which is replaced if it exists
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// Columns of a signature in the help. The text of a longer one is on a line of its own.
+const SIGNATURE: usize = 25;
+
+/// The help of `seedbed fill`: the initialisers, from the library's table, and examples.
+fn fill_help() -> String {
+    let rows = Init::signatures().map(|row| {
+        let signature = row.to_string();
+        let gap =
+            if signature.len() > SIGNATURE { format!("\n{:1$}", "", SIGNATURE + 2) } else { String::new() };
+        format!("  {signature:SIGNATURE$}{gap}  {}\n", row.help)
+    });
+    format!(
+        "\
+Initialisers, as in torch.nn.init; after jax:: and keras::, as in those frameworks:
+{}
+Examples:
+  seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
+  seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors",
+        rows.collect::<String>()
+    )
 }
 
 #[derive(Debug, clap::Args)]
@@ -317,6 +327,17 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_every_initialiser() {
+        use clap::CommandFactory;
+        let mut args = Args::command();
+        let fill = args.find_subcommand_mut("fill").unwrap();
+        let help = fill.render_long_help().to_string();
+        for row in Init::signatures() {
+            assert!(help.contains(&format!("\n  {row}")) && help.contains(row.help), "{row}");
+        }
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub fn print(args: &ProgramArgs) -> Result<(), Failure> {
             Some(kernel) => kernel.wgsl.clone(),
             None => {
                 let count = program.kernels.len();
-                let error = anyhow::anyhow!("--kernel {number}: the program has {count} kernels, counted from 0");
+                let error =
+                    anyhow::anyhow!("--kernel {number}: the program has {count} kernels, counted from 0");
                 return Err(Failure::Input(error));
             }
         },

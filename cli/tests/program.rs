@@ -33,7 +33,9 @@ fn one_kernel_of_many() {
     let all = succeed(&[&"program", &"orthogonal", &"--shape", &"96,64"]);
     assert!(all.contains("==== kernel 1: seedbed::orthogonal_reflect"), "{all}");
     let one = succeed(&[&"program", &"orthogonal", &"--shape", &"96,64", &"--kernel", &"1"]);
-    assert!(one.contains("shaders/orthogonal/reflect.wgsl") && !one.contains("shaders/orthogonal/update.wgsl"));
+    assert!(
+        one.contains("shaders/orthogonal/reflect.wgsl") && !one.contains("shaders/orthogonal/update.wgsl")
+    );
     naga::front::wgsl::parse_str(&one).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&one)));
 }
 

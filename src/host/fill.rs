@@ -227,9 +227,9 @@ fn write<E: Element>(
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.places(matrix),
+            |tile| tile.indexes(matrix),
             #[inline(always)]
-            |place| E::narrow(identity.value(place)),
+            |index| E::narrow(identity.value(index)),
         ),
         KernelArgs::Sparse { matrix, zeros, std } => tiles(
             destination,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A few axes of a tensor, as JAX takes them: one, or several; negative ones count from the end.
 ///

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::Error;
+use crate::init::axes::Axes;
 use crate::layout::product;
-use crate::{Axes, Error};
 
 /// How many inputs feed one unit and how many outputs one unit feeds
 /// (`torch.nn.init._calculate_fan_in_and_fan_out`).

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A non-linear function, by its name in `torch.nn.functional`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +71,10 @@ impl FromStr for Nonlinearity {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let nonlinearity = Self::ALL.into_iter().find(|n| n.name() == text);
-        nonlinearity.ok_or_else(|| Error::Nonlinearity { name: text.to_owned() })
+        nonlinearity.ok_or_else(|| Error::Nonlinearity {
+            name: text.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! He et al.'s scale.
 
+use crate::error::Error;
+use crate::init::checks::finite;
+use crate::init::fan::{FanMode, Fans};
 use crate::init::gain::{Nonlinearity, calculate_gain};
-use crate::{Error, FanMode, Fans};
 
 /// Arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
 ///
@@ -37,7 +39,7 @@ impl Kaiming {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });
         }
-        let a = crate::init::kernel_args::finite("a", self.a)?;
+        let a = finite("a", self.a)?;
         let fan = Fans::of(shape)?.of_mode(self.mode);
         let gain = calculate_gain(self.nonlinearity, Some(a));
         Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })

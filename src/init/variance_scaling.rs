@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use crate::init::kernel_args;
-use crate::{Axes, Error, FanMode, Fans};
+use crate::error::Error;
+use crate::init::axes::Axes;
+use crate::init::checks::finite;
+use crate::init::fan::{FanMode, Fans};
 
 /// The standard deviation of the standard normal distribution cut off at ±2, as both frameworks write it.
 #[expect(clippy::excessive_precision, reason = "as both frameworks write it")]
@@ -77,38 +79,16 @@ impl Framework {
     }
 }
 
-/// The named initialisers: name, scale, mode, distribution. They are the same in both frameworks.
-pub(super) const NAMED: [(&str, f64, FanMode, ScaledDistribution); 6] = {
-    use FanMode::{FanAvg, FanIn};
-    use ScaledDistribution::{TruncatedNormal, Uniform};
-    [
-        ("glorot_normal", 1.0, FanAvg, TruncatedNormal),
-        ("glorot_uniform", 1.0, FanAvg, Uniform),
-        ("lecun_normal", 1.0, FanIn, TruncatedNormal),
-        ("lecun_uniform", 1.0, FanIn, Uniform),
-        ("he_normal", 2.0, FanIn, TruncatedNormal),
-        ("he_uniform", 2.0, FanIn, Uniform),
-    ]
-};
-
-/// JAX's other names of some of them.
-pub(super) const ALIASES: [(&str, &str); 4] = [
-    ("xavier_normal", "glorot_normal"),
-    ("xavier_uniform", "glorot_uniform"),
-    ("kaiming_normal", "he_normal"),
-    ("kaiming_uniform", "he_uniform"),
-];
-
 macro_rules! named {
-    ($($jax:ident $keras:ident $index:literal;)*) => {$(
+    ($($jax:ident $keras:ident: $scale:literal $mode:ident $distribution:ident;)*) => {$(
         #[doc = concat!("`", stringify!($jax), "`, as its framework defines it.")]
         pub const fn $jax() -> Self {
-            Self::named(Framework::Jax, $index)
+            Self::new(Framework::Jax, $scale, FanMode::$mode, ScaledDistribution::$distribution)
         }
 
         #[doc = concat!("`", stringify!($keras), "`, as its framework defines it.")]
         pub const fn $keras() -> Self {
-            Self::named(Framework::Keras, $index)
+            Self::new(Framework::Keras, $scale, FanMode::$mode, ScaledDistribution::$distribution)
         }
     )*};
 }
@@ -132,23 +112,18 @@ impl VarianceScaling {
         }
     }
 
-    const fn named(framework: Framework, index: usize) -> Self {
-        let (_, scale, mode, distribution) = NAMED[index];
-        Self::new(framework, scale, mode, distribution)
-    }
-
     named! {
-        jax_glorot_normal keras_glorot_normal 0;
-        jax_glorot_uniform keras_glorot_uniform 1;
-        jax_lecun_normal keras_lecun_normal 2;
-        jax_lecun_uniform keras_lecun_uniform 3;
-        jax_he_normal keras_he_normal 4;
-        jax_he_uniform keras_he_uniform 5;
+        jax_glorot_normal keras_glorot_normal: 1.0 FanAvg TruncatedNormal;
+        jax_glorot_uniform keras_glorot_uniform: 1.0 FanAvg Uniform;
+        jax_lecun_normal keras_lecun_normal: 1.0 FanIn TruncatedNormal;
+        jax_lecun_uniform keras_lecun_uniform: 1.0 FanIn Uniform;
+        jax_he_normal keras_he_normal: 2.0 FanIn TruncatedNormal;
+        jax_he_uniform keras_he_uniform: 2.0 FanIn Uniform;
     }
 
     /// The square root of `scale / fan`.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
-        let scale = kernel_args::finite("scale", self.scale)?;
+        let scale = finite("scale", self.scale)?;
         let (fans, least) = match self.framework {
             Framework::Jax if scale < 0.0 => return Err(Error::Scale { scale, needed: "0 or more" }),
             Framework::Jax => {

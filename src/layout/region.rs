@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::Error;
+use crate::error::Error;
 use crate::layout::product;
 use crate::layout::runs::StridedRuns;
 

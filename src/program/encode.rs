@@ -91,7 +91,7 @@ pub(super) fn in_row(params: FillParams, first_invocation: u32) -> FillParams {
 
 /// Rows and columns of a matrix that was checked fit 31 bits.
 fn on_matrix(params: FillParams, matrix: Matrix, first_element: u64) -> FillParams {
-    let index = matrix.place(first_element);
+    let index = matrix.index_of(first_element);
     FillParams {
         rows: matrix.rows as u32,
         columns: matrix.columns as u32,
