@@ -23,6 +23,25 @@ pub enum Error {
         /// The standard deviation, after the gain and the fans.
         std: f64,
     },
+    /// A standard deviation that a log-normal distribution does not take. The first half is PyTorch's.
+    #[error("log_normal_ expects std > 0.0, but found std={std}; for one value everywhere use constant")]
+    LogNormalStd {
+        /// The standard deviation of the logarithm.
+        std: f64,
+    },
+    /// A log-normal distribution whose largest elements the element type can't hold.
+    #[error(
+        "log_normal can make exp(mean + 6.77 std) = exp({exponent:.2}), which overflows {dtype}; \
+         choose mean and std so that mean + 6.77 std is at most {max}"
+    )]
+    LogNormalOverflow {
+        /// `mean + 6.77·std`.
+        exponent: f64,
+        /// The largest exponent for the element type.
+        max: f64,
+        /// The element type.
+        dtype: DType,
+    },
     /// Another number of dimensions than the initialiser is for. The first sentence is PyTorch's.
     #[error("Only tensors with {supported} are supported: the shape is {shape:?}")]
     Dimensions {

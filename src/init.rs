@@ -60,6 +60,14 @@ pub enum Init {
         /// Finite, 0 or more.
         std: f64,
     },
+    /// Log-normal distribution: `exp` of a normal distribution (`torch.Tensor.log_normal_`, whose defaults are 1 and 2).
+    /// Every element is positive. An f32 or bf16 element is never below 2^-126, where PyTorch writes subnormals and zeros.
+    LogNormal {
+        /// Mean of the logarithm. Finite. `mean + 6.77·std` is at most 88.7 for f32 and bf16, 11.09 for f16.
+        mean: f64,
+        /// Standard deviation of the logarithm. Finite, above 0.
+        std: f64,
+    },
     /// Normal distribution cut off at `a` and `b` (`trunc_normal_`, whose defaults are 0, 1, -2 and 2).
     /// Right for any bounds, far tails and narrow slices too, where PyTorch warns that its own is not.
     TruncNormal {
@@ -150,6 +158,11 @@ impl Init {
     /// `normal_(mean, std)`.
     pub const fn normal(mean: f64, std: f64) -> Self {
         Self::Normal { mean, std }
+    }
+
+    /// `log_normal_(mean, std)`: mean and standard deviation of the logarithm.
+    pub const fn log_normal(mean: f64, std: f64) -> Self {
+        Self::LogNormal { mean, std }
     }
 
     /// `trunc_normal_(mean, std, a, b)`: `a` and `b` are values, not standard deviations.

@@ -9,6 +9,7 @@ use super::tile::{BLOCKS, ELEMENTS, Workspace};
 use super::{cache_line, orthogonal};
 use crate::init::kernel_args::KernelArgs;
 use crate::layout::runs::StridedRuns;
+use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
 use crate::math::uniform;
@@ -211,6 +212,14 @@ fn write<E: Element>(
             |tile| tile.normals(key),
             #[inline(always)]
             |z| E::narrow(z * std + mean),
+        ),
+        KernelArgs::LogNormal { mean, std } => tiles(
+            destination,
+            runs,
+            #[inline(always)]
+            |tile| tile.normals(key),
+            #[inline(always)]
+            |z| E::narrow(exp(z * std + mean)),
         ),
         KernelArgs::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::math::truncated_normal::truncated_normal(truncation);

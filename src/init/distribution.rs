@@ -7,6 +7,7 @@
 
 pub(crate) mod constant;
 pub(crate) mod identity;
+pub(crate) mod log_normal;
 pub(crate) mod normal;
 pub(crate) mod orthogonal;
 pub(crate) mod sparse;
@@ -15,6 +16,7 @@ pub(crate) mod uniform;
 
 use self::constant::Constant;
 use self::identity::Identity;
+use self::log_normal::LogNormal;
 use self::normal::Normal;
 use self::orthogonal::Orthogonal;
 use self::sparse::Sparse;
@@ -57,4 +59,4 @@ macro_rules! distributions {
     };
 }
 
-distributions!(Constant, Identity, Normal, Orthogonal, Sparse, TruncNormal, Uniform);
+distributions!(Constant, Identity, LogNormal, Normal, Orthogonal, Sparse, TruncNormal, Uniform);

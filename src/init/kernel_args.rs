@@ -14,6 +14,8 @@ pub(crate) enum KernelArgs {
     Uniform { low: f32, range: f32, most: f32 },
     /// An element is `mean + std · z`, z standard normal.
     Normal { mean: f32, std: f32 },
+    /// An element is `exp(mean + std · z)`, z standard normal.
+    LogNormal { mean: f32, std: f32 },
     /// An element is `mode + std · (z - mode of z)`, z standard normal and cut off; never outside `least` and
     /// `most`.
     TruncNormal { truncation: Truncation, mode: f32, std: f32, least: f32, most: f32 },

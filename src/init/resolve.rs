@@ -7,6 +7,7 @@ use crate::init::checks::finite;
 use crate::init::distribution::Distribution;
 use crate::init::distribution::constant::Constant;
 use crate::init::distribution::identity::Identity;
+use crate::init::distribution::log_normal::LogNormal;
 use crate::init::distribution::normal::Normal;
 use crate::init::distribution::orthogonal::Orthogonal;
 use crate::init::distribution::sparse::Sparse;
@@ -70,6 +71,7 @@ impl Init {
             Self::Ones => Constant { value: 1.0 }.into(),
             Self::Uniform { low, high } => Uniform { low, high }.into(),
             Self::Normal { mean, std } => Normal { mean, std }.into(),
+            Self::LogNormal { mean, std } => LogNormal { mean, std }.into(),
             Self::TruncNormal { mean, std, a, b } => TruncNormal { mean, std, a, b }.into(),
             Self::Eye => {
                 let Matrix { rows, columns } = matrix(shape)?;

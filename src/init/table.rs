@@ -140,6 +140,8 @@ torch! {
         "uniform on [a, b)", "uniform(a=-0.1,b=0.3)";
     "normal" { mean: number("mean", "0"), std: number("std", "1") } => { Init::Normal { mean, std } },
         "normal", "normal(mean=0.5,std=0.02)";
+    "log_normal" { mean: number("mean", "1"), std: number("std", "2") } => { Init::LogNormal { mean, std } },
+        "exp of normal(mean,std)", "log_normal(mean=-0.5,std=0.25)";
     "trunc_normal" {
         mean: number("mean", "0"), std: number("std", "1"), a: number("a", "-2"), b: number("b", "2")
     } => { Init::TruncNormal { mean, std, a, b } },

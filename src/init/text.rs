@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         for (text, message) in [
-            ("xavier_norml()", "there are constant, zeros, ones, uniform, normal, trunc_normal"),
+            ("xavier_norml()", "there are constant, zeros, ones, uniform, normal, log_normal, trunc_normal"),
             ("", "the initialiser \"\" is unknown"),
             ("normal(0", "closing parenthesis"),
             ("normal(0)x", "closing parenthesis"),

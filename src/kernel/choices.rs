@@ -32,6 +32,7 @@ pub(crate) enum Generator {
     Words,
     Uniform,
     Normal,
+    LogNormal,
     TruncNormal,
     Identity,
     Sparse,
@@ -46,6 +47,7 @@ impl From<&KernelArgs> for Generator {
             KernelArgs::Words => Self::Words,
             KernelArgs::Uniform { .. } => Self::Uniform,
             KernelArgs::Normal { .. } => Self::Normal,
+            KernelArgs::LogNormal { .. } => Self::LogNormal,
             KernelArgs::TruncNormal { .. } => Self::TruncNormal,
             KernelArgs::Identity { .. } => Self::Identity,
             KernelArgs::Sparse { .. } => Self::Sparse,
@@ -62,17 +64,17 @@ impl Generator {
 
     /// Whether each element depends on its block's words and on nothing else.
     pub(super) const fn is_of_words(self) -> bool {
-        matches!(self, Self::Words | Self::Uniform | Self::Normal | Self::TruncNormal)
+        matches!(self, Self::Words | Self::Uniform | Self::Normal | Self::LogNormal | Self::TruncNormal)
     }
 
     /// Whether the generator computes with floats.
     pub(super) const fn has_arithmetic(self) -> bool {
-        matches!(self, Self::Uniform | Self::Normal | Self::TruncNormal | Self::Sparse)
+        !matches!(self, Self::Constant | Self::Words | Self::Identity | Self::Copy)
     }
 
     /// Whether the generator makes standard normals of words.
     pub(super) const fn has_normals(self) -> bool {
-        matches!(self, Self::Normal | Self::Sparse)
+        matches!(self, Self::Normal | Self::LogNormal | Self::Sparse)
     }
 }
 

@@ -130,6 +130,7 @@ impl FillVariant {
             Generator::Uniform => &[file!("generator/uniform")],
             Generator::Normal if self.generates_pairs() => &[file!("generator/normal_pair")],
             Generator::Normal => &[file!("generator/normal")],
+            Generator::LogNormal => &[file!("math/exp"), file!("generator/log_normal")],
             Generator::TruncNormal => &[file!("math/quantile"), file!("generator/trunc_normal")],
             Generator::Identity => &[file!("math/matrix"), file!("generator/identity")],
             Generator::Sparse => {

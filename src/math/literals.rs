@@ -3,7 +3,8 @@
 /// Float and hexadecimal literals of WGSL or Rust, in order, as the bits of f32 or u32.
 fn literals(text: &str) -> Vec<u32> {
     let code: String = text.lines().flat_map(|line| [line.split("//").next().unwrap_or(""), " "]).collect();
-    code.replace("std::f32::consts::LN_2", "0.6931471805599453")
+    code.replace("std::f32::consts::LOG2_E", "1.4426950408889634")
+        .replace("std::f32::consts::LN_2", "0.6931471805599453")
         .replace("std::f32::consts::FRAC_PI_2", "1.5707963267948966")
         .split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)))
         .map(|token| token.trim_start_matches('-').replace('_', ""))

@@ -54,7 +54,9 @@ pub(super) fn encode(
         KernelArgs::Constant { bits } => FillParams { value: bits, ..common },
         KernelArgs::Words => common,
         KernelArgs::Uniform { low, range, most } => FillParams { low, range, max_value: most, ..common },
-        KernelArgs::Normal { mean, std } => FillParams { mean, std_dev: std, ..common },
+        KernelArgs::Normal { mean, std } | KernelArgs::LogNormal { mean, std } => {
+            FillParams { mean, std_dev: std, ..common }
+        }
         KernelArgs::TruncNormal { mode, std, least, most, .. } => {
             FillParams { mean: mode, std_dev: std, min_value: least, max_value: most, ..common }
         }

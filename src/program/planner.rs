@@ -135,6 +135,7 @@ impl Planner {
     /// [`Error::DeviceLimit`] where the device can run no fill; [`Error::Fill`], which names the fill, for everything that
     /// is wrong with one.
     pub fn plan(&self, fills: &[FillSpec<'_>]) -> Result<Program, Error> {
+        self.limits()?;
         self.assemble(&self.check_all(fills.iter().copied())?)
     }
 
@@ -363,6 +364,7 @@ fn usual_generator(init: &Init) -> Generator {
         Init::Constant { .. } | Init::Zeros | Init::Ones => Generator::Constant,
         Init::Uniform { .. } | Init::XavierUniform { .. } | Init::KaimingUniform(_) => Generator::Uniform,
         Init::Normal { .. } | Init::XavierNormal { .. } | Init::KaimingNormal(_) => Generator::Normal,
+        Init::LogNormal { .. } => Generator::LogNormal,
         Init::TruncNormal { .. } => Generator::TruncNormal,
         Init::Eye | Init::Dirac { .. } => Generator::Identity,
         Init::Orthogonal { .. } => Generator::Copy,

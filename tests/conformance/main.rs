@@ -52,6 +52,7 @@ mod values {
     pub mod identities;
     pub mod initialiser_statistics;
     pub mod initialisers;
+    pub mod log_normal;
     pub mod orthogonal;
     pub mod scales;
     pub mod shards;
@@ -65,6 +66,7 @@ mod values {
 mod placement {
     pub mod fill_all;
     pub mod memory;
+    pub mod program;
     pub mod shards;
     pub mod windows;
 }
@@ -83,7 +85,7 @@ use libtest_mimic::Arguments;
 use harness::checks::{Check, presence};
 use harness::engines;
 
-const CHECKS: [&[Check]; 24] = [
+const CHECKS: [&[Check]; 26] = [
     reference::CHECKS,
     values::bounded::CHECKS,
     values::exact::CHECKS,
@@ -92,6 +94,7 @@ const CHECKS: [&[Check]; 24] = [
     values::identities::CHECKS,
     values::initialiser_statistics::CHECKS,
     values::initialisers::CHECKS,
+    values::log_normal::CHECKS,
     values::orthogonal::CHECKS,
     values::scales::CHECKS,
     values::shards::CHECKS,
@@ -102,6 +105,7 @@ const CHECKS: [&[Check]; 24] = [
     values::uniform::CHECKS,
     placement::fill_all::CHECKS,
     placement::memory::CHECKS,
+    placement::program::CHECKS,
     placement::shards::CHECKS,
     placement::windows::CHECKS,
     errors::devices::CHECKS,

@@ -2,6 +2,7 @@
 //! slow, short, and independent of the library's arithmetic.
 
 pub mod directed;
+pub mod exp;
 pub mod half;
 pub mod identity;
 pub mod scale;

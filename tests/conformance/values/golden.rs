@@ -9,6 +9,7 @@ use crate::harness::engines::Engine;
 pub const CHECKS: &[Check] = &[
     Check::engine("exact::golden_words", golden_words),
     Check::engine("exact::golden_normals", golden_normals),
+    Check::engine("exact::golden_log_normals", golden_log_normals),
     Check::engine("exact::golden_uniforms", golden_uniforms),
     Check::engine("exact::golden_truncated_normals", golden_truncated_normals),
     Check::engine("exact::golden_sparse", golden_sparse),
@@ -22,6 +23,8 @@ const SHAPE: [u64; 1] = [1 << 20];
 // relies on this one.
 const WORDS: &str = "9efae438ee00331fbc790a97ffb739576a04b80d8386d05506b8b379b202ac19";
 const NORMALS: &str = "25cb5e02b4a35eaf89493c0ed3757f7abeb1b89101375385dde5c7a92c5adb7b";
+/// The logarithms have mean 1 and standard deviation 2, PyTorch's defaults.
+const LOG_NORMALS: &str = "";
 /// The values are uniform on [0, 1).
 const UNIFORMS: &str = "21bc9a8dc649633f8197f2391458df58271dff02bc73d08a304fb7f9acc4ad3c";
 /// The normal distribution has mean 0 and standard deviation 1, and is cut at ±2.
@@ -39,6 +42,10 @@ fn golden_words(engine: &Engine) {
 fn golden_normals(engine: &Engine) {
     let normals = engine.fill(SHAPE, &Init::normal(0.0, 1.0), Key::new(0));
     check(normals.iter().flat_map(|normal| normal.to_le_bytes()).collect(), NORMALS);
+}
+
+fn golden_log_normals(engine: &Engine) {
+    check(engine.fill_bytes(DType::F32, SHAPE, &Init::log_normal(1.0, 2.0), Key::new(0)), LOG_NORMALS);
 }
 
 fn golden_uniforms(engine: &Engine) {

@@ -1,6 +1,5 @@
 //! Streams of normals have the normal distribution, and are independent (`harness/statistics.rs` says what
 //! passing means).
-//!XX
 
 use seedbed::{Init, Key};
 
