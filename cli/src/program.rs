@@ -1,7 +1,5 @@
 //! `seedbed program`: the kernels of a fill, as a person or another executor reads them.
 
-use std::fmt::Write;
-
 use anyhow::Context;
 use seedbed::gpu::Gpu;
 use seedbed::program::{
@@ -58,8 +56,7 @@ fn plan(args: &ProgramArgs) -> Result<Program, Failure> {
 
 fn describe(args: &ProgramArgs, program: &Program) -> String {
     let mut text = String::new();
-    // Writing to a String does not fail.
-    let mut line = |line: String| drop(writeln!(text, "// {line}"));
+    let mut line = |line: String| text += &format!("// {line}\n");
     let device = match &args.limits {
         PlanFor::WebGpu => "any WebGPU device",
         PlanFor::Adapter(name) => name,
@@ -100,7 +97,7 @@ fn describe(args: &ProgramArgs, program: &Program) -> String {
             BindingKind::Storage => "storage".into(),
             _ => "other".into(),
         });
-        let mut line = |line: String| drop(writeln!(text, "// {line}"));
+        let mut line = |line: String| text += &format!("// {line}\n");
         line(String::new());
         line(format!("==== kernel {number}: {}", kernel.label));
         line(format!("entry point {}, workgroups of {}", kernel.entry_point, kernel.workgroup_size));

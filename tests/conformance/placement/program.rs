@@ -81,7 +81,12 @@ fn expected(device: &Device) -> Vec<Vec<u8>> {
 }
 
 /// Replays a program by the page of `seedbed::program`, with automatic layouts.
-fn replay(device: &wgpu::Device, encoder: &mut wgpu::CommandEncoder, program: &Program, callers: &[wgpu::Buffer]) {
+fn replay(
+    device: &wgpu::Device,
+    encoder: &mut wgpu::CommandEncoder,
+    program: &Program,
+    callers: &[wgpu::Buffer],
+) {
     let own: Vec<wgpu::Buffer> = program
         .buffers
         .iter()
@@ -93,7 +98,12 @@ fn replay(device: &wgpu::Device, encoder: &mut wgpu::CommandEncoder, program: &P
             };
             let mapped_at_creation = matches!(buffer.contents, Contents::Words(_));
             let size = buffer.size;
-            let created = device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation });
+            let created = device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size,
+                usage,
+                mapped_at_creation,
+            });
             if let Contents::Words(words) = &buffer.contents {
                 let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
                 let mut mapped = created.get_mapped_range_mut(..).expect("a mapped buffer");
@@ -223,10 +233,26 @@ fn programs_that_do_not_fit(device: &Device) {
         (right.clone(), &both[..1], "the program can't be replayed: it has 2 destinations, but got 1"),
         (right.clone(), &[first, &small], "the program can't be replayed: "),
         (right.clone(), &[first, &uncleared], "the buffer was created with usage"),
-        (changed(&|p| p.dispatches[0].kernel = 1000), &both, "the program can't be replayed: dispatch 0 uses"),
-        (changed(&|p| p.dispatches[0].bindings[1].buffer = 1 << 30), &both, "the program can't be replayed: "),
-        (changed(&|p| p.dispatches[0].bindings[0].offset = u64::MAX), &both, "the program can't be replayed: "),
-        (changed(&|p| p.dispatches[0].bindings.truncate(1)), &both, "the program can't be replayed: dispatch 0"),
+        (
+            changed(&|p| p.dispatches[0].kernel = 1000),
+            &both,
+            "the program can't be replayed: dispatch 0 uses",
+        ),
+        (
+            changed(&|p| p.dispatches[0].bindings[1].buffer = 1 << 30),
+            &both,
+            "the program can't be replayed: ",
+        ),
+        (
+            changed(&|p| p.dispatches[0].bindings[0].offset = u64::MAX),
+            &both,
+            "the program can't be replayed: ",
+        ),
+        (
+            changed(&|p| p.dispatches[0].bindings.truncate(1)),
+            &both,
+            "the program can't be replayed: dispatch 0",
+        ),
         (changed(&|p| p.clears[0].size = 0), &both, "the program can't be replayed: clear 0 uses 0 bytes"),
         (
             changed(&|p| {

@@ -25,7 +25,8 @@ pub const CHECKS: &[Check] = &[
 const KEY: Key = Key { seed: 0x0106_4072, offset: (1 << 32) - 3 };
 
 /// Mean and standard deviation of the logarithm, for every element type.
-const PARAMETERS: [(f64, f64); 6] = [(1.0, 1.4), (0.0, 1.0), (-0.5, 0.25), (-3.0, 2.0), (2.5, 1e-3), (-60.0, 9.0)];
+const PARAMETERS: [(f64, f64); 6] =
+    [(1.0, 1.4), (0.0, 1.0), (-0.5, 0.25), (-3.0, 2.0), (2.5, 1e-3), (-60.0, 9.0)];
 
 /// Exponents of normals of the same key.
 fn exponents(engine: &Engine, region: Region<'_>, mean: f64, std: f64) -> Vec<f32> {
@@ -53,7 +54,7 @@ fn log_normal_halves(engine: &Engine) {
         let singles = engine.fill([1 << 16], &init, KEY);
         for dtype in HALVES {
             let expected: Vec<u16> = singles.iter().map(|&x| half::round(dtype, x)).collect();
-            let actual = engine.fill_halves([1 << 16], dtype, &init, KEY);
+            let actual = engine.fill_halves(dtype, [1 << 16], &init, KEY);
             assert_same_halves(&actual, &expected, (mean, std, dtype));
         }
     }
@@ -89,9 +90,9 @@ fn every_exponent() {
         (worst, relative)
     };
     let results = thread::scope(|scope| {
-        [(tiny, GREATEST), (-tiny, LEAST)].map(|(from, to)| scope.spawn(move || walk(from, to))).map(|walk| {
-            walk.join().expect("a walk that does not panic")
-        })
+        [(tiny, GREATEST), (-tiny, LEAST)]
+            .map(|(from, to)| scope.spawn(move || walk(from, to)))
+            .map(|walk| walk.join().expect("a walk that does not panic"))
     });
     for (worst, relative) in results {
         println!("exp: {worst:.4} ulp, relatively {relative:.4} units of 2^-24");
