@@ -1,13 +1,13 @@
-//! With what a fill is written: a kernel, its choices, its parameter block, its WGSL.
+//! The kernels of fills: their choices, their parameter blocks, their WGSL.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `constants.rs` | numbers that Rust and WGSL share, each declared once |
 //! | `params.rs` | the parameter blocks, each declared once for Rust and WGSL |
-//! | `device_class.rs` | what runs the kernels, as far as their shape depends on it |
+//! | `device_class.rs` | the class of a device, which the kernels depend on |
 //! | `choices.rs` | the choices of a fill's kernel |
 //! | `fill.rs` | the slots of a fill's kernel: choices -> files of `shaders/` |
-//! | `orthogonal.rs` | the kernels that make an orthogonal matrix |
+//! | `orthogonal.rs` | the kernels that compute an orthogonal matrix |
 //! | `source.rs` | files -> the text of a module, with a mark before each file |
 //! | `lint.rs`, `validate.rs`, `cost.rs` | tests of the WGSL itself |
 

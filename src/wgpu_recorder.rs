@@ -1,4 +1,4 @@
-//! What a program calls: fills, planned and recorded into its own encoder.
+//! The recorder: plans fills and records them into the caller's encoder.
 
 #![expect(clippy::mutable_key_type, reason = "wgpu compares buffers by their identity")]
 
@@ -21,9 +21,9 @@ use crate::kernel::choices::Math;
 use crate::key::Key;
 use crate::program::{CheckedFill, Content, Device, DeviceClass, FillSpec, Kernel, Planner, Program, named};
 
-/// Fills tensors of one device. Cheap to clone, and all clones share their pipelines.
+/// Fills tensors of one device. A recorder is cheap to clone, and all clones share their pipelines.
 ///
-/// It records into your encoder and does nothing else: no submission, no polling, no queue.
+/// A recorder records into your encoder and does nothing else: no submission, no polling, no queue.
 ///
 /// ```no_run
 /// # fn f(device: &wgpu::Device, buffer: &wgpu::Buffer, encoder: &mut wgpu::CommandEncoder) -> Result<(), seedbed::Error> {
@@ -40,7 +40,7 @@ pub struct FillRecorder {
     shared: Arc<Shared>,
 }
 
-/// What all clones of a recorder share.
+/// The state that all clones of a recorder share.
 #[derive(Debug)]
 struct Shared {
     planner: Planner,
@@ -48,9 +48,9 @@ struct Shared {
 }
 
 impl FillRecorder {
-    /// A recorder for this device, of [`Math::Portable`]. Nothing is compiled yet.
+    /// A recorder for this device, with [`Math::Portable`]. It compiles nothing yet.
     ///
-    /// A device that was opened with `Features::SHADER_INT64` is faster; the bits are the same.
+    /// Fills are faster on a device that was opened with `Features::SHADER_INT64`; the bits are the same.
     pub fn new(device: &wgpu::Device) -> Self {
         Self::with_math(device, Math::default())
     }
@@ -60,8 +60,8 @@ impl FillRecorder {
         Self::for_device(device, device::describe(device), math, None)
     }
 
-    /// As [`Self::with_math`], with the driver's compilations kept in a pipeline cache that your program loads and
-    /// saves: for a device that was opened with `Features::PIPELINE_CACHE`.
+    /// A recorder like that of [`Self::with_math`] that keeps the driver's compilations in a pipeline cache,
+    /// which your program loads and saves. The device must have been opened with `Features::PIPELINE_CACHE`.
     ///
     /// ```
     /// # use seedbed::{wgpu, DType, Init, FillRecorder, Math, gpu};
@@ -91,9 +91,9 @@ impl FillRecorder {
         Self::for_device(device, device::describe(device), math, Some(cache.clone()))
     }
 
-    /// As [`Self::new`], with the kernels and the dispatches that a GPU gets, whatever the adapter is, so that machines
-    /// without a GPU can test them. The bits are the same, and a processor is slower. Not part of the interface that versions
-    /// promise.
+    /// A recorder like that of [`Self::new`] with the kernels and the dispatches of a GPU, whatever the
+    /// adapter is, so that machines without a GPU can test them. The bits are the same; a processor is
+    /// slower. Versions do not promise to keep this function.
     #[doc(hidden)]
     pub fn with_gpu_tuning(device: &wgpu::Device) -> Self {
         let gpu = Device { class: DeviceClass::Gpu, ..device::describe(device) };
@@ -110,18 +110,18 @@ impl FillRecorder {
         Self { shared: Arc::new(Shared { planner, replay }) }
     }
 
-    /// The planner of this recorder's programs, which describes the device.
+    /// The planner of this recorder, for the same device and arithmetic.
     pub fn planner(&self) -> &Planner {
         &self.shared.planner
     }
 
-    /// Records the initialisation of `tensor`: one compute pass; or a `clear_buffer` for zeros without gaps and in
-    /// whole words, where the buffer's usage allows it. A tensor without elements records nothing.
+    /// Records the initialisation of `tensor` as one compute pass. Zeros without gaps, in whole words, are a
+    /// `clear_buffer` instead where the buffer's usage allows one. A tensor without elements records nothing.
     ///
     /// The values depend on `key`, `init`, the shape and each element's index alone.
     ///
     /// # Errors
-    /// Every mistake in the arguments, before anything is recorded: see [`Error`].
+    /// [`Error`] for every mistake in the arguments, before anything is recorded.
     pub fn fill(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -132,13 +132,14 @@ impl FillRecorder {
         self.record_one(encoder, tensor, Content::Init(init), key)
     }
 
-    /// Records many fills at once, with the effect of [`Self::fill`] for one after the other: hundreds of tensors,
-    /// in one buffer or many, of any initialisers and types. Large zeros become a `clear_buffer` each, everything else
-    /// one compute pass: in each buffer, tensors of the same type and kind of distribution share dispatches, up to
-    /// 64 small or middling ones at a time; and all dispatches share one parameter buffer.
+    /// Records many fills at once: hundreds of tensors, in one buffer or many, of any initialisers and types.
+    /// The effect is that of [`Self::fill`] for one after the other. Large zeros become a `clear_buffer`
+    /// each; everything else is one compute pass. In each buffer, tensors of the same type and kind of
+    /// distribution share dispatches, up to 64 small or middle-sized tensors at a time. All dispatches share
+    /// one parameter buffer.
     ///
-    /// Orthogonal matrices and the scratch memory of each live until the submission has ended: submit many
-    /// large ones in groups.
+    /// The scratch memory of each orthogonal matrix lives until the submission has ended, so submit many
+    /// large orthogonal matrices in groups.
     ///
     /// ```no_run
     /// # fn f(recorder: seedbed::FillRecorder, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
@@ -158,8 +159,8 @@ impl FillRecorder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Fill`], which names the tensor, or [`Error::DeviceLimit`] on a device that can run no fill;
-    /// before anything is recorded.
+    /// [`Error::Fill`], which names the tensor, or [`Error::DeviceLimit`] on a device that can run no fill.
+    /// Both come before anything is recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
         self.shared.replay.record(encoder, &program, &buffers)
@@ -169,7 +170,7 @@ impl FillRecorder {
     /// The tensor's type is [`DType::U32`].
     ///
     /// # Errors
-    /// Every mistake in the arguments, before anything is recorded: see [`Error`].
+    /// [`Error`] for every mistake in the arguments, before anything is recorded.
     pub fn fill_words(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -179,12 +180,12 @@ impl FillRecorder {
         self.record_one(encoder, tensor, Content::Words, key)
     }
 
-    /// Records a program that [`Self::planner`] planned, or an equal one. `buffers` are the program's destinations. A program
-    /// that was planned once can be recorded many times.
+    /// Records a program that [`Self::planner`] planned, or an equal one. `buffers` are the program's
+    /// destinations. A program that was planned once can be recorded many times.
     ///
     /// # Errors
-    /// [`Error::Program`] where the program was planned for another device, or does not fit the buffers;
-    /// [`Error::MissingUsage`]; before anything is recorded.
+    /// [`Error::Program`] where the program was planned for another device or does not fit the buffers, and
+    /// [`Error::MissingUsage`]. Both come before anything is recorded.
     pub fn replay(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -204,22 +205,22 @@ impl FillRecorder {
         self.shared.replay.record(encoder, program, buffers)
     }
 
-    /// Whether this device can fill a tensor of this shape, before there is one: what [`Self::fill`] would say
-    /// of the initialiser, the shape and the device. All devices can make all but the largest
-    /// orthogonal matrices.
+    /// Checks whether this device can fill a tensor of this shape, before there is a buffer. Every device can
+    /// make every tensor but the largest orthogonal matrices.
     ///
     /// # Errors
-    /// Those of [`Self::fill`] that are not about the tensor's buffer.
+    /// The errors of [`Self::fill`], except those about the tensor's buffer.
     pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
         self.planner().check(init, dtype, shape)
     }
 
-    /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the first one
-    /// does not have to: of whole tensors and ranges of elements. Those of shards and padded rows are
-    /// [`Self::prepare_all`]'s.
+    /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the
+    /// first fill does not wait for the compiler. These are the pipelines for whole tensors and ranges of
+    /// elements; [`Self::prepare_all`] compiles those for shards and padded rows too.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
+    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] for
+    /// [`DType::U32`].
     pub fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
         self.compile(&self.planner().kernels_of(init, dtype)?)
     }
@@ -227,7 +228,7 @@ impl FillRecorder {
     /// Compiles the pipelines that [`Self::fill_all`] of this list needs, and no others.
     ///
     /// # Errors
-    /// As [`Self::fill_all`].
+    /// The errors of [`Self::fill_all`].
     pub fn prepare_all(&self, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, _) = self.plan(fills)?;
         self.compile(&program.kernels)
@@ -250,7 +251,7 @@ impl FillRecorder {
         self.shared.replay.record(encoder, &program, &[tensor.buffer])
     }
 
-    /// The program of these fills, and its destinations.
+    /// The program of these fills, and the program's destinations.
     fn plan<'a>(&self, fills: &'a [Fill<'a>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
         let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
         let mut buffers = Vec::new();

@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::init::kernel_args::KernelArgs;
 use crate::math::philox::BLOCK;
 
-/// Which arithmetic turns words into normals.
+/// The arithmetic that turns words into normals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -17,14 +17,13 @@ pub enum Math {
     /// One fixed sequence of operations: the same bits on every device. The default.
     #[default]
     Portable,
-    /// WGSL's `log`, `sqrt`, `sin` and `cos`: the same words, but normals that differ between
-    /// devices, drivers and their versions (by up to about 1e-3), and from the host engine.
-    /// For a device whose memory outruns its arithmetic and a program that needs no two runs on
-    /// different devices to agree.
+    /// WGSL's `log`, `sqrt`, `sin` and `cos`: the same words, but the normals differ between devices, drivers
+    /// and driver versions by up to about 1e-3, and from the host engine. Use this where arithmetic is slower
+    /// than memory, and where runs on different devices need not agree.
     Native,
 }
 
-/// What a kernel computes.
+/// The generator: the values that a kernel computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Generator {
@@ -72,22 +71,22 @@ impl Generator {
         !matches!(self, Self::Constant | Self::Words | Self::Identity | Self::Copy)
     }
 
-    /// Whether the generator makes standard normals of words.
+    /// Whether the generator turns words into standard normals.
     pub(super) const fn has_normals(self) -> bool {
         matches!(self, Self::Normal | Self::LogNormal | Self::Sparse)
     }
 }
 
-/// How an invocation writes its elements.
+/// The store path: how an invocation writes its elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum StorePath {
-    /// Whole vectors of 16 bytes, on their boundaries.
+    /// Whole vectors of 16 bytes, on 16-byte boundaries.
     Vectorized,
-    /// Element by element, anywhere.
+    /// Element by element, at any position.
     Elementwise,
 }
 
-/// Whether a work item is one run of neighbours.
+/// The addressing: whether a work item is one run or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum Addressing {
     /// One run.
@@ -96,17 +95,18 @@ pub(crate) enum Addressing {
     Strided,
 }
 
-/// How many work items a dispatch has.
+/// The grid: whether a dispatch has one work item or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum Grid {
-    /// One.
+    /// One work item.
     Single,
-    /// Up to [`MAX_GRID_ROWS`]: each row of workgroups belongs to one work item, or to a part of one.
+    /// Up to [`MAX_GRID_ROWS`] work items: each row of workgroups belongs to one work item, or to a part of
+    /// one.
     Batched,
 }
 
 impl Grid {
-    /// Parameter blocks that a dispatch binds.
+    /// The number of parameter blocks that a dispatch binds.
     pub(crate) const fn blocks(self) -> u32 {
         match self {
             Self::Single => 1,
@@ -115,7 +115,7 @@ impl Grid {
     }
 }
 
-/// How a value is rounded to the element type. F32 values and words stay as they are.
+/// The rounding of a value to the element type. F32 values and words are not rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum Rounding {
     None,
@@ -132,7 +132,7 @@ impl Rounding {
         }
     }
 
-    /// Elements of a vector.
+    /// The number of elements in a vector.
     pub(crate) const fn elements_per_vector(self) -> u64 {
         VECTOR_BYTES / self.element_bytes()
     }
@@ -145,7 +145,7 @@ impl Rounding {
     }
 }
 
-/// A fill's kernel: what identifies its pipeline on one device.
+/// A fill's kernel: the choices that identify its pipeline on one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FillKernel {
     pub(crate) generator: Generator,
@@ -156,7 +156,7 @@ pub(crate) struct FillKernel {
 }
 
 impl FillKernel {
-    /// How many there are.
+    /// The number of kernels.
     pub(crate) const COUNT: usize = Generator::VARIANTS.len()
         * StorePath::VARIANTS.len()
         * Rounding::VARIANTS.len()
@@ -190,13 +190,13 @@ impl FillKernel {
         format!("seedbed::{generator}_{dtype}_{store_path}{strided}{batched}")
     }
 
-    /// Elements that an invocation writes.
+    /// The number of elements that an invocation writes.
     pub(crate) const fn elements_per_invocation(self, class: DeviceClass) -> u64 {
         elements_per_invocation(self.generator, self.store_path, self.rounding, class)
     }
 }
 
-/// Elements that an invocation writes, by the choices that decide it.
+/// The number of elements that an invocation writes, from the choices that decide it.
 pub(crate) const fn elements_per_invocation(
     generator: Generator,
     store_path: StorePath,

@@ -1,4 +1,5 @@
-//! Numbers that Rust and WGSL share. Each is declared here, and the prelude of a module declares it in WGSL.
+//! The numbers that Rust and WGSL share. Each is declared once, here; the prelude of a module declares the
+//! same number in WGSL.
 
 /// Declares constants for Rust, and a list of them for [`wgsl`].
 macro_rules! shared {
@@ -14,7 +15,7 @@ macro_rules! shared {
     };
 }
 
-/// A constant of WGSL, of the type u32.
+/// A WGSL constant of type u32.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Constant {
     name: &'static str,
@@ -22,7 +23,7 @@ pub(crate) struct Constant {
     docs: &'static [&'static str],
 }
 
-/// Declares constants in WGSL.
+/// The WGSL declarations of constants.
 pub(crate) fn wgsl(constants: &[Constant]) -> String {
     constants
         .iter()
@@ -38,7 +39,7 @@ pub(crate) const fn of_kernel(name: &'static str, value: u32, docs: &'static [&'
     Constant { name, value, docs }
 }
 
-/// Bytes of a vector: what an invocation writes at once where it can.
+/// The bytes of a vector, the largest unit that an invocation writes at once.
 pub(crate) const VECTOR_BYTES: u64 = 16;
 
 shared! {
@@ -63,7 +64,8 @@ shared! {
     PARTIALS: u64 = 8;
     /// Rows that an invocation updates.
     UPDATE_ROWS: u64 = 16;
-    /// Index in the state at which 2 / |v|^2 of each column begins, after a sum and an error for each partial sum.
+    /// Index in the state at which 2 / |v|^2 of each column begins, after a sum and an error for each partial
+    /// sum.
     TAU: u64 = 2 * PANEL * PARTIALS;
 }
 

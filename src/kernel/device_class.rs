@@ -1,6 +1,6 @@
-//! What runs the kernels, as far as their shape depends on it. No bit of a result does.
+//! The class of a device. The shape of a kernel depends on the class; no bit of a result does.
 
-/// The kind of a device: it chooses among kernels that write the same bits at different speeds.
+/// The class of a device, which chooses among kernels that write the same bits at different speeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -8,10 +8,11 @@
 pub enum DeviceClass {
     /// A GPU.
     Gpu,
-    /// Mesa's llvmpipe and lavapipe: a processor whose SIMD lanes run at least eight invocations, compiled by LLVM. Each
-    /// invocation has a high fixed cost there, so one invocation computes two blocks.
+    /// Mesa's llvmpipe and lavapipe: a processor that runs at least eight invocations in its SIMD lanes, with
+    /// code that LLVM compiles. Each invocation has a high fixed cost, so one invocation computes two blocks.
     Llvmpipe,
-    /// Another processor, such as SwiftShader, which spills registers when one invocation computes two blocks.
+    /// Another processor, such as SwiftShader, which spills registers when one invocation computes two
+    /// blocks.
     OtherCpu,
 }
 
@@ -31,7 +32,7 @@ impl DeviceClass {
         matches!(self, Self::Gpu)
     }
 
-    /// Invocations of a workgroup of a fill.
+    /// The number of invocations in a workgroup of a fill.
     pub(crate) const fn workgroup_size(self) -> u32 {
         match self {
             // llvmpipe computes every invocation of a workgroup, so a small fill pays for a large workgroup.

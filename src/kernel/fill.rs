@@ -1,4 +1,5 @@
-//! A fill's kernel by slots. Each slot takes one choice, or none; `shaders/README.md` has the table of slots.
+//! A fill's kernel, put together from slots. Each slot takes one choice or none; `shaders/README.md` has the
+//! table of slots.
 
 use super::choices::{Addressing, FillKernel, Generator, Grid, Math, Rounding, StorePath};
 use super::constants::{FILL, of_kernel};
@@ -7,7 +8,7 @@ use super::params::FillParams;
 use super::source::{File, file, module};
 use crate::math::philox::BLOCK;
 
-/// A kernel as one kind of device gets it. No field but `math` changes a bit of a result.
+/// A kernel for one kind of device. Only the field `math` changes bits of a result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FillVariant {
     pub(crate) kernel: FillKernel,
@@ -53,8 +54,8 @@ impl FillVariant {
                 || self.kernel.elements_per_invocation(self.class) == 2 * BLOCK)
     }
 
-    /// Whether the two blocks of an invocation are computed side by side. Elsewhere than on llvmpipe, where that was
-    /// measured, it may take more registers than there are.
+    /// Whether an invocation computes its two blocks side by side. This is faster on llvmpipe, where it was
+    /// measured. On other devices it may take more registers than there are.
     fn is_side_by_side(self) -> bool {
         self.has_pair() && self.class == DeviceClass::Llvmpipe
     }
@@ -169,7 +170,8 @@ impl FillVariant {
     }
 
     fn destination(self) -> &'static [File] {
-        // Two neighbouring words are one of 64 bits, the first word in the low half.
+        // A 64-bit write of two neighbouring words has the first word in its low half only on little-endian
+        // machines.
         let int64 = self.int64 && cfg!(target_endian = "little");
         match (self.kernel.store_path, self.class, self.kernel.generator) {
             (StorePath::Elementwise, ..) => &[],
@@ -216,7 +218,7 @@ impl FillVariant {
     }
 }
 
-/// The high word of a product, which Philox and strided runs need.
+/// The high word of a product, which Philox and strided addressing need.
 pub(super) const fn multiply_high(int64: bool) -> &'static [File] {
     if int64 { &[file!("math/multiply_high_u64")] } else { &[file!("math/multiply_high_u32")] }
 }

@@ -1,4 +1,4 @@
-//! The kernels that make an orthogonal matrix, in the order of their use.
+//! The kernels that compute an orthogonal matrix, in the order of their use.
 
 use strum::VariantArray;
 
@@ -7,7 +7,7 @@ use super::fill::{multiply_high, stream};
 use super::params::OrthogonalParams;
 use super::source::{File, file, module};
 
-/// A kernel that makes an orthogonal matrix: what identifies its pipeline on one device.
+/// A kernel of an orthogonal matrix, which identifies its pipeline on one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum OrthogonalKernel {
     Normals,
@@ -19,7 +19,7 @@ pub(crate) enum OrthogonalKernel {
     Store,
 }
 
-/// Whether a kernel reads a binding alone, or writes to it too.
+/// The access to a binding: whether a kernel only reads the buffer, or writes to it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -27,7 +27,7 @@ pub(crate) enum Access {
 }
 
 impl OrthogonalKernel {
-    /// Invocations of a workgroup.
+    /// The number of invocations in a workgroup.
     pub(crate) const fn workgroup_size(self) -> u32 {
         match self {
             Self::Normals | Self::Reflect | Self::Store => 256,
@@ -35,7 +35,7 @@ impl OrthogonalKernel {
         }
     }
 
-    /// Bindings 1, 2, ...: storage buffers, after the parameters at 0.
+    /// The storage buffers at bindings 1, 2, ...; binding 0 holds the parameters.
     pub(crate) const fn storage(self) -> &'static [Access] {
         use Access::{Read, ReadWrite};
         match self {

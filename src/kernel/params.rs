@@ -1,9 +1,9 @@
-//! The parameter blocks that kernels read. Each is declared once, here; the prelude of a module declares the same struct
-//! in WGSL.
+//! The parameter blocks that kernels read. Each is declared once, here; the prelude of a module declares the
+//! same struct in WGSL.
 
 use bytemuck::{Pod, Zeroable};
 
-/// A type that Rust and WGSL share.
+/// A type of a field that Rust and WGSL share.
 trait Shared {
     const WGSL: &'static str;
 }
@@ -24,7 +24,7 @@ impl Shared for [u32; 4] {
     const WGSL: &'static str = "vec4<u32>";
 }
 
-/// Declares a block for Rust, and its text in WGSL, where it is called `Params`.
+/// Declares a parameter block in Rust, and the same block in WGSL under the name `Params`.
 macro_rules! uniform_block {
     ($(#[doc = $block_doc:literal])* $block:ident { $($(#[doc = $doc:literal])* $field:ident: $type:ty,)* }) => {
         $(#[doc = $block_doc])*
@@ -53,12 +53,13 @@ macro_rules! uniform_block {
     };
 }
 
-/// Strided dimensions of a work item. A region with more becomes several work items.
+/// The largest number of strided dimensions of a work item. A region with more dimensions becomes several
+/// work items.
 pub(crate) const MAX_STRIDED_DIMS: usize = 4;
 
 uniform_block! {
-    /// The parameters of one work item: a run of elements, or runs within strided dimensions. A kernel reads the fields that
-    /// it needs. A position counts elements from the beginning of the binding.
+    /// The parameters of one work item: a run of elements, or runs within strided dimensions. A kernel reads
+    /// the fields that it needs. A position counts elements from the beginning of the binding.
     FillParams {
         /// Philox key: the seed's low and high half.
         seed: [u32; 2],
@@ -81,8 +82,8 @@ uniform_block! {
         invocations_per_run: u32,
         /// 0 at run time, which no compiler can know (math/keep.wgsl).
         zero: u32,
-        /// Of each strided dimension, innermost first: its length, and the distance of neighbours in it, in elements of the
-        /// logical tensor and of the destination.
+        /// The strided dimensions, innermost first: for each its length, and the distance of neighbours in
+        /// elements of the logical tensor and of the destination.
         dim_count: [u32; MAX_STRIDED_DIMS],
         src_stride: [u32; MAX_STRIDED_DIMS],
         dst_stride: [u32; MAX_STRIDED_DIMS],

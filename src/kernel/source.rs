@@ -1,4 +1,4 @@
-//! Files of `shaders/` -> the text of a module.
+//! The text of a module, put together from files of `shaders/`.
 
 use std::fmt::Write;
 
@@ -22,8 +22,8 @@ macro_rules! file {
 }
 pub(super) use file;
 
-/// A module's text: a prelude of constants, a struct and aliases, then the files. Before each part stands a mark that
-/// names where the part comes from.
+/// A module's text: a prelude of constants, a struct and aliases, then the files. A mark before each part
+/// names the part's origin.
 pub(super) fn module(constants: &[&[Constant]], params: &str, aliases: &str, files: &[&[File]]) -> String {
     let mut text = String::from("// ---- prelude, written by src/kernel\n");
     for constants in constants {

@@ -1,5 +1,5 @@
-//! Tests of the WGSL as text: every kernel on every kind of device is valid, declares what Rust assumes, and can be
-//! written for every backend.
+//! Tests of the WGSL as text: every kernel on every kind of device is valid, declares what Rust assumes, and
+//! can be written for every backend.
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
@@ -11,7 +11,7 @@ use super::fill::FillVariant;
 use super::orthogonal::{Access, OrthogonalKernel};
 use super::params::{FillParams, OrthogonalParams};
 
-/// A module that some device gets.
+/// A module for some kind of device.
 pub(super) struct Variant {
     pub(super) name: String,
     pub(super) text: String,
@@ -19,7 +19,7 @@ pub(super) struct Variant {
     int64: bool,
     entry_point: &'static str,
     workgroup_size: u32,
-    /// Binding 0: fields and size of the block, and how many blocks.
+    /// Binding 0: the fields of a block, its size, and the number of blocks.
     params: (&'static [(&'static str, usize)], usize, u32),
     /// Bindings 1, 2, ...
     bindings: Vec<Binding>,
@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Module {
 }
 
 impl FillKernel {
-    /// A normal f32 kernel: the plainest one.
+    /// The simplest kernel: normals in f32.
     pub(super) const NORMAL: Self = Self {
         generator: Generator::Normal,
         store_path: StorePath::Vectorized,
@@ -77,7 +77,7 @@ impl FillKernel {
     }
 }
 
-/// Every module that some device gets, with int64 and without.
+/// Every module for every kind of device, with int64 and without.
 pub(super) fn every_module() -> impl Iterator<Item = Variant> {
     let fills = FillKernel::all().flat_map(|kernel| {
         let maths = match kernel.generator.has_normals() {
@@ -190,7 +190,7 @@ fn check_bindings(variant: &Variant, module: &Module) {
     assert_eq!(numbers, (1..=kinds.len() as u32).collect::<Vec<_>>(), "{}", variant.name);
 }
 
-/// A user meets no back end of naga first.
+/// Every back end of naga accepts every module, so that no user is the first to try one.
 #[test]
 fn every_module_is_written_by_every_back_end() {
     use naga::back::{glsl, hlsl, msl, spv};

@@ -1,4 +1,4 @@
-//! A plan's result. The page of [`program`](crate::program) says how to replay it.
+//! The program: the result of a plan. The page of [`program`](crate::program) says how to replay a program.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use serde::{Deserialize, Serialize};
 use super::device::Device;
 use crate::error::Error;
 
-/// Fills as clears and dispatches over numbered buffers: plain data.
+/// A program: fills as clears and dispatches over numbered buffers, in plain data.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Program {
-    /// What the plan assumes.
+    /// The device that the plan assumes.
     pub device: Device,
     /// Buffers `0..destinations` are the caller's.
     pub destinations: u32,
     /// The buffers from `destinations` on, which the executor creates.
     pub buffers: Vec<Buffer>,
-    /// Each kernel once.
+    /// The kernels, each once.
     pub kernels: Vec<Arc<Kernel>>,
-    /// Ranges of the caller's buffers to clear, before all dispatches.
+    /// The ranges of the caller's buffers to clear, before all dispatches.
     pub clears: Vec<Clear>,
     /// The dispatches, in this order, in one compute pass.
     pub dispatches: Vec<Dispatch>,
 }
 
 impl Program {
-    /// Checks that every number in the program refers to something in it, or to one of the caller's buffers, and that every
-    /// range lies in its buffer. `destinations` are the sizes of the caller's buffers in bytes. A program of a
-    /// [`Planner`](super::Planner) is right where the sizes are those of its fills. A program that was stored or sent need
-    /// not be.
+    /// Checks that every index in the program names a buffer or a kernel that exists, and that every range
+    /// lies in its buffer. `destinations` are the sizes of the caller's buffers in bytes. A program of a
+    /// [`Planner`](super::Planner) passes if the sizes are those of its fills. A program that was stored or
+    /// sent may have been damaged.
     ///
     /// # Errors
-    /// [`Error::Program`].
+    /// [`Error::Program`], with the first mistake.
     pub fn validate(&self, destinations: &[u64]) -> Result<(), Error> {
         let wrong = |reason: String| Err(Error::Program { reason });
         if destinations.len() != self.destinations as usize {
@@ -94,15 +94,15 @@ impl Program {
 pub struct Buffer {
     /// A name for debuggers.
     pub label: Cow<'static, str>,
-    /// Its size in bytes: a multiple of 4.
+    /// The size in bytes: a multiple of 4.
     pub size: u64,
-    /// What it is for.
+    /// The buffer's use, which decides its WebGPU usages.
     pub usage: Usage,
-    /// What it holds before the first dispatch.
+    /// The contents before the first dispatch.
     pub contents: Contents,
 }
 
-/// What a buffer is for.
+/// The use of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -115,23 +115,23 @@ pub enum Usage {
     Scratch,
 }
 
-/// What a buffer holds before the first dispatch.
+/// The contents of a buffer before the first dispatch.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Contents {
     /// Zeros: a fresh buffer.
     Zeros,
-    /// These words, from the beginning on, as many as the buffer has.
+    /// These words, which fill the whole buffer.
     Words(Arc<[u32]>),
 }
 
-/// A kernel: what a compute pipeline is created from.
+/// A kernel: the source of a compute pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Kernel {
-    /// Equal for equal kernels of the same device, math and version of this library.
+    /// The kernel's number: equal for equal kernels of the same device, math and version of this library.
     pub id: u32,
     /// A name for debuggers, such as `seedbed::normal_f32_vectorized`.
     pub label: Cow<'static, str>,
@@ -141,11 +141,11 @@ pub struct Kernel {
     pub entry_point: Cow<'static, str>,
     /// Invocations of a workgroup, all in its first dimension. The module declares the same.
     pub workgroup_size: u32,
-    /// Binding `i` of group 0.
+    /// The kinds of the bindings: element `i` is binding `i` of group 0.
     pub bindings: Vec<BindingKind>,
 }
 
-/// What a kernel binds.
+/// The kind of a kernel's binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -166,24 +166,24 @@ pub enum BindingKind {
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Clear {
-    /// The buffer.
+    /// The buffer's number.
     pub buffer: u32,
-    /// First byte: a multiple of 4.
+    /// The first byte: a multiple of 4.
     pub offset: u64,
-    /// Bytes: a multiple of 4.
+    /// The number of bytes: a multiple of 4.
     pub size: u64,
 }
 
-/// A dispatch.
+/// A dispatch: a kernel, its bindings and its workgroups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Dispatch {
-    /// Index of the kernel in [`Program::kernels`].
+    /// The index of the kernel in [`Program::kernels`].
     pub kernel: u32,
-    /// What is bound at binding 0, 1, ... of group 0.
+    /// The buffer ranges that bindings 0, 1, ... of group 0 get.
     pub bindings: Vec<Binding>,
-    /// Workgroups in x and y. There is one in z.
+    /// The numbers of workgroups in x and y. In z there is one.
     pub workgroups: [u32; 2],
 }
 
@@ -192,10 +192,10 @@ pub struct Dispatch {
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Binding {
-    /// The buffer.
+    /// The buffer's number.
     pub buffer: u32,
-    /// First byte.
+    /// The first byte.
     pub offset: u64,
-    /// Bytes.
+    /// The number of bytes.
     pub size: u64,
 }

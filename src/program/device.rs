@@ -1,4 +1,4 @@
-//! What a plan assumes of a device.
+//! The device that a plan assumes, and its limits.
 
 use crate::error::Error;
 use crate::kernel::constants::{MAX_GRID_ROWS, VECTOR_BYTES};
@@ -11,38 +11,40 @@ use crate::kernel::params::FillParams;
 pub struct Device {
     /// The limits with which the device was opened.
     pub limits: Limits,
-    /// Whether shaders may use 64-bit integers (`wgpu::Features::SHADER_INT64`; no feature of WebGPU). Faster, same bits.
+    /// Whether shaders may use 64-bit integers (`wgpu::Features::SHADER_INT64`, which WebGPU lacks). Kernels
+    /// are faster with them; the bits are the same.
     pub int64: bool,
-    /// What runs the kernels. It chooses among kernels that write the same bits at different speeds.
+    /// The class of the device, which chooses among kernels that write the same bits at different speeds.
     pub class: DeviceClass,
 }
 
-/// The limits that shape a program, under WebGPU's names ([GPUSupportedLimits], in snake case as in `wgpu::Limits`).
+/// The limits that shape a program, under WebGPU's names ([GPUSupportedLimits], in snake case as in
+/// `wgpu::Limits`).
 /// [`Default`] gives WebGPU's defaults, which every WebGPU device has.
 ///
 /// [GPUSupportedLimits]: https://www.w3.org/TR/webgpu/#limits
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
-    /// Bytes of a buffer.
+    /// The largest size of a buffer, in bytes.
     pub max_buffer_size: u64,
-    /// Bytes of a storage binding.
+    /// The largest size of a storage binding, in bytes.
     pub max_storage_buffer_binding_size: u64,
-    /// Bytes of a uniform binding.
+    /// The largest size of a uniform binding, in bytes.
     pub max_uniform_buffer_binding_size: u64,
-    /// Storage buffers that a kernel binds.
+    /// The largest number of storage buffers that a kernel may bind.
     pub max_storage_buffers_per_shader_stage: u32,
-    /// Bytes of workgroup memory.
+    /// The largest size of workgroup memory, in bytes.
     pub max_compute_workgroup_storage_size: u32,
-    /// Invocations of a workgroup.
+    /// The largest number of invocations in a workgroup.
     pub max_compute_invocations_per_workgroup: u32,
-    /// Invocations of a workgroup in its first dimension.
+    /// The largest number of invocations in a workgroup's first dimension.
     pub max_compute_workgroup_size_x: u32,
-    /// Workgroups of a dispatch in one dimension.
+    /// The largest number of workgroups in one dimension of a dispatch.
     pub max_compute_workgroups_per_dimension: u32,
-    /// Offsets of storage bindings are multiples of this.
+    /// The alignment of storage bindings: their offsets are multiples of it.
     pub min_storage_buffer_offset_alignment: u32,
-    /// Offsets of uniform bindings are multiples of this.
+    /// The alignment of uniform bindings: their offsets are multiples of it.
     pub min_uniform_buffer_offset_alignment: u32,
 }
 
@@ -64,19 +66,20 @@ impl Default for Limits {
 }
 
 impl Device {
-    /// A GPU that has WebGPU's default limits and no 64-bit integers: a program for it runs on every WebGPU device.
+    /// A GPU that has WebGPU's default limits and no 64-bit integers: a program for it runs on every WebGPU
+    /// device.
     pub fn webgpu() -> Self {
         Self { limits: Limits::default(), int64: false, class: DeviceClass::Gpu }
     }
 }
 
-/// Workgroups in one dimension of a dispatch: WebGPU's default. Some devices allow 2^32 - 1, whose square no integer
-/// holds, and no plan needs more than the default.
+/// The largest number of workgroups that a plan uses in one dimension of a dispatch: WebGPU's default, which
+/// is enough for every plan. Some devices allow 2^32 - 1, with which the number of invocations overflows u64.
 const MAX_WORKGROUPS: u32 = 65_535;
 
-/// Bindings stay below this, for two reasons: positions in a binding keep clear of 2^32 (`begin` and `end` are u32, and
-/// elements before the binding wrap to just below 2^32), and a work item has fewer than 2^31 invocations, the most that
-/// `src/math/division.rs` divides.
+/// The largest size of a binding, for two reasons. Positions in a binding stay far below 2^32: `begin` and
+/// `end` are u32, and elements before the binding wrap to just below 2^32. A work item has fewer than 2^31
+/// invocations: the limit of `src/math/division.rs`.
 const MAX_BINDING_BYTES: u64 = 1 << 31;
 
 /// The limits of fills, in the units of the arithmetic on them.
@@ -121,13 +124,14 @@ impl FillLimits {
         })
     }
 
-    /// Invocations that one dispatch can have. 32 bits count the invocations of a work item, which has no more of them than
-    /// a binding has elements.
+    /// The largest number of invocations in one dispatch. A work item has no more invocations than a binding
+    /// has elements, so 32 bits count them.
     pub(super) fn invocations(&self) -> u64 {
         self.workgroups * self.workgroups * u64::from(self.class.workgroup_size())
     }
 
-    /// Elements of an f32 matrix of which any run lies in one binding.
+    /// The longest run of f32 elements of a matrix that fits one binding, wherever in the matrix the run
+    /// begins.
     pub(super) fn matrix_elements(&self) -> u64 {
         // The run may begin up to one alignment into the binding.
         (self.binding - self.alignment) / 4
@@ -177,13 +181,13 @@ impl OrthogonalLimits {
         })
     }
 
-    /// Workgroups that one dispatch can have.
+    /// The largest number of workgroups in one dispatch.
     pub(super) fn groups(&self) -> u64 {
         self.workgroups * self.workgroups
     }
 }
 
-/// The first limit that is below what is needed: name, actual value, needed value.
+/// Checks limits, each a name, an actual value and a needed value. The error names the first that is too low.
 pub(super) fn require(limits: &[(&'static str, u64, u64)]) -> Result<(), Error> {
     match limits.iter().find(|(_, actual, needed)| actual < needed) {
         Some(&(limit, actual, needed)) => Err(Error::DeviceLimit { limit, actual, needed }),

@@ -9,8 +9,9 @@ use crate::math::division::reciprocal;
 use crate::math::permutation::Rectangle;
 use crate::math::philox::BLOCK;
 
-/// The fields that say where a work item writes, in a binding that begins at element `binding_start` of the buffer.
-/// Splitting sees to it that positions and strides fit u32. Only the origin may lie before the binding, and wrap.
+/// The fields that say where a work item writes, in a binding that begins at element `binding_start` of the
+/// buffer. `split.rs` keeps positions and strides within u32. Only the origin may lie before the binding and
+/// wrap.
 pub(super) fn placed(item: &WorkItem, binding_start: u64) -> FillParams {
     let begin = item.position - binding_start;
     let mut params = FillParams::default();
@@ -35,8 +36,8 @@ pub(super) fn placed(item: &WorkItem, binding_start: u64) -> FillParams {
     }
 }
 
-/// The block of a work item. `matrix_start` is the element at the beginning of the bound part of a matrix, for a generator
-/// that copies one.
+/// The parameter block of a work item. For a generator that copies a matrix, `matrix_start` is the first
+/// element of the bound part of that matrix.
 pub(super) fn encode(
     args: &KernelArgs,
     key: Key,
@@ -86,12 +87,13 @@ pub(super) fn encode(
     }
 }
 
-/// The same block, for a row of a batched grid that so many of the item's invocations come before.
+/// The same block for a row of a batched grid; `first_invocation` of the item's invocations come before the
+/// row.
 pub(super) fn in_row(params: FillParams, first_invocation: u32) -> FillParams {
     FillParams { first_invocation, ..params }
 }
 
-/// Rows and columns of a matrix that was checked fit 31 bits.
+/// The fields of a matrix generator. A checked matrix has rows and columns of at most 31 bits.
 fn on_matrix(params: FillParams, matrix: Matrix, first_element: u64) -> FillParams {
     let index = matrix.index_of(first_element);
     FillParams {

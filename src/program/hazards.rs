@@ -1,12 +1,13 @@
-//! Which fills must be written one after the other, because their bytes overlap.
+//! Waves: fills whose bytes overlap are written in different waves, one after the other.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Assigns waves: the fills of a wave may be written in any order, or at once; a later wave is written after them.
+/// Assigns waves. The fills of a wave may be written in any order, or at once; a later wave is written after
+/// them.
 #[derive(Default)]
 pub(super) struct Waves {
-    /// The last writes: buffer and first byte -> the end, and the wave. No two overlap.
+    /// The last write of every byte: buffer and first byte -> end and wave. No two ranges overlap.
     written: BTreeMap<(u32, u64), (u64, usize)>,
 }
 
@@ -14,13 +15,13 @@ impl Waves {
     /// The wave of the next write: the one after all writes that it overlaps, or the first.
     pub(super) fn wave_of(&mut self, buffer: u32, bytes: &Range<u64>) -> usize {
         let mut wave = 0;
-        // Of the writes that begin before the end, the last one ends last.
+        // Ranges do not overlap, so the last one that begins before the end also ends last.
         while let Some((&(other, start), &(end, of))) = self.written.range(..(buffer, bytes.end)).next_back()
             && other == buffer
             && end > bytes.start
         {
             wave = wave.max(of + 1);
-            // What is left of the older write on either side keeps its wave.
+            // The parts of the older write on either side keep their wave.
             self.written.remove(&(buffer, start));
             if start < bytes.start {
                 self.written.insert((buffer, start), (bytes.start, of));

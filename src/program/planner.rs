@@ -1,5 +1,5 @@
-//! Fills -> a program: as few dispatches as their positions, types and generators allow, with the effect of one fill after
-//! the other.
+//! The planner: fills -> a program. The program has as few dispatches as the fills' positions, types and
+//! generators allow, and the effect of one fill after the other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -27,7 +27,7 @@ use crate::key::Key;
 use crate::layout::placement::{Placement, ResolvedPlacement};
 use crate::math::truncated_normal::{Truncation, truncated_normal};
 
-/// What a fill writes.
+/// The content of a fill.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Content<'a> {
@@ -40,30 +40,30 @@ pub enum Content<'a> {
 /// The buffer that a fill writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The caller's number of the buffer, below 2^31. Numbers begin at 0 and have no gaps.
+    /// The caller's number of the buffer, below 2^31. The numbers of a plan begin at 0 and have no gaps.
     pub buffer: u32,
-    /// Its size in bytes.
+    /// The buffer's size in bytes.
     pub size: u64,
-    /// Whether `clearBuffer` may write to it: whether its usages include `COPY_DST`.
+    /// Whether `clearBuffer` may write to the buffer: whether the buffer's usages include `COPY_DST`.
     pub can_clear: bool,
 }
 
 /// A fill to be planned.
 #[derive(Clone, Copy, Debug)]
 pub struct FillSpec<'a> {
-    /// The name that errors use. Without one they use the number in the list, from 0.
+    /// The fill's name in errors. A fill without a name goes by its number in the list, from 0.
     pub name: Option<&'a str>,
-    /// The buffer.
+    /// The buffer that the fill writes to.
     pub destination: Destination,
-    /// Where in the buffer which elements go.
+    /// The elements, and their position in the buffer.
     pub placement: &'a Placement<'a>,
-    /// What is written.
+    /// The content.
     pub content: Content<'a>,
-    /// The stream.
+    /// The key of the stream.
     pub key: Key,
 }
 
-/// A fill in which nothing is wrong, with all that its initialiser and its shape decide.
+/// A checked fill, with everything that follows from its initialiser and its shape.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedFill {
     args: KernelArgs,
@@ -75,44 +75,46 @@ pub(crate) struct CheckedFill {
     input: Input,
 }
 
-/// What a fill's kernel reads beside its parameters.
+/// The extra input of a fill's kernel, besides its parameters.
 #[derive(Clone, Debug)]
 enum Input {
     None,
-    /// The table of a truncated normal distribution.
+    /// The table of quantiles of a truncated normal distribution.
     Table(Truncation),
     /// An orthogonal matrix, which other kernels compute.
     Matrix(MatrixPlan),
 }
 
-/// Plans fills for one device. It makes the text of each kernel and each table once, and can be shared by threads.
+/// Plans fills for one device. A planner writes the text of each kernel and computes each table once. Threads
+/// can share a planner.
 #[derive(Debug)]
 pub struct Planner {
     device: Device,
     math: Math,
-    /// For a device that can run no fill, why.
+    /// The limits of fills, or the reason why the device can run no fill.
     limits: Result<FillLimits, Error>,
-    /// For a device that can compute no orthogonal matrix, why.
+    /// The limits of orthogonal matrices, or the reason why the device can compute none.
     orthogonal_limits: Result<OrthogonalLimits, Error>,
     kernels: Box<[OnceLock<Arc<Kernel>>]>,
     /// Tables of quantiles by the bits of the bounds, the latest last.
     tables: Mutex<Vec<([u64; 3], Arc<[u32]>)>>,
 }
 
-/// Tables that are kept: more than most models have scales.
+/// The number of tables that a planner keeps. Most models have fewer scales.
 const MAX_TABLES: usize = 32;
 
-/// Numbers of buffers stay below 2^31, so that those of a program's own buffers fit u32.
+/// The largest number of a caller's buffer. The numbers of a program's own buffers, which follow, then fit
+/// u32.
 const MAX_BUFFER_NUMBER: u32 = (1 << 31) - 1;
 
-/// Clearing fewer bytes costs more than a work item in a batch.
+/// The smallest number of bytes that a program clears. For fewer bytes a work item in a batch costs less.
 const MIN_CLEAR_BYTES: u64 = 1 << 16;
 
 impl Planner {
-    /// How many kernels there are: ids are below this.
+    /// The number of kernels. Ids are below it.
     pub(crate) const KERNELS: usize = FillKernel::COUNT + OrthogonalKernel::VARIANTS.len();
 
-    /// A planner for this device. Nothing is generated yet.
+    /// A planner for this device. It generates no kernel yet.
     pub fn new(device: Device, math: Math) -> Self {
         Self {
             device,
@@ -129,20 +131,20 @@ impl Planner {
         &self.device
     }
 
-    /// Plans fills, with the effect of one after the other.
+    /// Plans fills. The program has the effect of one fill after the other.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no fill; [`Error::Fill`], which names the fill, for everything that
-    /// is wrong with one.
+    /// [`Error::DeviceLimit`] where the device can run no fill; [`Error::Fill`], which names the fill, for
+    /// every mistake in one.
     pub fn plan(&self, fills: &[FillSpec<'_>]) -> Result<Program, Error> {
         self.limits()?;
         self.assemble(&self.check_all(fills.iter().copied())?)
     }
 
-    /// Whether the device can fill a tensor of this shape.
+    /// Checks whether the device can fill a tensor of this shape.
     ///
     /// # Errors
-    /// Those of [`Self::plan`] that are not about the destination, without the name of a fill.
+    /// The errors of [`Self::plan`], except those about the destination, and without the name of a fill.
     pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
         let args = init.kernel_args(shape, dtype)?;
         self.limits()?;
@@ -153,7 +155,7 @@ impl Planner {
         self.limits.clone()
     }
 
-    /// Checks fills, and names the one that is wrong.
+    /// Checks fills. An error names the fill.
     pub(crate) fn check_all<'a>(
         &self,
         fills: impl Iterator<Item = FillSpec<'a>>,
@@ -164,7 +166,7 @@ impl Planner {
         fills.enumerate().map(check).collect()
     }
 
-    /// Everything that can be wrong with a fill is found here.
+    /// Finds every mistake in a fill.
     pub(crate) fn check_fill(&self, fill: &FillSpec<'_>) -> Result<CheckedFill, Error> {
         let FillSpec { destination, placement, content, key, .. } = *fill;
         let dtype = placement.dtype;
@@ -199,7 +201,7 @@ impl Planner {
         }
     }
 
-    /// The kernels that most fills of `init` need: those of whole tensors and ranges of elements.
+    /// The kernels that most fills of `init` need: fills of whole tensors and of ranges of elements.
     pub(crate) fn kernels_of(&self, init: &Init, dtype: DType) -> Result<Vec<Arc<Kernel>>, Error> {
         self.limits()?;
         if dtype == DType::U32 {
@@ -216,7 +218,7 @@ impl Planner {
             (StorePath::Elementwise, Grid::Single),
             (StorePath::Elementwise, Grid::Batched),
         ] {
-            // The two ends of a range share a dispatch. Parts of a matrix do not.
+            // The two ragged ends of a range share a batched dispatch. Parts of a matrix never share one.
             if generator != Generator::Copy || grid == Grid::Single {
                 let addressing = Addressing::Contiguous;
                 kernels.push(self.fill_kernel(FillKernel {
@@ -231,7 +233,7 @@ impl Planner {
         Ok(kernels)
     }
 
-    /// Plans fills that were checked.
+    /// Plans checked fills.
     pub(crate) fn assemble(&self, fills: &[CheckedFill]) -> Result<Program, Error> {
         let mut assembly = Assembly::new(self, self.limits()?, fills);
         let mut waves = Waves::default();
@@ -246,14 +248,16 @@ impl Planner {
                 continue;
             }
             let wave = waves.wave_of(buffer, bytes);
-            // A clear is several times faster than a kernel, and wgpu then need not zero a fresh buffer first.
+            // A clear is several times faster than a kernel, and wgpu then need not zero a fresh buffer
+            // first.
             if wave == 0 && fill.can_be_cleared() && !(fill.is_small() && small_clears[&buffer] > 1) {
                 let (offset, size) = (bytes.start, bytes.end - bytes.start);
                 assembly.program.clears.push(Clear { buffer, offset, size });
                 continue;
             }
             let input = fill.input.sort_key(number);
-            // A copy reads f32, and a binding may hold fewer of those than of the elements that it writes.
+            // A copy reads f32 elements. A binding may hold fewer f32 elements than elements of the
+            // destination.
             let max_elements =
                 matches!(fill.input, Input::Matrix(_)).then(|| assembly.limits.matrix_elements());
             let (generator, rounding) = (fill.generator, fill.rounding);
@@ -272,7 +276,7 @@ impl Planner {
         }
         for (Group { buffer, .. }, (kernel, items)) in groups {
             let batches = match kernel.generator {
-                // Each item reads its own part of the matrix.
+                // Each work item reads its own part of the matrix, so no two share a dispatch.
                 Generator::Copy => {
                     items.into_iter().flat_map(|item| batch(assembly.limits, vec![item])).collect()
                 }
@@ -297,7 +301,7 @@ impl Planner {
             ];
             match kernel.generator {
                 Generator::Copy => bindings.push(BindingKind::ReadOnlyStorage),
-                // Files of `shaders/table` say why.
+                // The files of `shaders/table` say why GPUs and processors differ here.
                 Generator::TruncNormal if class.is_gpu() => bindings.push(BindingKind::ReadOnlyStorage),
                 Generator::TruncNormal => bindings.push(BindingKind::Uniform { size: TABLE_BYTES }),
                 _ => {}
@@ -334,10 +338,10 @@ impl Planner {
         Arc::clone(self.kernels[id].get_or_init(make))
     }
 
-    /// The table of a truncated normal distribution.
+    /// The table of quantiles of a truncated normal distribution, computed or kept.
     fn table(&self, truncation: Truncation) -> Arc<[u32]> {
         let bounds = truncation.bits();
-        // A thread that panicked left the list whole.
+        // A thread that panicked has left the list intact.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = match tables.iter().position(|(of, _)| *of == bounds) {
             Some(index) => tables.remove(index),
@@ -355,10 +359,11 @@ impl Planner {
     }
 }
 
-/// Bytes of a table of quantiles: 512 cubics.
+/// The bytes of a table of quantiles, which holds 512 cubics.
 const TABLE_BYTES: u64 = 512 * 16;
 
-/// The generator that most fills of an initialiser need. For some shapes and scales the fill is a constant instead.
+/// The generator that most fills of an initialiser need. For some shapes and scales the fill is a constant
+/// instead (`std = 0`).
 fn usual_generator(init: &Init) -> Generator {
     match init {
         Init::Constant { .. } | Init::Zeros | Init::Ones => Generator::Constant,
@@ -377,19 +382,19 @@ fn usual_generator(init: &Init) -> Generator {
     }
 }
 
-/// An error of one fill of several.
+/// The error of one fill among several.
 pub(crate) fn named(error: Error, name: Option<&str>, number: usize) -> Error {
     let fill = name.map_or_else(|| format!("fill {number}"), str::to_owned);
     Error::Fill { fill, error: error.into() }
 }
 
-/// Sorts fills by what their kernels read: equal keys may share a dispatch.
+/// The sort key of an extra input. Fills with equal keys may share a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum InputKey {
     None,
     /// The bits of the table's bounds.
     Table([u64; 3]),
-    /// The number of the fill whose matrix is read.
+    /// The number of the fill that owns the matrix.
     Matrix(usize),
 }
 
@@ -403,19 +408,20 @@ impl Input {
     }
 }
 
-/// What the work items of one dispatch have in common, in the order of recording.
+/// The key of a group: the properties that work items of one dispatch share. The order of keys is the order
+/// of recording.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     wave: usize,
     buffer: u32,
     /// Sorted before `kernel`, so that all copies of a matrix directly follow the dispatches that compute it.
     input: InputKey,
-    /// The index of the kernel, in a grid of a single item.
+    /// The index of the kernel for a single work item.
     kernel: usize,
 }
 
 impl CheckedFill {
-    /// Whether a clear would do, before all dispatches.
+    /// Whether a clear before all dispatches can write this fill.
     fn can_be_cleared(&self) -> bool {
         let ResolvedPlacement { runs, bytes } = &self.placement;
         self.destination.can_clear
@@ -431,16 +437,16 @@ impl CheckedFill {
     }
 }
 
-/// A program on its way.
+/// A program under construction.
 struct Assembly<'a> {
     planner: &'a Planner,
     limits: FillLimits,
     fills: &'a [CheckedFill],
     program: Program,
     uniforms: UniformArena,
-    /// Indexes in the program's kernels by the ids of the kernels.
+    /// The kernels that the program has: id -> index.
     kernels: BTreeMap<u32, u32>,
-    /// Buffers of tables by the bits of their bounds.
+    /// The tables that the program has: bits of the bounds -> buffer.
     tables: BTreeMap<[u64; 3], u32>,
     /// The matrix that was computed last: the number of its fill, and its buffer.
     matrix: Option<(usize, u32)>,
@@ -486,7 +492,7 @@ impl<'a> Assembly<'a> {
     /// Adds a dispatch of a fill's kernel, after the dispatches that compute the matrix that it copies.
     fn dispatch(&mut self, kernel: FillKernel, buffer: u32, batch: &Batch<usize>) {
         let grid = if batch.items.len() == 1 { Grid::Single } else { Grid::Batched };
-        // All items of a batch read the same.
+        // All items of a batch have the same input.
         let (number, first) = &batch.items[0];
         let fills = self.fills;
         let input = match &fills[*number].input {
@@ -517,7 +523,7 @@ impl<'a> Assembly<'a> {
         self.program.dispatches.push(Dispatch { kernel, bindings, workgroups: batch.workgroups });
     }
 
-    /// The table of a truncated normal distribution.
+    /// The binding of a truncated normal distribution's table.
     fn table(&mut self, truncation: Truncation) -> Binding {
         let buffer = match self.tables.get(&truncation.bits()) {
             Some(&buffer) => buffer,
@@ -532,7 +538,8 @@ impl<'a> Assembly<'a> {
         Binding { buffer, offset: 0, size: TABLE_BYTES }
     }
 
-    /// The buffer of a fill's orthogonal matrix, which the next dispatch copies.
+    /// The buffer of a fill's orthogonal matrix, which the next dispatch copies. Dispatches that compute the
+    /// matrix are added unless it is the last one that was computed.
     fn matrix(&mut self, number: usize, plan: &MatrixPlan) -> u32 {
         if let Some((of, buffer)) = self.matrix
             && of == number
@@ -579,7 +586,7 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// The buffers of one orthogonal matrix.
+/// The scratch buffers of one orthogonal matrix.
 struct ScratchBuffers {
     result: Binding,
     /// The panel and the matrix of each window.

@@ -1,8 +1,9 @@
 //! A fill -> work items: parts that one binding and one kernel can write. Pure arithmetic.
 //!
-//! A work item is a run of elements, or runs within strided dimensions. Neighbours in the logical tensor that lie on
-//! 16-byte boundaries are written as whole vectors of 16 bytes: one block of 32-bit elements, two blocks of 16-bit ones.
-//! The ragged ends of a run, and runs whose blocks and boundaries do not coincide, are written element by element.
+//! A work item is a run of elements, or runs within strided dimensions. Blocks that begin on 16-byte
+//! boundaries are written as whole vectors of 16 bytes: one block of 32-bit elements, two blocks of 16-bit
+//! elements. The ragged ends of a run, and runs whose blocks do not begin on 16-byte boundaries, are written
+//! element by element.
 
 use std::ops::Range;
 
@@ -12,25 +13,26 @@ use crate::kernel::params::MAX_STRIDED_DIMS;
 use crate::layout::runs::{StridedDim, StridedRuns};
 use crate::math::philox::BLOCK;
 
-/// Elements of the logical tensor from a work item's first to its last, where there are strided dimensions: rows, columns
-/// and blocks then count in 32 bits.
+/// The largest number of elements of the logical tensor from the first to the last of a work item with
+/// strided dimensions. Rows, columns and blocks then fit 32 bits.
 const MAX_LOGICAL_SPAN: u64 = 1 << 30;
-/// A run with fewer elements is not split into its middle and its ends: another dispatch would cost more.
+/// The smallest run that is split into its middle and its ends. For a smaller one, another dispatch costs
+/// more than the elementwise writes.
 const MIN_ELEMENTS_TO_SPLIT: u64 = 4096;
 
-/// What one kernel writes in one dispatch, alone or beside other work items.
+/// A work item: the elements that one kernel writes in one dispatch, alone or in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WorkItem {
     pub(crate) store_path: StorePath,
-    /// First element of the first run, in the logical tensor.
+    /// The first element of the first run, in the logical tensor.
     pub(crate) element: u64,
-    /// Its position in the buffer, in elements.
+    /// The position of that element in the buffer, in elements.
     pub(crate) position: u64,
     /// Elements of a run.
     pub(crate) run: u64,
-    /// At most [`MAX_STRIDED_DIMS`], outermost first.
+    /// The strided dimensions, outermost first: at most [`MAX_STRIDED_DIMS`].
     pub(crate) dims: Vec<StridedDim>,
-    /// From the first to the last byte that is written, in whole words.
+    /// The bytes from the first to the last that is written, in whole words.
     pub(crate) bytes: Range<u64>,
     /// Invocations of a run.
     pub(crate) invocations_per_run: u64,
@@ -44,14 +46,14 @@ impl WorkItem {
         self.element / BLOCK
     }
 
-    /// Elements of the logical tensor, from the first to the last that is written.
+    /// The elements of the logical tensor from the first to the last that is written.
     pub(crate) fn elements(&self) -> Range<u64> {
         self.element..self.element + span(self.run, &self.dims, |dim| dim.src_stride)
     }
 }
 
-/// Splits a fill that begins at a byte offset of a buffer into work items. `max_elements` bounds the logical span of an
-/// item where its generator reads a buffer too.
+/// Splits a fill that begins at a byte offset of a buffer into work items. For a generator that reads a
+/// buffer, `max_elements` bounds the logical span of an item.
 pub(crate) fn split(
     limits: FillLimits,
     generator: Generator,
@@ -81,16 +83,17 @@ struct Splitter {
     items: Vec<WorkItem>,
 }
 
-/// Elements from the first to the last one of all runs, where `stride` says how far a dimension steps.
+/// The span of all runs: the number of elements from the first to the last. `stride` is the step of a
+/// dimension.
 fn span(run: u64, dims: &[StridedDim], stride: impl Fn(&StridedDim) -> u64) -> u64 {
     dims.iter().map(|dim| (dim.count - 1) * stride(dim)).sum::<u64>() + run
 }
 
 impl Splitter {
-    /// Splits the outermost dimension into as few work items as the limits allow, or unrolls that dimension.
+    /// Splits the outermost dimension into as few work items as the limits allow, or unrolls a dimension.
     fn split(&mut self, element: u64, position: u64, run: u64, dims: &[StridedDim]) {
         if dims.len() > MAX_STRIDED_DIMS {
-            // The shortest dimension is unrolled. The order of dimensions is free.
+            // The kernel has room for MAX_STRIDED_DIMS, in any order. So the shortest dimension is unrolled.
             let shortest = (0..dims.len()).min_by_key(|&i| dims[i].count).unwrap_or(0);
             let others = [&dims[..shortest], &dims[shortest + 1..]].concat();
             let StridedDim { count, src_stride, dst_stride } = dims[shortest];
@@ -137,13 +140,13 @@ impl Splitter {
             .min(self.limits.invocations() / invocations)
     }
 
-    /// Invocations of a run, wherever in a block the run begins.
+    /// The largest number of invocations of a run, wherever in a block the run begins.
     fn max_invocations(&self, run: u64) -> u64 {
         (run + BLOCK - 1).div_ceil(BLOCK)
     }
 
-    /// Splits a run into windows that a binding and a dispatch can hold, and each window into whole vectors and ragged
-    /// ends.
+    /// Splits a run into windows that a binding and a dispatch can hold, and each window into whole vectors
+    /// and ragged ends.
     fn split_run(&mut self, mut element: u64, mut position: u64, len: u64) {
         let (size, vector) = (self.rounding.element_bytes(), self.rounding.elements_per_vector());
         let end = element + len;

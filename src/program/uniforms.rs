@@ -1,4 +1,4 @@
-//! The parameter blocks of many dispatches, in as few buffers as possible.
+//! The uniform arena: the parameter blocks of many dispatches, in as few buffers as possible.
 
 use std::sync::Arc;
 
@@ -6,28 +6,29 @@ use bytemuck::Pod;
 
 use super::data::{Binding, Buffer, Contents, Usage};
 
-/// Bytes of the largest buffer of parameters: far more than a dispatch needs, far fewer than a buffer may have.
+/// The bytes of the largest parameter buffer: far more than a dispatch needs, far fewer than a buffer may
+/// have.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Parameter blocks, which are laid out one after the other at offsets that a uniform binding may have.
+/// An arena of parameter blocks, one after the other, at offsets that a uniform binding may have.
 pub(super) struct UniformArena {
-    /// What offsets of bindings are multiples of, in words.
+    /// The alignment of a binding's offset, in words.
     alignment: usize,
     words: Vec<u32>,
-    /// Words up to the end of the last binding.
+    /// The end of the last binding, in words.
     end: usize,
-    /// Number of the buffer that is being laid out.
+    /// The number of the buffer that is being laid out.
     buffer: Option<u32>,
 }
 
 impl UniformArena {
-    /// An arena for a device whose uniform bindings begin at multiples of so many bytes.
+    /// An arena for a device whose uniform bindings begin at multiples of `alignment` bytes.
     pub(super) fn new(alignment: u32) -> Self {
         Self { alignment: alignment.div_ceil(4).max(1) as usize, words: Vec::new(), end: 0, buffer: None }
     }
 
-    /// Appends the blocks of a dispatch, which binds `bound` blocks: a batched kernel always binds the same number, even for
-    /// fewer work items. The binding may reach into the next dispatch's blocks.
+    /// Appends the blocks of a dispatch, which binds `bound` blocks: a batched kernel always binds the same
+    /// number, even for fewer work items. The binding may reach into the next dispatch's blocks.
     pub(super) fn push<P: Pod>(
         &mut self,
         blocks: &[P],
@@ -58,7 +59,7 @@ impl UniformArena {
         Binding { buffer, offset: 4 * offset as u64, size }
     }
 
-    /// Gives the buffer its contents. It ends with the last binding, even where that has fewer blocks.
+    /// Gives the buffer its contents, padded to the end of the last binding.
     pub(super) fn finish(&mut self, buffers: &mut [Buffer], destinations: u32) {
         if let Some(number) = self.buffer.take() {
             self.words.resize(self.words.len().max(self.end), 0);

@@ -1,9 +1,9 @@
-//! A wgpu device, as a plan sees it.
+//! A wgpu device -> the device that a plan assumes.
 
 use crate::gpu::is_software;
 use crate::program::{Device, DeviceClass, Limits};
 
-/// What plans assume of this device.
+/// The limits, features and class of this device.
 pub(super) fn describe(device: &wgpu::Device) -> Device {
     let (limits, info) = (device.limits(), device.adapter_info());
     Device {

@@ -1,4 +1,4 @@
-//! One of the fills that are recorded together.
+//! A fill in a list of fills that are recorded together.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,13 @@ pub struct Fill<'a> {
 }
 
 impl<'a> Fill<'a> {
-    /// A fill with this very key. Errors call it by its number in the list, from 0.
+    /// A fill with this key, unchanged. Errors name the fill by its number in the list, from 0.
     pub fn new(tensor: TensorView<'a>, init: Init, key: Key) -> Self {
         Self { name: None, tensor, init, key }
     }
 
-    /// The fill of a model's parameter: its key is [`model.named(name)`](Key::named), and errors call it by its
-    /// name.
+    /// The fill of a model's parameter. The key is [`model.named(name)`](Key::named), and errors name the
+    /// fill by `name`.
     pub fn named(name: impl Into<Cow<'a, str>>, tensor: TensorView<'a>, init: Init, model: Key) -> Self {
         let name = name.into();
         let key = model.named(&name);

@@ -9,11 +9,11 @@ use crate::program::{BindingKind, Kernel, Planner};
 #[derive(Debug)]
 pub(super) struct Pipelines {
     cache: Option<wgpu::PipelineCache>,
-    /// By the ids of the kernels.
+    /// The compiled kernels, by id.
     compiled: Box<[OnceLock<Compiled>]>,
 }
 
-/// A kernel that was compiled.
+/// A compiled kernel.
 #[derive(Debug)]
 pub(super) struct Compiled {
     kernel: Arc<Kernel>,
@@ -22,15 +22,16 @@ pub(super) struct Compiled {
 }
 
 impl Pipelines {
-    /// No pipelines yet. The driver's compilations go into `cache`.
+    /// A table without pipelines. The driver's compilations will go into `cache`.
     pub(super) fn new(cache: Option<wgpu::PipelineCache>) -> Self {
         Self { cache, compiled: std::iter::repeat_with(OnceLock::new).take(Planner::KERNELS).collect() }
     }
 
-    /// The pipeline of a kernel, which is compiled if it is not yet.
+    /// The pipeline of a kernel, compiled at the first call.
     ///
     /// # Errors
-    /// [`Error::Program`] where another kernel has the same id: the program is another device's or another version's.
+    /// [`Error::Program`] where another kernel has the same id: the program was planned for another device,
+    /// or by another version of this library.
     pub(super) fn get(&self, device: &wgpu::Device, kernel: &Arc<Kernel>) -> Result<&Compiled, Error> {
         let compiled = self
             .compiled
@@ -72,7 +73,8 @@ impl Pipelines {
 fn entry(binding: u32, kind: BindingKind) -> wgpu::BindGroupLayoutEntry {
     let (ty, size) = match kind {
         BindingKind::Uniform { size } => (wgpu::BufferBindingType::Uniform, wgpu::BufferSize::new(size)),
-        // An element has from 4 to 16 bytes, as the kernel declares it. wgpu checks the size at the dispatch.
+        // The smallest size is one element: 4 to 16 bytes, as the kernel declares. wgpu checks it at the
+        // dispatch.
         BindingKind::ReadOnlyStorage => (wgpu::BufferBindingType::Storage { read_only: true }, None),
         BindingKind::Storage => (wgpu::BufferBindingType::Storage { read_only: false }, None),
     };

@@ -1,4 +1,4 @@
-//! A program -> commands of an encoder.
+//! The replay: a program -> commands of an encoder.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use super::pipelines::Pipelines;
 use crate::error::Error;
 use crate::program::{Binding, Buffer, Contents, Program, Usage};
 
-/// Tables that are kept: more than most models have scales.
+/// The number of tables that a recorder keeps. Most models have fewer scales.
 const MAX_TABLES: usize = 32;
 
 /// Replays programs on one device.
@@ -14,7 +14,7 @@ const MAX_TABLES: usize = 32;
 pub(super) struct Replay {
     pub(super) device: wgpu::Device,
     pub(super) pipelines: Pipelines,
-    /// Tables of quantiles with their words, the latest last.
+    /// The tables of quantiles, each with its words, the last used at the end.
     tables: Mutex<Vec<(Arc<[u32]>, wgpu::Buffer)>>,
 }
 
@@ -23,11 +23,11 @@ impl Replay {
         Self { device: device.clone(), pipelines: Pipelines::new(cache), tables: Mutex::default() }
     }
 
-    /// Records a program that is right for the device. `destinations` are the caller's buffers.
+    /// Records a program that was planned for this device. `destinations` are the caller's buffers.
     ///
     /// # Errors
-    /// [`Error::Device`] where a buffer can't be created, [`Error::Program`] for a kernel that is not this library's:
-    /// before anything is recorded.
+    /// [`Error::Device`] where a buffer can't be created, [`Error::Program`] for a kernel of another library
+    /// version. Both come before anything is recorded.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -76,7 +76,8 @@ impl Replay {
         }
     }
 
-    /// A buffer that is created with its words. The queue would give every fill of an encoder the parameters of the last.
+    /// A buffer that is created with its words. Writes by the queue come before the whole encoder, so a
+    /// buffer that is written again for each fill would give every fill the parameters of the last one.
     fn upload(&self, buffer: &Buffer, words: &[u32]) -> Result<wgpu::Buffer, Error> {
         let created = self.device.create_buffer(&descriptor(buffer, true));
         // A device that was lost or is out of memory maps nothing.
@@ -91,7 +92,7 @@ impl Replay {
     }
 
     fn table(&self, buffer: &Buffer, words: &Arc<[u32]>) -> Result<wgpu::Buffer, Error> {
-        // A thread that panicked left the list whole.
+        // A thread that panicked has left the list intact.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = match tables.iter().position(|(of, _)| Arc::ptr_eq(of, words) || of == words) {
             Some(index) => tables.remove(index),

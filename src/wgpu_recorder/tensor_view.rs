@@ -1,4 +1,4 @@
-//! Destinations of fills on a device: a part of a buffer, as elements of a type.
+//! A destination of a fill on a device: a part of a buffer, as elements of a type.
 
 use crate::dtype::DType;
 use crate::error::Error;
@@ -6,8 +6,8 @@ use crate::layout::placement::Placement;
 use crate::layout::region::Region;
 use crate::program::Destination;
 
-/// Where a fill goes: elements of a logical tensor, row-major from a byte offset of a buffer on. Other bytes
-/// are never changed: not the padding between rows, not even the other half of a word that a 16-bit
+/// A view of a buffer as a destination: elements of a logical tensor, row-major from a byte offset on. A fill
+/// changes no other byte: neither the padding between rows, nor the other half of a word that a 16-bit
 /// element shares.
 ///
 /// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, zeros become a `clear_buffer`.
@@ -33,40 +33,40 @@ pub struct TensorView<'a> {
 }
 
 impl<'a> TensorView<'a> {
-    /// A tensor of `dtype` at the beginning of `buffer`. A shape is a region too.
+    /// A view of type `dtype` at the beginning of `buffer`. A shape is a region too.
     pub fn new(buffer: &'a wgpu::Buffer, dtype: DType, region: impl Into<Region<'a>>) -> Self {
         Self { buffer, placement: Placement::new(dtype, region) }
     }
 
-    /// An f32 tensor at the beginning of `buffer`.
+    /// An f32 view at the beginning of `buffer`.
     pub fn f32(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::F32, region)
     }
 
-    /// A binary16 tensor at the beginning of `buffer`.
+    /// A binary16 view at the beginning of `buffer`.
     pub fn f16(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::F16, region)
     }
 
-    /// A bfloat16 tensor at the beginning of `buffer`.
+    /// A bfloat16 view at the beginning of `buffer`.
     pub fn bf16(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::BF16, region)
     }
 
-    /// A tensor of raw words at the beginning of `buffer`.
+    /// A view of raw words at the beginning of `buffer`.
     pub fn u32(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::U32, region)
     }
 
-    /// The same, beginning at this byte of the buffer: any multiple of the element's size.
+    /// The same view from this byte of the buffer on: any multiple of the element's size.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.placement.offset = offset;
         self
     }
 
-    /// The same, with rows that begin this many bytes after each other: a multiple of the element's size, and
-    /// at least a row's bytes. A row is the last dimension of [`Region::local_shape`].
+    /// The same view with rows that begin this many bytes after each other: a multiple of the element's size,
+    /// and at least the bytes of a row. A row is the last dimension of [`Region::local_shape`].
     #[must_use]
     pub fn row_pitch(mut self, bytes: u64) -> Self {
         self.placement.row_pitch = Some(bytes);
@@ -79,6 +79,8 @@ impl<'a> TensorView<'a> {
     }
 }
 
+/// Checks the usages of a buffer.
+///
 /// # Errors
 /// [`Error::MissingUsage`].
 pub(super) fn check_usage(buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<(), Error> {

@@ -1,4 +1,5 @@
-//! A model of the kernels' indexing in Rust, which executes batches: every element is written once, to its own position.
+//! A model of the kernels' indexing in Rust. It executes batches and checks that every element is written
+//! once, to its own position.
 
 use proptest::prelude::*;
 
@@ -14,8 +15,8 @@ use crate::program::device::{Device, Limits};
 use crate::program::encode;
 use crate::program::split::split;
 
-/// The vectors of a run that an invocation of `shaders/store/constant_strips.wgsl` writes, before the kernel replaces those
-/// that do not exist by the last one.
+/// The vectors of a run that an invocation of `shaders/store/constant_strips.wgsl` writes, before the kernel
+/// replaces those that do not exist by the last one.
 fn strips(invocation: u32, vectors: u32) -> [u32; STRIP_VECTORS as usize] {
     let (member, invocations) = (invocation % STRIP_INVOCATIONS, vectors.div_ceil(STRIP_VECTORS));
     let group = invocation - member;
@@ -75,7 +76,7 @@ fn execute(
                 let origin = begin.wrapping_sub(element % 4);
                 let first = element / 4 * 4;
                 if item.store_path == StorePath::Vectorized {
-                    // A kernel may lack its further vectors, but not its first one.
+                    // An invocation's first vector always exists; its further vectors may not.
                     let at = origin.wrapping_add(in_run * per_invocation);
                     assert!((begin..end).contains(&at) && at + vector <= end);
                 }
@@ -127,7 +128,7 @@ fn plan(
 prop_compose! {
     fn small_limits()(
         alignment in prop_oneof![Just(16_u64), Just(32), Just(256)],
-        // The larger ones for several groups of strips.
+        // The larger bindings hold several groups of strips.
         binding in prop_oneof![3 => 512_u64..20_000, 1 => 70_000_u64..140_000],
         workgroups in prop_oneof![1_u64..5, Just(65_535)],
         class in prop_oneof![Just(DeviceClass::Gpu), Just(DeviceClass::Llvmpipe), Just(DeviceClass::OtherCpu)],
@@ -149,7 +150,7 @@ fn max_elements() -> impl Strategy<Value = Option<u64>> {
 }
 
 proptest! {
-    /// Every element is written once, to its own position, and nothing else is.
+    /// Every element is written once, to its own position, and nothing else is written.
     #[test]
     fn plans_cover_exactly(
         start in prop_oneof![0_u64..40, (1 << 34) - 20..(1_u64 << 34) + 20],
@@ -171,7 +172,7 @@ proptest! {
         position in 0_u64..300,
         (limits, generator, rounding, max_elements) in (small_limits(), generator(), roundings(), max_elements()),
     ) {
-        // Rows that are multiples of blocks and vectors, too.
+        // `scale` gives rows that are multiples of blocks and vectors, too.
         let [shape, start, local] = [shape, start, local].map(|mut dimensions| {
             if let Some(last) = dimensions.last_mut() { *last *= scale }
             dimensions
