@@ -16,8 +16,8 @@ pub(crate) mod variance_scaling;
 use self::kaiming::Kaiming;
 use self::variance_scaling::VarianceScaling;
 
-/// How to initialise a tensor: the functions of `torch.nn.init` by their names and with their defaults,
-/// and the variance-scaling family of JAX and Keras. Parameters are f64 and rounded once, after all
+/// An initialiser: one of the functions of `torch.nn.init`, under its name and with its defaults, or a member
+/// of the variance-scaling family of JAX and Keras. Parameters are f64. They are rounded once, after all
 /// arithmetic.
 ///
 /// The textual form round-trips through [`FromStr`](std::str::FromStr) and
@@ -30,7 +30,7 @@ use self::variance_scaling::VarianceScaling;
 /// assert_eq!(init, Init::XavierNormal { gain: 1.4142135 });
 /// assert_eq!(init.to_string(), "xavier_normal(gain=1.4142135)");
 /// assert_eq!("normal(std=0.02)".parse::<Init>()?.to_string(), "normal(mean=0,std=0.02)");
-/// // PyTorch's is a normal distribution, JAX's a truncated one: the names keep them apart.
+/// // PyTorch's Glorot normal is not truncated, JAX's is: the names keep both apart.
 /// assert_ne!("xavier_normal()".parse::<Init>()?, "jax::glorot_normal()".parse()?);
 /// # Ok::<(), seedbed::Error>(())
 /// ```
@@ -60,24 +60,26 @@ pub enum Init {
         /// Finite, 0 or more.
         std: f64,
     },
-    /// Log-normal distribution: `exp` of a normal distribution (`torch.Tensor.log_normal_`, whose defaults are 1 and 2).
-    /// Every element is positive. An f32 or bf16 element is never below 2^-126, where PyTorch writes subnormals and zeros.
+    /// Log-normal distribution: `exp` of a normal distribution (`torch.Tensor.log_normal_`, whose defaults
+    /// are 1 and 2). Every element is positive. An f32 or bf16 element is never below 2^-126, where PyTorch
+    /// writes subnormals and zeros.
     LogNormal {
         /// Mean of the logarithm. Finite. `mean + 6.77·std` is at most 88.7 for f32 and bf16, 11.09 for f16.
         mean: f64,
         /// Standard deviation of the logarithm. Finite, above 0.
         std: f64,
     },
-    /// Normal distribution cut off at `a` and `b` (`trunc_normal_`, whose defaults are 0, 1, -2 and 2).
-    /// Right for any bounds, far tails and narrow slices too, where PyTorch warns that its own is not.
+    /// Normal distribution cut off at `a` and `b` (`trunc_normal_`, whose defaults are 0, 1, -2 and 2). The
+    /// values are right for any bounds, even in far tails and narrow slices, where PyTorch warns that its
+    /// values are wrong.
     TruncNormal {
-        /// Of the normal distribution before it is cut. Finite.
+        /// Mean of the normal distribution before it is cut. Finite.
         mean: f64,
-        /// Of the normal distribution before it is cut. Finite, 0 or more.
+        /// Standard deviation of the normal distribution before it is cut. Finite, 0 or more.
         std: f64,
-        /// The least value. May be -∞.
+        /// The smallest value. May be -∞.
         a: f64,
-        /// The greatest value, above `a`. May be ∞.
+        /// The largest value, above `a`. May be ∞.
         b: f64,
     },
     /// The identity matrix, of any two dimensions (`eye_`).
@@ -108,15 +110,15 @@ pub enum Init {
     /// A matrix with orthonormal rows or columns, times `gain` (Saxe et al., 2013; `orthogonal_`), uniform
     /// over all such matrices. Two dimensions or more, of which all but the first are flattened.
     ///
-    /// An element depends on all of the matrix: it is computed as a whole, even where only a part is written. For
-    /// `n` the larger and `p` the smaller dimension that takes about `2·n·p² - ⅔·p³` operations, and scratch
-    /// memory of `4·n·p` to `9·n·p` bytes. On a device it is one long compute pass (a GPU's watchdog may
-    /// object to matrices far beyond 4096 x 4096) before the pass of the fill.
+    /// An element depends on the whole matrix, so a fill computes the whole matrix even if it writes only a
+    /// part. For `n` the larger and `p` the smaller dimension, this takes about `2·n·p² - ⅔·p³` operations,
+    /// and `4·n·p` to `9·n·p` bytes of scratch memory. On a device all of it is part of one long compute
+    /// pass: a GPU's watchdog may stop matrices far beyond 4096 x 4096.
     Orthogonal {
         /// 1 by default; finite.
         gain: f64,
     },
-    /// Martens's sparse initialisation (2010; `sparse_`): in each column exactly ⌈sparsity·rows⌉ zeros, at
+    /// Martens's sparse initialisation (2010; `sparse_`): each column has exactly ⌈sparsity·rows⌉ zeros, at
     /// random rows, and normals of mean 0 elsewhere. Two dimensions.
     Sparse {
         /// The part of each column that is zero, from 0 to 1.

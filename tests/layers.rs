@@ -1,7 +1,9 @@
-//! The house: each layer of `src/` imports only what lies below, and no files import each other in a circle.
+//! The layers: each layer of `src/` imports only from lower layers, and no files import each other in a
+//! circle.
 //!
-//! The test reads the paths of all `use` items, types and expressions outside of test modules. A declaration `mod x;` is no
-//! import, a re-export is one, and `lib.rs`, which re-exports everything, stands outside.
+//! The test reads the paths of all `use` items, types and expressions outside test modules. A re-export
+//! counts as an import; a declaration `mod x;` does not. `lib.rs` is left out, because it re-exports
+//! everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -34,7 +36,7 @@ struct File {
     syntax: syn::File,
 }
 
-/// All modules of the crate that are compiled outside of tests.
+/// All modules of the crate that are compiled outside tests.
 fn modules() -> BTreeMap<Module, File> {
     let mut modules = BTreeMap::new();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -135,7 +137,7 @@ impl<'a> Visit<'a> for Paths<'_> {
     }
 }
 
-/// Which module imports which.
+/// The imports: pairs of a module and a module that it imports.
 fn imports() -> BTreeSet<(Module, Module)> {
     let modules = modules();
     let paths_of = |module: &Module| {
@@ -143,7 +145,7 @@ fn imports() -> BTreeSet<(Module, Module)> {
         paths.visit_file(&modules[module].syntax);
         paths.found
     };
-    // The names that lib.rs re-exports, and where they are.
+    // The names that lib.rs re-exports, and their modules.
     let root = Module::new();
     let mut re_exports = BTreeMap::new();
     for item in &modules[&root].syntax.items {

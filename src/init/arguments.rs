@@ -1,4 +1,4 @@
-//! The arguments of an initialiser in the textual form: what stands between the parentheses.
+//! The arguments of an initialiser in the textual form: the text between the parentheses.
 
 use std::str::FromStr;
 
@@ -25,9 +25,9 @@ impl Argument {
     }
 }
 
-/// The values that were given, by argument.
+/// The values that the text gives, by argument.
 pub(super) struct Arguments<'a> {
-    /// The initialiser, for errors.
+    /// The initialiser's name, for errors.
     name: &'a str,
     arguments: &'static [Argument],
     given: Vec<Option<&'a str>>,
@@ -47,7 +47,7 @@ impl<'a> Arguments<'a> {
             _ => format!("it takes {}", arguments.iter().map(|a| a.name).collect::<Vec<_>>().join(", ")),
         };
         let mut values = at_commas(text);
-        // No value at all, or Python's comma at the end.
+        // The parentheses are empty, or end with a comma as in Python.
         if values.last().is_some_and(|last| last.trim().is_empty()) {
             values.pop();
         }

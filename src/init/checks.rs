@@ -1,4 +1,4 @@
-//! Checks of parameters, and their rounding: what several distributions and initialisers share.
+//! Checks and rounding of parameters, which several distributions and initialisers share.
 
 use crate::dtype::DType;
 use crate::error::Error;
@@ -16,7 +16,7 @@ pub(super) fn float(dtype: DType) -> Result<DType, Error> {
     }
 }
 
-/// The value in f32. PyTorch, too, computes parameters in f64 and rounds them once. A value that the element
+/// The value in f32. PyTorch computes parameters in f64 and rounds them once, too. A value that the element
 /// type can't hold is an error.
 pub(super) fn fitting(parameter: &'static str, value: f64, dtype: DType) -> Result<f32, Error> {
     let rounded = finite(parameter, value)? as f32;

@@ -1,9 +1,10 @@
-//! The distributions: what an initialiser and a shape come to, in f64, before rounding to an element type.
+//! The distributions: an initialiser and a shape become a distribution in f64, before rounding to an element
+//! type.
 //!
-//! A file here is a distribution: a struct of its parameters in f64, and two functions.
+//! Each file holds one distribution: a struct of its parameters in f64, and two functions.
 //!
 //! - `kernel_args(dtype)` validates the parameters and rounds them once to what a kernel of that element type takes.
-//! - `moments()` gives mean and standard deviation. The parameters are valid then.
+//! - `moments()` gives mean and standard deviation of valid parameters.
 
 pub(crate) mod constant;
 pub(crate) mod identity;
@@ -42,14 +43,14 @@ macro_rules! distributions {
         })*
 
         impl Distribution {
-            /// What a kernel takes, for elements of this type.
+            /// The arguments of a kernel, for elements of this type.
             pub(crate) fn kernel_args(self, dtype: DType) -> Result<KernelArgs, Error> {
                 match self {
                     $(Self::$name(distribution) => distribution.kernel_args(dtype),)*
                 }
             }
 
-            /// Mean and standard deviation of the elements, of parameters that are valid.
+            /// Mean and standard deviation of the elements. The parameters must be valid.
             pub(crate) fn moments(self) -> (f64, f64) {
                 match self {
                     $(Self::$name(distribution) => distribution.moments(),)*

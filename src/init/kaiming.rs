@@ -1,4 +1,4 @@
-//! He et al.'s scale.
+//! The arguments of He et al.'s initialisers, and their scale.
 
 use crate::error::Error;
 use crate::init::checks::finite;
@@ -15,8 +15,8 @@ use crate::init::gain::{Nonlinearity, calculate_gain};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kaiming {
-    /// Negative slope of the leaky ReLU after the layer, finite; other non-linearities take no notice of it. 0
-    /// by default.
+    /// Negative slope of the leaky ReLU after the layer; finite, 0 by default. Other non-linearities ignore
+    /// the slope.
     pub a: f64,
     /// [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
     pub mode: FanMode,
@@ -34,7 +34,7 @@ impl Kaiming {
     pub(super) const DEFAULT: Self =
         Self { a: 0.0, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
 
-    /// `gain / sqrt(fan)`; of a shape without a fan, which has no elements either, 0.
+    /// The standard deviation, `gain / sqrt(fan)`. A fan of 0 gives 0: such a shape has no elements.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });

@@ -1,12 +1,12 @@
-//! The arguments of a kernel: plain data, validated and rounded by the distributions that make it.
+//! The arguments of a kernel: plain data, validated and rounded by the distributions.
 
 use crate::layout::matrix::{Matrix, MatrixIndex};
 use crate::math::truncated_normal::Truncation;
 
-/// What a kernel computes for each element of a fill.
+/// The arguments of a kernel, which decide each element of a fill.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum KernelArgs {
-    /// Every element is what this f32 narrows to: a value that the element type holds exactly.
+    /// Every element is this f32, rounded to the element type, which holds the value exactly.
     Constant { bits: u32 },
     /// Every element is a raw word of the stream.
     Words,
@@ -19,7 +19,7 @@ pub(crate) enum KernelArgs {
     /// An element is `mode + std · (z - mode of z)`, z standard normal and cut off; never outside `least` and
     /// `most`.
     TruncNormal { truncation: Truncation, mode: f32, std: f32, least: f32, most: f32 },
-    /// Elements are 0 but for a pattern of ones.
+    /// Elements are 0, except for a pattern of ones.
     Identity { matrix: Matrix, identity: IdentityPattern },
     /// Elements are normals of mean 0; each column has `zeros` zeros.
     Sparse { matrix: Matrix, zeros: u32, std: f32 },
@@ -27,22 +27,22 @@ pub(crate) enum KernelArgs {
     Orthogonal { matrix: Matrix, gain: f32 },
 }
 
-/// Where the ones of an identity stand: row `r` has a one in column `field · (r mod group) + centre` if
+/// The pattern of the ones of an identity: row `r` has a one in column `field · (r mod group) + centre` if
 /// `r mod group` is below `inputs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IdentityPattern {
-    /// Rows of a group.
+    /// The number of rows in a group.
     pub(crate) group: u64,
-    /// Inputs of a row.
+    /// The number of inputs of a row.
     pub(crate) inputs: u64,
-    /// Columns of an input.
+    /// The number of columns of an input.
     pub(crate) field: u64,
-    /// The middle one of an input's columns.
+    /// The index of the middle column of an input.
     pub(crate) centre: u64,
 }
 
 impl IdentityPattern {
-    /// The element at this place of a matrix that is checked: rows and columns fit 31 bits.
+    /// The element at this index of a checked matrix, whose rows and columns fit 31 bits.
     #[inline(always)]
     pub(crate) fn value(self, index: MatrixIndex) -> f32 {
         let member = u64::from(index.row) % self.group;

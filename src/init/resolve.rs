@@ -1,4 +1,4 @@
-//! What an initialiser and a shape come to: a distribution.
+//! The resolution of an initialiser and a shape to a distribution.
 
 use crate::dtype::DType;
 use crate::error::Error;
@@ -19,11 +19,11 @@ use crate::init::variance_scaling::{ScaledDistribution, TRUNCATED_STD};
 use crate::layout::matrix::Matrix;
 
 impl Init {
-    /// The expectation of the elements of a tensor of this shape: the same for each, or, where an
-    /// initialiser has a pattern (`eye`, `dirac`), their mean.
+    /// The expectation of the elements of a tensor of this shape. Where an initialiser has a pattern (`eye`,
+    /// `dirac`), this is the mean of all elements.
     ///
     /// # Errors
-    /// As an f32 fill of that shape would give.
+    /// The errors of an f32 fill of that shape.
     pub fn mean(&self, shape: &[u64]) -> Result<f64, Error> {
         self.moments(shape).map(|(mean, _)| mean)
     }
@@ -32,27 +32,27 @@ impl Init {
     /// type.
     ///
     /// # Errors
-    /// As an f32 fill of that shape would give: [`Error::TooFewDimensions`] where fans are needed, …
+    /// The errors of an f32 fill of that shape: [`Error::TooFewDimensions`] where fans are needed, …
     pub fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         self.moments(shape).map(|(_, std)| std)
     }
 
-    /// What PyTorch would warn of, in its words. Only `kaiming_uniform_` and `kaiming_normal_` have
-    /// something to say: that a tensor has no elements, and nothing is done. (`trunc_normal_` warns of
-    /// means far from `a` and `b`, where its own values are wrong. Ours are right.)
+    /// PyTorch's warning, in its words. Only `kaiming_uniform_` and `kaiming_normal_` have one: that a tensor
+    /// has no elements, and nothing is done. PyTorch's `trunc_normal_` also warns of means far from `a` and
+    /// `b`, where its values are wrong. The values of this library are right there, so there is no warning.
     pub fn warning(&self, shape: &[u64]) -> Option<&'static str> {
         let warns = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
         (warns && shape.contains(&0)).then_some("Initializing zero-element tensors is a no-op")
     }
 
-    /// What the kernels are to do for a tensor of this shape and element type.
+    /// The arguments of a kernel for a tensor of this shape and element type.
     pub(crate) fn kernel_args(&self, shape: &[u64], dtype: DType) -> Result<KernelArgs, Error> {
         self.distribution(shape)?.kernel_args(dtype)
     }
 
     fn moments(&self, shape: &[u64]) -> Result<(f64, f64), Error> {
         let distribution = self.distribution(shape)?;
-        // Moments are computed of valid parameters only.
+        // moments() needs valid parameters, and kernel_args() checks them.
         distribution.kernel_args(DType::F32)?;
         Ok(distribution.moments())
     }
@@ -60,7 +60,7 @@ impl Init {
     /// The distribution of the elements of a tensor of this shape, before rounding to an element type.
     fn distribution(&self, shape: &[u64]) -> Result<Distribution, Error> {
         let zeros = Distribution::from(Constant { value: 0.0 });
-        // PyTorch looks at this first, and does nothing then.
+        // PyTorch checks for an empty tensor first, and then does nothing.
         let is_kaiming = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
         if is_kaiming && shape.contains(&0) {
             return Ok(zeros);
@@ -91,7 +91,7 @@ impl Init {
                 if !(0.0..=1.0).contains(&sparsity) {
                     return Err(Error::Sparsity { sparsity });
                 }
-                // As Python's math.ceil of the f64 product.
+                // The same as Python's math.ceil of the f64 product.
                 let zeros = (sparsity * matrix.rows as f64).ceil() as u64;
                 Sparse { matrix, zeros: zeros.min(matrix.rows), std }.into()
             }
@@ -108,8 +108,8 @@ impl Init {
                 }
             }
         };
-        // A tensor without elements may have an infinite or NaN scale. The scale is never used, so the fill is a
-        // constant.
+        // A tensor without elements may have an infinite or NaN scale. The scale is never used, so the fill
+        // is a constant.
         Ok(if shape.contains(&0) { zeros } else { distribution })
     }
 }

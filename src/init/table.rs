@@ -9,7 +9,7 @@ use crate::init::fan::FanMode;
 use crate::init::kaiming::Kaiming;
 use crate::init::variance_scaling::{Framework, IN_AXIS, OUT_AXIS, ScaledDistribution, VarianceScaling};
 
-/// An initialiser of the textual form: its name, what it takes, and what it is.
+/// An initialiser of the textual form: its name, its arguments, and a line of help.
 ///
 /// ```
 /// use seedbed::Init;
@@ -31,15 +31,15 @@ pub struct Signature {
     pub aliases: &'static [&'static str],
     /// The arguments, in the framework's order.
     pub arguments: &'static [Argument],
-    /// One line that says what the elements are.
+    /// One line of help, which describes the elements.
     pub help: &'static str,
-    /// The initialiser with arguments that are not the default, as [`Init`] displays it.
+    /// The initialiser with arguments other than the defaults, as [`Init`] displays it.
     pub example: &'static str,
     build: fn(&Arguments<'_>) -> Result<Init, String>,
 }
 
 impl fmt::Display for Signature {
-    /// Name, arguments and defaults: `normal(mean=0,std=1)`.
+    /// Writes name, arguments and defaults: `normal(mean=0,std=1)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = self.framework.map_or(String::new(), |framework| format!("{framework}::"));
         let arguments = self.arguments.iter().map(|argument| match argument.default {
@@ -71,7 +71,7 @@ impl Init {
     }
 }
 
-/// The name of an initialiser, and its arguments, as the textual form has them.
+/// The name and the arguments of an initialiser, as the textual form writes them.
 pub(super) struct Written {
     pub(super) framework: Option<Framework>,
     pub(super) name: &'static str,
@@ -87,10 +87,12 @@ macro_rules! argument {
     };
 }
 
-/// Makes two things of PyTorch's rows: [`TORCH`], and the way back from an initialiser to the row and the arguments.
+/// Turns PyTorch's rows into the table [`TORCH`], and into [`written`], which finds the row and the arguments
+/// of an initialiser.
 ///
-/// A row is `"name" { field: reader("argument", "default"), … } => { Init::Variant { field, … } }, "help", "example";`.
-/// The braces hold an expression and a pattern at once. A variant of [`Init`] without a row does not compile.
+/// A row is `"name" { field: reader("argument", "default"), … } => { Init::Variant { field, … } }, "help",
+/// "example";`. The braces hold an expression and a pattern at once. A variant of [`Init`] without a row does
+/// not compile.
 macro_rules! torch {
     ($(
         $name:literal { $($field:ident: $reader:ident($($argument:literal),+)),* } => { $($init:tt)+ },
@@ -109,7 +111,7 @@ macro_rules! torch {
             },
         }),+];
 
-        /// What [`Init`] displays.
+        /// The text of an initialiser, as [`Init`] displays it.
         pub(super) fn written(init: Init) -> Written {
             match init {
                 $($($init)+ => Written {
@@ -170,7 +172,7 @@ torch! {
         "in each column a part of zeros, elsewhere normal", "sparse(sparsity=0.9,std=0.1)";
 }
 
-/// `fan_in` or `fan_out`: PyTorch has no mean of both.
+/// The fan mode of a PyTorch initialiser, which has `fan_in` and `fan_out` but no mean of both.
 fn one_fan(text: &str) -> Result<FanMode, String> {
     let mode = unquoted(text);
     let known = mode.parse().ok().filter(|mode| matches!(mode, FanMode::FanIn | FanMode::FanOut));
@@ -181,8 +183,8 @@ const IN: Argument = Argument::optional("in_axis", "-2");
 const OUT: Argument = Argument::optional("out_axis", "-1");
 const BATCH: Argument = Argument::optional("batch_axis", "()");
 
-/// Makes [`JAX`], [`KERAS`] and [`MEMBERS`] of the named members of the family, which are the same in both frameworks
-/// but for JAX's axes and aliases.
+/// Turns the named members of the family into [`JAX`], [`KERAS`] and [`MEMBERS`]. Both frameworks have the
+/// same members, except for JAX's axes and aliases.
 macro_rules! variance_scaling {
     ($($name:literal [$($alias:literal)?] $jax:ident $keras:ident $help:literal;)+) => {
         static JAX: &[Signature] = &[
@@ -258,7 +260,7 @@ variance_scaling! {
         "variance_scaling(2,fan_in,uniform)";
 }
 
-/// `variance_scaling` on the default axes.
+/// The scaling of `variance_scaling(…)`, on the default axes.
 fn scaling(framework: Framework, arguments: &Arguments<'_>) -> Result<VarianceScaling, String> {
     let scale = arguments.read("scale", number)?;
     let mode = arguments.read("mode", word)?;
@@ -267,7 +269,7 @@ fn scaling(framework: Framework, arguments: &Arguments<'_>) -> Result<VarianceSc
     Ok(VarianceScaling::new(framework, scale, mode, distribution))
 }
 
-/// A member of JAX's family, on the axes that are given.
+/// A member of JAX's family, on the axes that the arguments give.
 fn on_axes(scaling: VarianceScaling, arguments: &Arguments<'_>) -> Result<Init, String> {
     Ok(Init::VarianceScaling(VarianceScaling {
         in_axis: arguments.read(IN.name, axes)?,
@@ -277,7 +279,7 @@ fn on_axes(scaling: VarianceScaling, arguments: &Arguments<'_>) -> Result<Init, 
     }))
 }
 
-/// A member of the family, under its own name if it has one, with the axes that are not the default.
+/// The text of a scaling: under the name of the member if it is one, with the axes that are not the defaults.
 fn written_scaling(scaling: VarianceScaling) -> Written {
     let VarianceScaling { scale, mode, distribution, framework, in_axis, out_axis, batch_axis } = scaling;
     let is_this = |member: &VarianceScaling| {
@@ -324,7 +326,7 @@ mod tests {
             let signature = row.to_string();
             let (name, _) = signature.split_once('(').unwrap();
             match row.arguments.iter().find(|argument| argument.default.is_none()) {
-                // A signature is itself a text, with every default.
+                // A signature is itself a textual form, with every default.
                 None => assert_eq!(signature.parse::<Init>(), name.parse(), "{row}"),
                 Some(argument) => {
                     let error = name.parse::<Init>().unwrap_err().to_string();

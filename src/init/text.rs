@@ -17,7 +17,7 @@ impl fmt::Display for Init {
         if let Some(framework) = written.framework {
             write!(f, "{framework}::")?;
         }
-        // A single argument that has to be given needs no name.
+        // A single required argument needs no name.
         let is_plain = Signature::find(written.framework, written.name)
             .is_some_and(|row| row.arguments.len() == 1 && row.arguments[0].default.is_none());
         match &written.arguments[..] {
@@ -28,14 +28,14 @@ impl fmt::Display for Init {
 }
 
 impl fmt::Display for Kaiming {
-    /// The arguments of `kaiming_normal`.
+    /// Writes the arguments of `kaiming_normal`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&by_name(&written(Init::KaimingNormal(*self)).arguments))
     }
 }
 
 impl fmt::Display for VarianceScaling {
-    /// Under its own name if it has one, with the axes that are not the default.
+    /// Writes the name of the member if the scaling is one, with the axes that are not the defaults.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Init::VarianceScaling(*self).fmt(f)
     }
@@ -62,7 +62,7 @@ fn parse(text: &str) -> Result<Init, String> {
             None => return Err("the closing parenthesis is missing at its end".into()),
         },
     };
-    // Errors say a name as it was given, without PyTorch's prefix.
+    // Errors repeat the name as it was given, without PyTorch's prefix.
     let (framework, function, name) = match name.split_once("::") {
         None => (None, name, name),
         Some(("torch", function)) => (None, function, function),

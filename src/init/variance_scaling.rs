@@ -27,17 +27,18 @@ pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
 pub struct VarianceScaling {
     /// 1 by default. Finite, 0 or more; above 0 for Keras.
     pub scale: f64,
-    /// Which fan. Keras has no [`FanMode::FanGeoAvg`].
+    /// The fan. Keras has no [`FanMode::FanGeoAvg`].
     pub mode: FanMode,
     /// The shape of the distribution.
     pub distribution: ScaledDistribution,
-    /// Whose rules.
+    /// The framework whose rules apply.
     pub framework: Framework,
-    /// Axes of the inputs, -2 by default. What the axes without another meaning span is the receptive field.
+    /// Axes of the inputs, -2 by default. The axes that are neither inputs, outputs nor batch are the
+    /// receptive field.
     pub in_axis: Axes,
     /// Axes of the outputs, -1 by default.
     pub out_axis: Axes,
-    /// Axes that are neither: none by default.
+    /// Axes of the batch, which no fan counts: none by default.
     pub batch_axis: Axes,
 }
 
@@ -47,14 +48,14 @@ pub struct VarianceScaling {
 pub enum ScaledDistribution {
     /// Normal. Keras calls it `untruncated_normal`.
     Normal,
-    /// Normal, cut off at two of its standard deviations, and wider by 1/0.8796… so that the variance is
-    /// that of the others.
+    /// Normal, cut off at two of its standard deviations, and wider by 1/0.8796… so that its variance equals
+    /// that of the other two.
     TruncatedNormal,
     /// Uniform on ±√(3·variance).
     Uniform,
 }
 
-/// Whose rules count where the frameworks differ.
+/// The framework whose rules apply where JAX and Keras differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framework {
@@ -70,7 +71,7 @@ impl Framework {
         framework.ok_or_else(|| format!("the framework {text:?} is unknown; there are torch, jax and keras"))
     }
 
-    /// As it stands before `::` in the textual form.
+    /// The prefix before `::` in the textual form.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jax => "jax",
@@ -121,7 +122,7 @@ impl VarianceScaling {
         jax_he_uniform keras_he_uniform: 2.0 FanIn Uniform;
     }
 
-    /// The square root of `scale / fan`.
+    /// The standard deviation: the square root of `scale / fan`.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         let scale = finite("scale", self.scale)?;
         let (fans, least) = match self.framework {
@@ -143,7 +144,7 @@ impl VarianceScaling {
             }
             Framework::Keras => (Fans::keras(shape)?, 1.0),
         };
-        // A fan of 0 is that of a shape without elements.
+        // Only a shape without elements has a fan of 0.
         Ok((scale / fans.of_mode(self.mode).max(least)).sqrt())
     }
 
@@ -156,7 +157,7 @@ pub(super) const IN_AXIS: Axes = Axes::one(-2);
 pub(super) const OUT_AXIS: Axes = Axes::one(-1);
 
 impl ScaledDistribution {
-    /// As the framework writes it.
+    /// The framework's name of the distribution.
     pub const fn name(self, framework: Framework) -> &'static str {
         match (self, framework) {
             (Self::Normal, Framework::Jax) => "normal",
@@ -166,7 +167,7 @@ impl ScaledDistribution {
         }
     }
 
-    /// Keras reads `normal` as `truncated_normal`, and any case of letters.
+    /// The distribution of this name. Keras reads `normal` as `truncated_normal`, and any case of letters.
     pub(super) fn parse(text: &str, framework: Framework) -> Result<Self, String> {
         let lower = text.to_lowercase();
         let text = if framework == Framework::Keras { lower.as_str() } else { text };
@@ -202,7 +203,7 @@ mod tests {
         near(variance(VarianceScaling::jax_glorot_normal(), &[30, 70]), 1.0 / 50.0);
         near(variance(VarianceScaling::jax_lecun_uniform(), &[3, 3, 30, 70]), 1.0 / 270.0);
         near(variance(VarianceScaling::keras_he_normal(), &[30, 70]), 2.0 / 30.0);
-        // A bias, and less than one input.
+        // Keras counts the fans of a bias, and divides by one if there is less than one input.
         near(variance(VarianceScaling::keras_he_normal(), &[70]), 2.0 / 70.0);
         near(variance(VarianceScaling::keras_glorot_uniform(), &[0, 1]), 1.0);
         let geo = VarianceScaling { mode: FanMode::FanGeoAvg, ..VarianceScaling::jax_he_normal() };

@@ -1,4 +1,4 @@
-//! The same value everywhere.
+//! The constant: the same value everywhere.
 
 use crate::dtype::DType;
 use crate::error::Error;
@@ -21,7 +21,7 @@ impl Constant {
             return Err(Error::Overflow { parameter: "value", value, dtype });
         }
         let bits = match dtype {
-            // See `shaders/narrow_f16.wgsl`.
+            // See `shaders/rounding/f16.wgsl`.
             DType::F16 if rounded.is_nan() => 98_304_f32.to_bits(),
             DType::F16 if rounded.is_infinite() => 65_536_f32.copysign(rounded).to_bits(),
             _ => rounded.to_bits(),
@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(bits(-0.0, DType::F32), 0x8000_0000);
         assert_eq!(bits(f64::NEG_INFINITY, DType::F32), 0xFF80_0000);
         assert_eq!(bits(-f64::NAN, DType::BF16), 0x7FC0_0000);
-        // Once: by way of f32 this would be a tie, and 2048.
+        // The value is rounded once: rounded to f32 first, it would become a tie, and then 2048.
         assert_eq!(f32::from_bits(bits(2049.0 + 1e-9, DType::F16)), 2050.0);
         assert_eq!(f32::from_bits(bits(0.01, DType::BF16)), 0.010_009_766);
     }

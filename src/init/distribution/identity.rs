@@ -21,14 +21,14 @@ impl Identity {
         Self { matrix: Matrix { rows, columns }, pattern }
     }
 
-    /// The identity of a convolution of shape `[out, inputs, kernel…]`, without a dimension of 0: in each group of
-    /// `group` outputs, output `i` has a one in the middle of the kernel of input `i`.
+    /// The identity of a convolution of shape `[out, inputs, kernel…]`, without a dimension of 0: in each
+    /// group of `group` outputs, output `i` has a one in the middle of the kernel of input `i`.
     ///
     /// # Errors
     /// [`Error::ShapeOverflow`].
     pub(crate) fn convolution(shape: &[u64], group: u64) -> Result<Self, Error> {
         let matrix = Matrix::flattened(shape)?;
-        // A shape that is flattened has two dimensions or more.
+        // A flattened shape has two dimensions or more.
         let (inputs, kernel) = (shape[1], &shape[2..]);
         let centre = kernel.iter().fold(0, |index, &k| index * k + k / 2);
         let field = product(kernel).unwrap_or(0);
@@ -43,7 +43,7 @@ impl Identity {
     /// The mean of all elements, and their standard deviation as a whole population.
     pub(crate) fn moments(self) -> (f64, f64) {
         let Self { matrix, pattern } = self;
-        // A matrix of whole groups.
+        // The matrix consists of whole groups.
         let ones = (matrix.rows / pattern.group.max(1)) * pattern.group.min(pattern.inputs);
         let p = ones as f64 / (matrix.rows as f64 * matrix.columns as f64);
         (p, (p * (1.0 - p)).sqrt())

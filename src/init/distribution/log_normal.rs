@@ -6,7 +6,7 @@ use crate::init::checks::{fitting, float};
 use crate::init::distribution::normal::LARGEST_NORMAL;
 use crate::init::kernel_args::KernelArgs;
 
-/// `exp(mean + std · z)`, z standard normal: the logarithm of the elements is normal.
+/// The log-normal distribution: `exp(mean + std · z)`, z standard normal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LogNormal {
     /// Mean of the logarithm.
@@ -93,7 +93,7 @@ mod tests {
         let (mean, std) = LogNormal { mean: 0.5, std: 0.25 }.moments();
         assert!((mean / (0.5_f64 + 0.03125).exp() - 1.0).abs() < 1e-15);
         assert!((std / mean - (0.0625_f64.exp() - 1.0).sqrt()).abs() < 1e-12);
-        // Nearly normal, with a standard deviation of std.
+        // A small std gives a nearly normal distribution with that standard deviation.
         let (mean, std) = LogNormal { mean: 0.0, std: 1e-9 }.moments();
         assert!((mean - 1.0).abs() < 1e-15 && (std / 1e-9 - 1.0).abs() < 1e-9);
     }

@@ -5,10 +5,10 @@ use crate::error::Error;
 use crate::init::checks::{fitting, float, standard_deviation};
 use crate::init::kernel_args::KernelArgs;
 
-/// No standard normal of the contract is larger: `sqrt(-2 ln(2^-33))` is 6.7638.
+/// An upper bound of the contract's standard normals: the largest is `sqrt(-2 ln(2^-33))`, which is 6.7638.
 pub(super) const LARGEST_NORMAL: f64 = 6.77;
 
-/// `mean + std · z`, z standard normal.
+/// The normal distribution: `mean + std · z`, z standard normal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Normal {
     pub(crate) mean: f64,
@@ -16,7 +16,7 @@ pub(crate) struct Normal {
 }
 
 impl Normal {
-    /// Mean 0 and this standard deviation.
+    /// The distribution of mean 0 and this standard deviation.
     pub(crate) fn centred(std: f64) -> Self {
         Self { mean: 0.0, std }
     }

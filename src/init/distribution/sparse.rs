@@ -1,4 +1,4 @@
-//! Normals, and a number of zeros in each column.
+//! The sparse matrix: normals, and a number of zeros in each column.
 
 use crate::dtype::DType;
 use crate::error::Error;
@@ -6,11 +6,11 @@ use crate::init::distribution::normal::Normal;
 use crate::init::kernel_args::KernelArgs;
 use crate::layout::matrix::Matrix;
 
-/// In each column `zeros` zeros at random rows, and normals of mean 0 elsewhere.
+/// A matrix with `zeros` zeros in each column, at random rows, and normals of mean 0 elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sparse {
     pub(crate) matrix: Matrix,
-    /// No more than rows.
+    /// The number of zeros in a column: at most the number of rows.
     pub(crate) zeros: u64,
     pub(crate) std: f64,
 }
@@ -18,12 +18,12 @@ pub(crate) struct Sparse {
 impl Sparse {
     pub(crate) fn kernel_args(self, dtype: DType) -> Result<KernelArgs, Error> {
         let (_, std) = Normal::centred(self.std).rounded(dtype)?;
-        // A checked matrix has less than 2^31 rows.
+        // A checked matrix has fewer than 2^31 rows.
         Ok(KernelArgs::Sparse { matrix: self.matrix.checked()?, zeros: self.zeros as u32, std })
     }
 
     pub(crate) fn moments(self) -> (f64, f64) {
-        // A mixture of 0 and a normal, which has the weight p.
+        // The elements are a mixture of 0 and a normal, and the normal has the weight p.
         let p = 1.0 - self.zeros as f64 / self.matrix.rows as f64;
         (0.0, self.std * p.sqrt())
     }

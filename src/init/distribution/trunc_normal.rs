@@ -8,7 +8,8 @@ use crate::init::distribution::normal::LARGEST_NORMAL;
 use crate::init::kernel_args::KernelArgs;
 use crate::math::truncated_normal::{self, Truncation};
 
-/// `mean + std · z`, z standard normal, where that lies in `[a, b]`.
+/// The truncated normal distribution: `mean + std · z`, z standard normal, on the condition that it lies in
+/// `[a, b]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TruncNormal {
     pub(crate) mean: f64,
@@ -17,8 +18,8 @@ pub(crate) struct TruncNormal {
     pub(crate) b: f64,
 }
 
-/// Beyond this many standard deviations from the mean to the nearest bound, a truncated normal is a constant: at `n`
-/// of them it is about `40 / n` of them wide.
+/// The largest distance from the mean to the nearest bound, in standard deviations. Beyond it a truncated
+/// normal is a constant: at a distance of `n` its values span about `40 / n` standard deviations.
 const FARTHEST_MODE: f64 = 1e30;
 
 impl TruncNormal {
@@ -27,7 +28,7 @@ impl TruncNormal {
         let dtype = float(dtype)?;
         fitting("mean", mean, DType::F32)?;
         let std_rounded = standard_deviation(std, DType::F32)?;
-        // NaN is in no order.
+        // A comparison with NaN gives None.
         if a.partial_cmp(&b) != Some(std::cmp::Ordering::Less) {
             return Err(Error::TruncBounds { a, b });
         }
@@ -38,7 +39,7 @@ impl TruncNormal {
         let Some(truncation) = self.truncation() else {
             return Constant { value: mean.clamp(least, most) }.kernel_args(dtype);
         };
-        // The likeliest value, from which the others are measured.
+        // The most likely value. Kernels compute every element as a distance from it.
         let mode = mean.clamp(a, b);
         let value = (mode - a).max(b - mode).min(LARGEST_NORMAL * std);
         if value > DType::F32.max() {

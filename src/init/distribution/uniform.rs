@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::init::checks::{fitting, float};
 use crate::init::kernel_args::KernelArgs;
 
-/// Uniform on `[low, high)`.
+/// The uniform distribution on `[low, high)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Uniform {
     pub(crate) low: f64,
@@ -13,7 +13,7 @@ pub(crate) struct Uniform {
 }
 
 impl Uniform {
-    /// Mean 0 and this standard deviation.
+    /// The distribution of mean 0 and this standard deviation.
     pub(crate) fn centred(std: f64) -> Self {
         let bound = 3_f64.sqrt() * std;
         Self { low: -bound, high: bound }
