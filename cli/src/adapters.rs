@@ -1,4 +1,4 @@
-//! `seedbed adapters`: what `--adapter` can choose.
+//! `seedbed adapters`: the adapters that `--adapter` can choose.
 
 use seedbed::{gpu, wgpu};
 use serde::Serialize;
@@ -8,17 +8,17 @@ use crate::report::table;
 use crate::select::{self, Named};
 use crate::stdout;
 
-/// What matters of an adapter.
+/// A row of the list: an adapter, its driver, and the limits that matter.
 #[derive(Serialize)]
 struct Row {
-    /// What `--adapter` matches.
+    /// The name that `--adapter` matches.
     name: String,
     backend: String,
     device_type: String,
-    /// Whether it computes on the CPU.
+    /// Whether the adapter computes on the CPU.
     software: bool,
     driver: String,
-    /// `SHADER_INT64`: faster, with the same bits.
+    /// Whether the adapter has `SHADER_INT64`. Fills are faster with it; the bits are the same.
     int64: bool,
     limits: Option<Limits>,
 }
@@ -79,7 +79,7 @@ impl Row {
     }
 }
 
-/// Real GPUs first, in the order in which `auto` tries them.
+/// Prints the adapters in the order in which `auto` tries them: real GPUs first.
 pub fn print(json: bool) -> Result<(), Failure> {
     let rows: Vec<_> = select::all().into_iter().map(Row::of).chain([Row::host()]).collect();
     let text = if json {

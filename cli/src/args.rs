@@ -9,8 +9,8 @@ use seedbed::{CONTRACT_VERSION, DType, Init};
 
 /// Initialises neural-network parameters on the GPU.
 ///
-/// The same seed gives the same bits on every GPU, and on none: what an element becomes depends on
-/// the seed, the parameter's name and shape, and its initialiser, and on nothing else.
+/// The same seed gives the same bits on every GPU, and without one: an element depends on the seed, the
+/// parameter's name and shape, its initialiser and its type, and on nothing else.
 #[derive(Debug, Parser)]
 #[command(
     name = "seedbed",
@@ -38,7 +38,7 @@ pub enum Command {
     Bench(BenchArgs),
     /// Lists what --adapter can choose, with the limits that matter
     Adapters {
-        /// As a JSON array
+        /// Prints a JSON array
         #[arg(long)]
         json: bool,
     },
@@ -62,7 +62,7 @@ pub struct InitArgs {
     /// A .json manifest ({"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}), or a .safetensors
     /// file, of which only the header is read
     pub model: PathBuf,
-    /// Which initialiser each parameter gets [default: the built-in ones, see `seedbed rules`]
+    /// Rules that give each parameter its initialiser [default: the built-in rules, see `seedbed rules`]
     #[arg(long, value_name = "RULES.toml")]
     pub rules: Option<PathBuf>,
     /// Element type of all parameters; keep: that of each in the model, which is F32, F16 or BF16
@@ -86,13 +86,13 @@ pub struct FillArgs {
     /// Element type
     #[arg(long, value_enum, default_value = "f32")]
     pub dtype: TensorType,
-    /// Where in the seed's stream to begin, in blocks of four elements
+    /// The first block of the seed's stream; a block is four elements
     #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
     pub offset: u64,
     /// Derives a new key from the last with this number; may be given several times
     #[arg(long, value_name = "N", value_parser = integer)]
     pub fold_in: Vec<u64>,
-    /// What the tensor is called in a .safetensors file; its values do not depend on it
+    /// The tensor's name in a .safetensors file; the values do not depend on the name
     #[arg(long, default_value = "weight")]
     pub name: String,
     #[command(flatten)]
@@ -101,8 +101,9 @@ pub struct FillArgs {
 
 /// Prints the kernels of a fill as WGSL, with their buffers, bindings and workgroups
 ///
-/// A line `// ---- shaders/PATH` stands before each part of a kernel. All other lines are WGSL comments, so that the output
-/// for a single kernel is a module that other tools take. Use it where a driver rejects a kernel, or to see what runs.
+/// A line `// ---- shaders/PATH` stands before each part of a kernel. All other lines are WGSL comments, so
+/// that the output for a single kernel is a module that other tools take. Use it where a driver rejects a
+/// kernel, or to see what runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -122,8 +123,8 @@ pub struct ProgramArgs {
     /// Decimal, or hexadecimal after 0x; 64 bits
     #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
     pub seed: u64,
-    /// For which device: webgpu (the limits that every WebGPU device has), or a name that `seedbed adapters` lists or a
-    /// part of it
+    /// For which device: webgpu (the limits that every WebGPU device has), or a name that `seedbed adapters`
+    /// lists or a part of it
     #[arg(long, value_name = "webgpu|NAME", default_value = "webgpu")]
     pub limits: PlanFor,
     /// Prints the WGSL of this kernel alone, counted from 0
@@ -136,17 +137,19 @@ pub struct ProgramArgs {
 
 /// Measures how fast every adapter and the host are
 ///
-/// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them. `clear` is
-/// the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `memset` the host's of another
-/// byte, `native` the kernel of `normal` with the device's own log, sqrt, sin and cos. Compare within one run.
+/// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them.
+/// `clear` is the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `memset`
+/// the host's of another byte, `native` the kernel of `normal` with the device's own log, sqrt, sin and cos.
+/// Compare within one run.
 ///
-/// --growth measures fills of 1, 4, 16 and so on elements instead, each from the first recorded command to the end of
-/// the wait, and fits launch + elements / rate to them: the knee is the number of elements that take as long as
-/// the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in windows of one buffer.
+/// --growth measures fills of 1, 4, 16 and so on elements instead, each from the first recorded command to
+/// the end of the wait, and fits launch + elements / rate to them: the knee is the number of elements that
+/// take as long as the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in
+/// windows of one buffer.
 ///
-/// --shapes measures other kernels that store a constant: from 64 to 1024 invocations to a workgroup, each of which
-/// stores 1 to 16 vectors of four elements, blocked (its neighbours) or strided (a workgroup apart). It is of adapters
-/// alone, and of a multiple of 65536 elements.
+/// --shapes measures other kernels that store a constant: from 64 to 1024 invocations to a workgroup, each of
+/// which stores 1 to 16 vectors of four elements, blocked (its neighbours) or strided (a workgroup apart).
+/// --shapes measures adapters only, and takes a multiple of 65536 elements.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -155,16 +158,17 @@ Examples:
   seedbed bench --growth --adapter nvidia --json growth.json
   seedbed bench --shapes --adapter nvidia")]
 pub struct BenchArgs {
-    /// auto (what `init` would take), host, or a name that `seedbed adapters` lists or a part of it [default: all]
+    /// auto (what `init` would take), host, or a name that `seedbed adapters` lists or a part of it [default:
+    /// all]
     #[arg(long, value_name = "auto|host|NAME")]
     pub adapter: Option<AdapterChoice>,
     /// Elements of a fill [default: 67108864]; with --growth, of the largest one [default: 1073741824]
     #[arg(long, value_name = "N", value_parser = integer)]
     pub elements: Option<u64>,
-    /// How the time of a fill grows with its elements
+    /// Measures how the time of a fill grows with its elements
     #[arg(long)]
     pub growth: bool,
-    /// How fast a constant is beside other ways to store one
+    /// Measures a constant beside other kernels that store one
     #[arg(long, conflicts_with = "growth")]
     pub shapes: bool,
     /// A file for the figures, which is replaced if it exists
@@ -239,7 +243,7 @@ pub enum ModelType {
 }
 
 impl ModelType {
-    /// `None` to keep what the model says.
+    /// The type, or `None` to keep the types of the model.
     pub fn chosen(self) -> Option<DType> {
         match self {
             Self::F32 => Some(DType::F32),
@@ -312,7 +316,7 @@ impl FromStr for Shape {
 
 fn integer(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        // from_str_radix takes a sign, parse::<u64> takes a plus.
+        // from_str_radix would accept a plus sign after 0x; parse rejects the whole text.
         Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16),
         _ => text.parse(),
     };

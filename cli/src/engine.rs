@@ -1,5 +1,5 @@
-//! What makes the values: the host or a GPU. Both make window n + 1 while window n is being written,
-//! and hold two windows, however large the model is.
+//! The engines that make the values: the host or a GPU. Both make window n + 1 while window n is being
+//! written, and hold two windows at a time, however large the model is.
 
 mod gpu;
 mod host;
@@ -13,7 +13,7 @@ use crate::window::Piece;
 /// Takes the bytes of each piece, in order.
 pub type Sink<'a> = dyn FnMut(&Piece, &[u8]) -> Result<()> + 'a;
 
-/// What makes the values.
+/// An engine, which makes the values.
 #[derive(Debug)]
 pub enum Engine {
     Host,
@@ -21,7 +21,8 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Makes all the fills, piece by piece, and shows them to `sink`. Stops at the first error of either.
+    /// Makes all fills, piece by piece, and hands each piece to `sink`. The first error of the engine or of
+    /// `sink` stops the run.
     pub fn run(&mut self, fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
         match self {
             Self::Host => host::run(fills, sink),
@@ -29,7 +30,7 @@ impl Engine {
         }
     }
 
-    /// Whether it can make all of it.
+    /// Checks whether the engine can make all fills.
     pub fn check(&self, fills: &[Fill]) -> Result<()> {
         match self {
             Self::Host => host::check(fills),
@@ -37,7 +38,7 @@ impl Engine {
         }
     }
 
-    /// The name by which `--adapter` chooses it.
+    /// The name by which `--adapter` chooses the engine.
     pub fn name(&self) -> &str {
         match self {
             Self::Host => "host",

@@ -1,35 +1,35 @@
-//! How a run can end other than well, and the exit code of each.
+//! The failures of a run, and the exit code of each.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// Why nothing was written.
+/// The reason why nothing was written.
 #[derive(Debug)]
 pub enum Failure {
-    /// What the user gave is at fault: a file, a rule, a path, an option.
+    /// The user's input is at fault: a file, a rule, a path, an option.
     Input(anyhow::Error),
-    /// It could have worked: a full disk, a lost device.
+    /// The input is right, but the run failed: a full disk, a lost device.
     Run(anyhow::Error),
     /// The user or the system asked to stop.
     Interrupted,
 }
 
 impl Failure {
-    /// For `map_err`.
+    /// A failure of the input, for `map_err`.
     pub fn input(error: impl Into<anyhow::Error>) -> Self {
         Self::Input(error.into())
     }
 
-    /// For `map_err`. [`Interrupted`] is not an error like others.
+    /// A failure of the run, for `map_err`. [`Interrupted`] has a variant of its own.
     pub fn run(error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
         if error.is::<Interrupted>() { Self::Interrupted } else { Self::Run(error) }
     }
 
-    /// One line for stderr.
+    /// The line for stderr.
     pub fn line(&self) -> String {
         match self {
-            // Drivers' messages have line breaks.
+            // Messages of drivers have line breaks.
             Self::Input(error) | Self::Run(error) => {
                 let text = format!("error: {error:#}");
                 text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -42,13 +42,13 @@ impl Failure {
         ExitCode::from(match self {
             Self::Run(_) => 1,
             Self::Input(_) => 2,
-            // What a shell reports of a program that SIGINT (2) ended: 128 + 2.
+            // A shell reports 128 + 2 for a program that SIGINT (2) ended.
             Self::Interrupted => 130,
         })
     }
 }
 
-/// What breaks off a run between two windows.
+/// The error that ends an interrupted run between two windows.
 #[derive(Debug)]
 pub struct Interrupted;
 

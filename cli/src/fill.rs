@@ -1,8 +1,8 @@
-//! One tensor that is to be made, checked before anything is.
+//! A fill: one tensor, checked before anything is made.
 
 use seedbed::{DType, Error, Init, Key, Region, host};
 
-/// One tensor that is to be made.
+/// A tensor to make.
 #[derive(Clone, Debug)]
 pub struct Fill {
     pub name: String,
@@ -10,30 +10,32 @@ pub struct Fill {
     pub dtype: DType,
     pub init: Init,
     pub key: Key,
-    /// How many the shape has.
+    /// The number of elements.
     pub elements: u64,
-    /// What the initialiser promises of them.
+    /// The mean and standard deviation that the initialiser promises.
     pub mean: f64,
     pub std: f64,
 }
 
 impl Fill {
+    /// A fill, checked.
+    ///
     /// # Errors
-    /// All that an engine could say of this shape and initialiser.
+    /// Every error that an engine could give for this shape and initialiser.
     pub fn new(name: String, shape: Vec<u64>, dtype: DType, init: Init, key: Key) -> Result<Self, Error> {
         let elements = Region::new(&shape[..]).element_count()?;
-        // No elements, all the checks.
+        // A fill of no elements runs all checks.
         host::fill_bytes(&mut [], dtype, Region::new(&shape[..]).elements(0..0), &init, key)?;
         let (mean, std) = (init.mean(&shape)?, init.std(&shape)?);
         Ok(Self { name, shape, dtype, init, key, elements, mean, std })
     }
 
     pub fn bytes(&self) -> u64 {
-        // At most 2^60 elements: see Region::element_count.
+        // There are at most 2^60 elements: see Region::element_count.
         self.elements * self.dtype.size()
     }
 
-    /// Whether an element takes the computation of all of them, so that a part costs what the whole does.
+    /// Whether each element depends on the whole tensor, so that a part costs as much as the whole.
     pub fn is_whole(&self) -> bool {
         matches!(self.init, Init::Orthogonal { .. })
     }

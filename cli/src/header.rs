@@ -1,4 +1,4 @@
-//! What comes before the data in a file.
+//! Headers of files: the bytes before the data.
 
 use anyhow::{Context, Result, bail, ensure};
 use npyz::WriterBuilder;
@@ -9,13 +9,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::fill::Fill;
 use crate::model::{LENGTH_BYTES, MAX_HEADER};
 
-/// The name of the one entry of a safetensors header that is no tensor.
+/// The name of the only entry of a safetensors header that is not a tensor.
 const METADATA: &str = "__metadata__";
 
-/// The header of a safetensors file, in whose data the fills follow each other in their order.
+/// The header of a safetensors file whose data are the fills, in their order.
 ///
-/// Written here rather than with the crate's `serialize`, which needs all the data at once and puts
-/// the metadata into a hash map's order: another one at every run.
+/// The crate's `serialize` does not fit: it needs all the data at once, and writes the metadata in the order
+/// of a hash map, which changes from run to run.
 pub fn safetensors(fills: &[Fill], metadata: &[(&str, String)]) -> Result<Vec<u8>> {
     ensure!(
         fills.iter().all(|fill| fill.name != METADATA),
@@ -31,7 +31,7 @@ pub fn safetensors(fills: &[Fill], metadata: &[(&str, String)]) -> Result<Vec<u8
     Ok([&len.to_le_bytes()[..], &header].concat())
 }
 
-/// The header of a .npy file of this one tensor.
+/// The header of a .npy file with this tensor.
 pub fn npy(fill: &Fill) -> Result<Vec<u8>> {
     let name = match fill.dtype {
         DType::F32 => "<f4",
@@ -52,7 +52,7 @@ fn infos(fills: &[Fill]) -> Result<Vec<(&str, TensorInfo)>> {
     let mut start = 0_usize;
     let info = |fill: &'_ Fill| {
         let end = usize::try_from(fill.bytes()).ok().and_then(|bytes| start.checked_add(bytes));
-        // Files are at most this long.
+        // A file has fewer than 2^63 bytes.
         let end = end.filter(|&end| i64::try_from(end).is_ok());
         let end = end.with_context(|| {
             format!("parameter {:?}: with it, the output would have more than 2^63 bytes", fill.name)

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: noted when they come, obeyed between two windows, so that the temporary file
-//! is removed.
+//! Ctrl-C and SIGTERM. A signal is noted when it comes and obeyed between two windows, so that the temporary
+//! file is removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Interrupted};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// From here on, signals no longer end the program by themselves.
+    /// Watches for signals. From now on a signal no longer ends the program by itself.
     pub fn watch() -> Result<Self, Failure> {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
@@ -22,7 +22,7 @@ impl Interrupt {
         Ok(Self(flag))
     }
 
-    /// An error if a signal has come.
+    /// Checks that no signal has come.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.0.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
     }

@@ -6,11 +6,11 @@
 //! |---|---|
 //! | the command line | `args.rs` |
 //! | a manifest, or the header of a safetensors file -> parameters | `model.rs` |
-//! | parameters + rules -> which initialiser goes where | `rules.rs` |
-//! | checked fills: everything that can be wrong with the input is found here | `fill.rs` |
+//! | parameters + rules -> an initialiser for each parameter | `rules.rs` |
+//! | checked fills: every mistake of the input is found here | `fill.rs` |
 //! | the GPU or the host that makes the values | `select.rs`, `engine.rs` |
 //! | fills -> windows of bounded size | `window.rs` |
-//! | the file, whole or not at all | `output.rs`, `header.rs` |
+//! | the file, complete or not at all | `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
 //! `bench.rs` measures instead, `program.rs` prints kernels.

@@ -1,7 +1,7 @@
 //! Models: names, shapes and types of their parameters, in the order of the file.
 //!
-//! They come from a JSON manifest, or from the header of a safetensors file, whose data (many
-//! gigabytes, maybe) is never read.
+//! A model comes from a JSON manifest or from the header of a safetensors file. The data of that file, which
+//! may be many gigabytes, are never read.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,12 +16,12 @@ use seedbed::DType;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-/// The most that a header may have in the safetensors format, and more than enough for a manifest.
+/// The largest header of the safetensors format, in bytes. It is more than enough for a manifest too.
 pub const MAX_HEADER: u64 = 100_000_000;
-/// Of the header's length, which begins the file.
+/// The bytes of the header's length, which begins the file.
 pub const LENGTH_BYTES: u64 = 8;
 
-/// What a model says of one of its parameters.
+/// A parameter of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// The element type to make, if the parameter can be made at all.
+    /// The element type to make, or `None` if the parameter can't be made.
     pub fn element_type(&self, chosen: Option<DType>) -> Option<DType> {
         match (chosen, self.dtype) {
             (None, Dtype::F32) => Some(DType::F32),
@@ -47,8 +47,8 @@ fn is_floating(dtype: Dtype) -> bool {
     text.starts_with('F') || text.starts_with("BF")
 }
 
-/// Reads the model, by its extension. Errors name the file and the place, and the first parameter that
-/// can't be made with the `chosen` element type, or its own.
+/// Reads a model; the extension decides the format. Errors name the file and the line. A parameter that can't
+/// be made with the `chosen` element type, or with its own, is an error too.
 pub fn read(path: &Path, chosen: Option<DType>) -> Result<Vec<Parameter>> {
     let parameters = match extension(path).as_deref() {
         Some("json") => read_manifest(path),
@@ -63,7 +63,7 @@ pub fn read(path: &Path, chosen: Option<DType>) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// In lower case.
+/// The extension of a path, in lower case.
 pub fn extension(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
@@ -152,7 +152,7 @@ fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// serde_json puts the place last; we put it first.
+/// The error with line and column first; serde_json puts them last.
 fn json_error(error: serde_json::Error) -> anyhow::Error {
     let (line, column, text) = (error.line(), error.column(), error.to_string());
     match text.strip_suffix(&format!(" at line {line} column {column}")) {
@@ -161,7 +161,7 @@ fn json_error(error: serde_json::Error) -> anyhow::Error {
     }
 }
 
-/// A JSON object in its own order, in which no name comes twice.
+/// A JSON object in the order of its text, without duplicate names.
 struct UniqueMap<V>(Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {

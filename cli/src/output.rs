@@ -1,4 +1,4 @@
-//! The file that is written: whole or not at all.
+//! The output file, which is written completely or not at all.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,7 +9,7 @@ use tempfile::{Builder, TempPath};
 
 use crate::model;
 
-/// What the file's extension asks for.
+/// The format of the file, from its extension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Format {
     Safetensors,
@@ -29,21 +29,21 @@ impl Format {
     }
 }
 
-/// A temporary file beside the target, which takes its place when it is complete. Dropped before
-/// that, it is removed, and the target is as it was.
+/// A temporary file beside the target. The complete file replaces the target. An output that is dropped
+/// earlier removes the temporary file and leaves the target unchanged.
 #[derive(Debug)]
 pub struct Output {
     target: PathBuf,
-    // Closed before it is removed, which Windows asks for: fields are dropped in this order.
+    // Fields are dropped in this order: Windows needs the file closed before it is removed.
     file: BufWriter<File>,
     temporary: TempPath,
 }
 
-/// Header and small tensors go out together.
+/// The bytes of the write buffer, so that the header and small tensors share a write.
 const BUFFER_BYTES: usize = 1 << 20;
 
 impl Output {
-    /// Creates the temporary file, and finds out by that whether the target's folder takes one.
+    /// Creates the temporary file. This also shows whether the target's folder can hold a new file.
     pub fn create(target: &Path) -> Result<Self> {
         let folder = match target.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -61,12 +61,13 @@ impl Output {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // Less the umask, as any new file; tempfile would make it the owner's alone.
+            // The umask reduces these permissions, as for any new file. tempfile would give them to the owner
+            // alone.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let (file, temporary) = builder
             .tempfile_in(folder)
-            // tempfile's text has the random name of a file that never was.
+            // tempfile's text names a random file that never existed.
             .map_err(|error| io::Error::from(error.kind()))
             .with_context(|| format!("{}: can't create a file in the folder {}", place(), folder.display()))?
             .into_parts();
@@ -78,14 +79,14 @@ impl Output {
         self.file.write_all(bytes).with_context(|| self.context())
     }
 
-    /// Gives the file its name.
+    /// Completes the file and gives it the target's name.
     pub fn finish(self) -> Result<()> {
         let context = self.context();
         let Self { target, file, temporary } = self;
         let finish = || {
             let file = file.into_inner().map_err(|error| error.into_error())?;
-            // Some file systems find out only here that they are full; and a power cut must not leave
-            // the name without the data.
+            // Some file systems report a full disk only here. A power cut must not leave the name without the
+            // data.
             file.sync_all()?;
             drop(file);
             temporary.persist(&target).map_err(|error| error.error)

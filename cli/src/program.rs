@@ -1,4 +1,4 @@
-//! `seedbed program`: the kernels of a fill, as a person or another executor reads them.
+//! `seedbed program`: the kernels and dispatches of a fill, for a person or for another executor.
 
 use anyhow::Context;
 use seedbed::gpu::Gpu;
@@ -40,7 +40,7 @@ fn plan(args: &ProgramArgs) -> Result<Program, Failure> {
     let content = Content::Init(&args.init);
     let spec = FillSpec { name: None, destination, placement: &placement, content, key: Key::new(args.seed) };
     let named = |error: seedbed::Error| match error {
-        // There is one fill.
+        // The list has only one fill, so its number says nothing.
         seedbed::Error::Fill { error, .. } => Failure::input(*error),
         error => Failure::input(error),
     };

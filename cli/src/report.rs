@@ -1,4 +1,4 @@
-//! What the user sees: a progress bar while it runs, a table when it is done.
+//! The report to the user: a progress bar during the run, a table at the end.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use crate::fill::Fill;
 use crate::stats::Stats;
 
-/// A bar on stderr; none where that is not a terminal.
+/// A progress bar on stderr, hidden where stderr is not a terminal.
 pub fn progress(total_bytes: u64, quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
@@ -23,7 +23,7 @@ pub fn progress(total_bytes: u64, quiet: bool) -> ProgressBar {
     }
 }
 
-/// Columns and nothing else, which a person and `awk` can read.
+/// A table of columns without lines, which a person and `awk` can read.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
@@ -33,13 +33,13 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// One row per tensor, then the totals.
+/// The summary: one row for each tensor, then the totals.
 pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration, output: &Path) -> String {
     let mut table =
         table(["parameter", "shape", "type", "initialiser", "mean", "measured", "std", "measured"]);
     for (fill, stats) in fills.iter().zip(stats) {
         table.add_row([
-            // A name from a file must not steer the terminal.
+            // A name from a file must not send control characters to the terminal.
             fill.name.escape_debug().to_string(),
             format!("{:?}", fill.shape),
             fill.dtype.to_string(),
@@ -68,7 +68,7 @@ pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration,
     text
 }
 
-/// Four significant digits, as a person reads them.
+/// A number with four significant digits.
 fn number(value: Option<f64>) -> String {
     match value {
         None => "-".into(),

@@ -1,5 +1,5 @@
-//! Rules: which parameter gets which initialiser. The syntax is described where users see it, at
-//! the top of `default_rules.toml`.
+//! Rules, which give each parameter its initialiser. The top of `default_rules.toml` describes the syntax,
+//! where users see it.
 
 use std::fmt;
 use std::path::Path;
@@ -15,14 +15,14 @@ use crate::model::Parameter;
 /// The built-in rules, as `seedbed rules` prints them.
 pub const DEFAULT: &str = include_str!("default_rules.toml");
 
-/// How many parameters without a rule an error names.
+/// The largest number of parameters without a rule that an error names.
 const NAMED_IN_ERRORS: usize = 10;
 
-/// Ordered; the first that matches wins.
+/// Rules in order: the first that matches wins.
 #[derive(Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
-    /// Whether they are the user's own.
+    /// Whether the rules are the user's own.
     custom: bool,
 }
 
@@ -51,7 +51,7 @@ struct RuleText {
 }
 
 impl Rules {
-    /// From a file, or else the built-in ones.
+    /// The rules of a file, or the built-in rules.
     pub fn load(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             return Ok(Self { rules: parse(DEFAULT)?, custom: false });
@@ -64,7 +64,7 @@ impl Rules {
         Ok(Self { rules, custom: true })
     }
 
-    /// The initialiser of each parameter, in their order. An error lists those that no rule matches.
+    /// The initialiser of each parameter, in order. An error lists the parameters that no rule matches.
     pub fn assign(&self, parameters: &[Parameter]) -> Result<Vec<Init>> {
         let found = |p: &Parameter| self.rules.iter().find(|r| r.matches(p)).map(|r| r.init);
         let inits: Vec<_> = parameters.iter().map(found).collect();
@@ -89,8 +89,8 @@ impl Rules {
         Ok(inits.into_iter().flatten().collect())
     }
 
-    /// Globs of the user's rules that match no parameter at all, with their numbers: typing
-    /// mistakes, most likely.
+    /// The user's rules that match no parameter at all, most likely by a typing mistake: number and glob of
+    /// each.
     pub fn without_effect(&self, parameters: &[Parameter]) -> Vec<(usize, &str)> {
         let custom = self.rules.iter().enumerate().filter(|_| self.custom);
         custom
@@ -109,7 +109,7 @@ impl Rule {
     }
 }
 
-/// In one line, for the file that is made by them.
+/// Writes the rules in one line, for the metadata of the output file.
 impl fmt::Display for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, rule) in self.rules.iter().enumerate() {
@@ -142,7 +142,7 @@ fn parse(text: &str) -> Result<Vec<Rule>> {
 fn compile(text: &str, rule: RuleText) -> Result<Rule> {
     let at = |offset| place(text, offset);
     let name = GlobBuilder::new(rule.r#match.get_ref())
-        // On every system alike.
+        // A backslash escapes on every system.
         .backslash_escape(true)
         .build()
         .with_context(|| at(rule.r#match.span().start))?
@@ -154,7 +154,7 @@ fn compile(text: &str, rule: RuleText) -> Result<Rule> {
     Ok(Rule { name, rank: rule.rank, min_rank: rule.min_rank.map(Spanned::into_inner), init })
 }
 
-/// "line 3 column 9", counted from 1, of a byte offset.
+/// Line and column of a byte offset, counted from 1: "line 3 column 9".
 fn place(text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);

@@ -15,7 +15,7 @@ use crate::rules::Rules;
 use crate::stats::Stats;
 use crate::{header, model, report, select, stdout};
 
-/// `seedbed init`.
+/// Runs `seedbed init`.
 pub fn init(args: &InitArgs) -> Result<(), Failure> {
     let common = &args.common;
     let job = || {
@@ -24,7 +24,8 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         }
         let rules = Rules::load(args.rules.as_deref())?;
         let mut parameters = model::read(&args.model, args.dtype.chosen())?;
-        // PyTorch views a tensor's bytes in place, so it has to begin on a multiple of its element's size.
+        // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's
+        // size.
         parameters.sort_by_key(|parameter| {
             std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
         });
@@ -52,7 +53,7 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
     run(job().map_err(Failure::Input)?, common)
 }
 
-/// `seedbed fill`.
+/// Runs `seedbed fill`.
 pub fn fill(args: &FillArgs) -> Result<(), Failure> {
     let common = &args.common;
     let job = || {
@@ -80,10 +81,10 @@ pub fn fill(args: &FillArgs) -> Result<(), Failure> {
     run(job().map_err(Failure::Input)?, common)
 }
 
-/// How the file was made. Nothing of the adapter: it has no say in the bytes.
+/// The file's metadata, which say how the file was made. The adapter is left out, because it changes no byte.
 fn provenance(common: &Common) -> Vec<(&'static str, String)> {
     vec![
-        // What PyTorch's tools look for.
+        // PyTorch's tools look for this entry.
         ("format", "pt".into()),
         ("seedbed", env!("CARGO_PKG_VERSION").into()),
         ("seedbed.contract", CONTRACT_VERSION.to_string()),
@@ -91,7 +92,7 @@ fn provenance(common: &Common) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Checked, and ready to be made.
+/// A checked file, ready to be made.
 struct Job {
     fills: Vec<Fill>,
     header: Vec<u8>,
@@ -129,7 +130,7 @@ fn run(job: Job, common: &Common) -> Result<(), Failure> {
             progress.inc(bytes.len() as u64);
             Ok(())
         })?;
-        // The last chance: what comes after the renaming comes too late.
+        // This is the last chance: after the renaming an interruption is too late.
         interrupt.check()?;
         output.finish()
     };

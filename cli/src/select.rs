@@ -1,4 +1,4 @@
-//! `--adapter` -> an engine.
+//! The selection: `--adapter` -> an engine.
 
 use seedbed::{gpu, wgpu};
 
@@ -6,12 +6,12 @@ use crate::args::AdapterChoice;
 use crate::engine::{Engine, GpuEngine};
 use crate::failure::Failure;
 
-/// All adapters, unless the environment (`WGPU_BACKEND`) narrows them down. Real GPUs come first.
+/// The instance of wgpu. It sees all adapters, unless the environment (`WGPU_BACKEND`) leaves some out.
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
 }
 
-/// An adapter, and what `--adapter` calls it.
+/// An adapter, and its name for `--adapter`.
 pub struct Named {
     pub name: String,
     pub adapter: wgpu::Adapter,
@@ -29,7 +29,7 @@ impl Named {
     fn open(&self) -> Result<Engine, seedbed::Error> {
         match GpuEngine::open(self) {
             Ok(engine) => Ok(Engine::Gpu(Box::new(engine))),
-            // The library knows the name that others may share.
+            // The library's error has a name that several adapters may share.
             Err(seedbed::Error::RequestDevice { reason, .. }) => {
                 Err(seedbed::Error::RequestDevice { adapter: self.name.clone(), reason })
             }
@@ -50,7 +50,7 @@ pub fn named(name: &str) -> Result<Named, Failure> {
         .map_err(|error| Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}"))))
 }
 
-/// Opens what was asked for. `note` takes a line for the user.
+/// Opens the engine that the user asked for. `note` takes a line for the user.
 pub fn engine(choice: &AdapterChoice, note: &mut dyn FnMut(String)) -> Result<Engine, Failure> {
     match choice {
         AdapterChoice::Host => Ok(Engine::Host),
@@ -59,7 +59,8 @@ pub fn engine(choice: &AdapterChoice, note: &mut dyn FnMut(String)) -> Result<En
     }
 }
 
-/// The first GPU that opens, or else the host, which needs no driver to compute on the same CPU.
+/// The first GPU that opens, or the host. The host is preferred to a software adapter: both compute on the
+/// same CPU, and the host needs no driver.
 fn auto(note: &mut dyn FnMut(String)) -> Engine {
     let adapters = all();
     let mut unusable = 0;

@@ -1,14 +1,14 @@
-//! Mean and standard deviation of what was written.
+//! Statistics: mean and standard deviation of the elements that were written.
 
 use anyhow::{Result, bail};
 use seedbed::DType;
 use seedbed::half::{bf16, f16};
 
-/// Independent sums, so that the additions of one need not wait for each other.
+/// The number of independent sums. An addition then need not wait for the previous one.
 const LANES: usize = 8;
 
-/// Sums of the deviations from the first element: exactly 0 for a constant, and never so far from
-/// the mean that the squares swallow the variance.
+/// Sums of the deviations from the first element. They are exactly 0 for a constant. The first element is
+/// close enough to the mean that the sum of squares does not swallow the variance.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     shift: f64,
@@ -21,7 +21,7 @@ impl Stats {
     /// Adds little-endian elements.
     ///
     /// # Errors
-    /// Elements that are no floats have no mean.
+    /// An error for elements that are not floats.
     pub fn add(&mut self, dtype: DType, bytes: &[u8]) -> Result<()> {
         match dtype {
             DType::F32 => self.add_all(bytes, |element| f32::from_le_bytes(element).into()),
@@ -59,16 +59,17 @@ impl Stats {
         self.squares += squares.iter().sum::<f64>();
     }
 
-    /// `None` of no elements.
+    /// The mean, or `None` without elements.
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.shift + self.sum / self.count as f64)
     }
 
-    /// Of the elements as a whole population (divided by n). `None` of no elements.
+    /// The standard deviation of the elements as a whole population (divided by n), or `None` without
+    /// elements.
     pub fn std(&self) -> Option<f64> {
         let n = self.count as f64;
         let variance = self.squares / n - (self.sum / n).powi(2);
-        // Not f64::max, which would make 0 of a NaN.
+        // f64::max would turn a NaN into 0.
         (self.count > 0).then(|| if variance < 0.0 { 0.0 } else { variance.sqrt() })
     }
 }
@@ -80,7 +81,7 @@ mod tests {
     fn stats(values: &[f32]) -> (Option<f64>, Option<f64>) {
         let mut stats = Stats::default();
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        // In two pieces, as windows come.
+        // The bytes come in two pieces, as from two windows.
         let (a, b) = bytes.split_at(bytes.len() / 8 * 4);
         stats.add(DType::F32, a).unwrap();
         stats.add(DType::F32, b).unwrap();

@@ -1,5 +1,5 @@
-//! Standard output. Unlike `println!`, this does not panic where the reader has gone (`seedbed rules
-//! | head -1`): nobody wants the rest then, and that is no failure.
+//! Standard output. `println!` panics when the reader has gone (`seedbed rules | head -1`). Here that is not
+//! a failure, because nobody wants the rest.
 
 use std::io::{self, ErrorKind, Write};
 

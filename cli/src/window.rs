@@ -1,41 +1,41 @@
-//! Fills -> windows of bounded size. Pure arithmetic.
+//! Windows: fills -> windows of bounded size. Pure arithmetic.
 
 use std::ops::Range;
 
 use crate::fill::Fill;
 
-/// The most bytes of a window: large enough that a submission's fixed cost (0.2 ms, at 32 MiB less
-/// than 2 % of what llvmpipe takes for it) does not show, small enough to have several of them.
+/// The largest size of a window, in bytes. It is large enough to hide a submission's fixed cost of 0.2 ms,
+/// which is less than 2 % of llvmpipe's time for 32 MiB, and small enough for several windows to fit in
+/// memory.
 pub const WINDOW_BYTES: u64 = 32 << 20;
 
-/// Pieces begin on these boundaries: where all elements of a block lie in one vector, kernels store them at
-/// once.
+/// The alignment of pieces, in bytes. On these boundaries kernels write whole vectors.
 const ALIGNMENT: u64 = 16;
 
-/// The most pieces of a window, so that a million scalars do not become one submission of a million dispatches.
+/// The largest number of pieces in a window, so that a million scalars do not become one huge submission.
 const MAX_PIECES: usize = 1024;
 
-/// Elements of one fill.
+/// A piece of a window: elements of one fill.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
-    /// Which fill.
+    /// The index of the fill.
     pub fill: usize,
-    /// Which of its elements.
+    /// The elements of the fill.
     pub elements: Range<u64>,
-    /// Bytes of an element.
+    /// The bytes of an element.
     pub size: u64,
-    /// Where in the window, in bytes.
+    /// The offset in the window, in bytes.
     pub at: u64,
 }
 
 impl Piece {
-    /// Its bytes of the window.
+    /// The bytes of the window that the piece takes.
     pub fn bytes(&self) -> Range<u64> {
         self.at..self.at + (self.elements.end - self.elements.start) * self.size
     }
 }
 
-/// What is made at once, never empty.
+/// A window: one or more pieces that are made in one submission.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
     pub pieces: Vec<Piece>,
@@ -46,7 +46,7 @@ impl Window {
         self.pieces.last().map_or(0, |piece| piece.bytes().end)
     }
 
-    /// Those of whole words, in which devices copy.
+    /// The bytes, rounded up to whole words, because devices copy whole words.
     pub fn word_bytes(&self) -> u64 {
         self.bytes().next_multiple_of(4)
     }
@@ -109,7 +109,7 @@ mod tests {
     fn every_element_comes_once_in_order_and_fits() {
         let sizes = [0, 1, 2, 1000, 0, 5, 16, 17, 3, 4096, 0];
         let mut fills = fills(&sizes);
-        // Of 16 bits, every other one.
+        // Every other fill has 16-bit elements.
         fills.iter_mut().step_by(2).for_each(|fill| fill.dtype = DType::BF16);
         for capacity in [16, 40, 64, 100, 1 << 20] {
             let mut next = [0; 11];

@@ -1,5 +1,6 @@
-//! The same bytes from every adapter: one trial per adapter and command. What is not on this machine
-//! says "ignored", unless `SEEDBED_REQUIRE_ADAPTERS` (a list such as `lavapipe,gl,swiftshader`) names it.
+//! The same bytes from every adapter: one trial for each adapter and command. The trials of an adapter that
+//! this machine lacks are "ignored", unless `SEEDBED_REQUIRE_ADAPTERS` (a list such as
+//! `lavapipe,gl,swiftshader`) names the adapter.
 
 mod common;
 
@@ -11,7 +12,7 @@ use common::{Folder, growth_is_complete, manifest, seedbed, text};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
-/// The adapters that tests know by name, and how to tell them among those that the program lists.
+/// An adapter that tests know by name, and the test that recognises it in the program's list.
 type Known = (&'static str, fn(backend: &str, name: &str) -> bool);
 const KNOWN: [Known; 3] = [
     ("lavapipe", |backend, name| backend == "vulkan" && name.contains("llvmpipe")),
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         );
         trials.push(Trial::test(format!("{unknown}::is_known"), || Err(Failed::from(message))));
     }
-    // A GPU that happens to be there.
+    // Other adapters, such as a GPU of this machine, get trials under their own names.
     for (_, name) in
         present.iter().filter(|(backend, name)| !KNOWN.iter().any(|(_, matches)| matches(backend, name)))
     {
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Backend and name of each.
+/// Backend and name of each adapter.
 fn adapters() -> Vec<(String, String)> {
     let output = seedbed().args(["adapters", "--json"]).output().unwrap();
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
@@ -82,7 +83,7 @@ fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
     ]
 }
 
-/// What `seedbed bench` wrote of the adapter.
+/// The adapter's part of the report that `seedbed bench` wrote.
 fn bench(adapter: &str, arguments: &[&str]) -> Result<Value, Failed> {
     let folder = Folder::new();
     let json = folder.path("bench.json");
@@ -117,14 +118,15 @@ fn bench_measures_shapes(adapter: &str) -> Result<(), Failed> {
     let engine = bench(adapter, &["--shapes", "--elements", "65536"])?;
     let shapes = engine["shapes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let measured = shapes.iter().all(|shape| shape["wall"]["median"].as_f64() > Some(0.0));
-    // Of one to five sizes of workgroups.
+    // A device has one to five sizes of workgroups, and each has nine shapes.
     if shapes.is_empty() || shapes.len() % 9 != 0 || !measured || engine["of_best"].as_f64() <= Some(0.0) {
         return Err(engine.to_string().into());
     }
     Ok(())
 }
 
-/// Odd shapes that share a window, one that takes two, and one that begins in the middle of a window.
+/// The model has odd shapes that share a window, one that takes two, and one that begins in the middle of a
+/// window.
 fn init_equals_host(adapter: &str) -> Result<(), Failed> {
     let folder = Folder::new();
     let parameters: &[(&str, &[u64])] = &[
@@ -183,7 +185,7 @@ fn fill_equals_host(adapter: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The bytes of the file.
+/// The bytes of the file that an adapter made.
 fn made_by(
     folder: &Folder,
     adapter: &str,
@@ -193,7 +195,7 @@ fn made_by(
     let out = folder.path(out);
     let output = seedbed().args(arguments).arg("--adapter").arg(adapter).arg("-o").arg(&out).output()?;
     let stdout = text(&output.stdout);
-    // Not the host in the adapter's place.
+    // The last line must name this adapter, not the host in its place.
     if !output.status.success() || !stdout.trim_end().ends_with(&format!("({adapter})")) {
         return Err(format!("{:?}\n{stdout}{}", output.status, text(&output.stderr)).into());
     }

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 
 use common::{Folder, manifest, run, succeed, text};
 
-/// What the program says of bad input.
+/// The program's line about bad input.
 fn refusal(folder: &Folder, arguments: &[&dyn AsRef<OsStr>]) -> String {
     let before = folder.names();
     let output = run(arguments);
@@ -18,7 +18,7 @@ fn refusal(folder: &Folder, arguments: &[&dyn AsRef<OsStr>]) -> String {
     stderr
 }
 
-/// What it says of a model.
+/// The program's line about a bad model.
 fn refused_model(name: &str, contents: &[u8]) -> String {
     let folder = Folder::new();
     let model = folder.write(name, contents);
@@ -68,7 +68,7 @@ fn safetensors_headers() {
         refused(&[&safetensors("", 0)[..0], &4_u64.to_le_bytes(), b"{\"\xFF\""].concat()),
         "header: line 1 column"
     );
-    // Lies about the data.
+    // These headers lie about the data.
     assert_says!(refused(&safetensors(&tensor("[2,2]", "[0,12]"), 12)), "header: ");
     assert_says!(refused(&safetensors(&tensor("[2,2]", "[16,0]"), 16)), "offset");
     assert_says!(refused(&safetensors(&tensor("[2,2]", "[8,24]"), 24)), "offset");
@@ -245,7 +245,7 @@ fn paths() {
 fn adapters() {
     let folder = Folder::new();
     let (model, out) = (folder.write("m.json", manifest(&[("w", &[2, 2])])), folder.path("o.safetensors"));
-    // Drivers may print too.
+    // Drivers may print lines of their own.
     let output = run(&[&"init", &model, &"-o", &out, &"--adapter", &"no such adapter"]);
     assert_eq!(output.status.code(), Some(2));
     assert_says!(
@@ -267,7 +267,7 @@ fn fills() {
     assert_says!(refused("constant(1e39)", "3"), "overflows f32");
 }
 
-/// clap's own words take several lines.
+/// Errors of the command line come from clap, and take several lines.
 #[test]
 fn command_lines() {
     let folder = Folder::new();
@@ -287,6 +287,6 @@ fn command_lines() {
         assert!(text(&output.stderr).starts_with("error: "), "{output:?}");
         assert!(!out.exists());
     }
-    // And it works after all of that.
+    // The program still works after all of that.
     succeed(&[&"fill", &"ones", &"--shape", &"3", &"-o", &out, &"--adapter", &"host"]);
 }

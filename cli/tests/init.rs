@@ -77,7 +77,8 @@ fn a_safetensors_file_is_a_model_and_may_be_its_own_output() {
 fn element_types_are_kept_or_chosen() {
     let folder = Folder::new();
     let parameters: &[(&str, &[u64])] = &[("a.weight", &[3, 3]), ("b.weight", &[5, 3]), ("c.bias", &[3])];
-    // In the file's order F16, F32, BF16; in the output the larger ones come first, so that all are aligned.
+    // The order of the file is F16, F32, BF16. In the output the larger types come first, so that all are
+    // aligned.
     let mut types = ["F16", "F32", "BF16"].into_iter();
     let text = manifest(parameters).split("F32").collect::<Vec<_>>().join("@");
     let text = text.chars().map(|c| if c == '@' { types.next().unwrap().into() } else { c.to_string() });
@@ -107,7 +108,7 @@ fn element_types_are_kept_or_chosen() {
 fn a_matrix_that_takes_several_windows_is_made_at_once() {
     let folder = Folder::new();
     let rules = folder.write("r.toml", "[[rule]]\nmatch = '*'\ninit = 'orthogonal(gain=2)'\n");
-    // 40 MB: more than a window, thin enough to be quick.
+    // The tensor has 40 MB, more than a window, and is thin enough to be quick.
     let parameters: &[(&str, &[u64])] = &[("small", &[3, 5]), ("tall", &[2_000_001, 5]), ("last", &[7, 2])];
     let (model, out) = (folder.write("m.json", manifest(parameters)), folder.path("o.safetensors"));
     succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"--rules", &rules]);
@@ -176,7 +177,7 @@ fn a_model_without_parameters_is_a_file_without_tensors() {
 fn quiet_prints_nothing() {
     let folder = Folder::new();
     let (model, out) = (folder.write("m.json", manifest(ODD_SHAPES)), folder.path("o.safetensors"));
-    // On a backend that this system does not have, so that no driver prints either.
+    // The backend is one that this system lacks, so that no driver prints either.
     let output =
         without_adapters().arg("init").arg(&model).arg("-o").arg(&out).arg("--quiet").output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
@@ -234,7 +235,7 @@ fn the_file_has_the_permissions_of_any_new_file() {
     assert_eq!(mode(&out), mode(&model));
 }
 
-/// A model of 32 GiB, which nothing here waits for.
+/// A model of 32 GiB. No test waits for its end.
 #[cfg(unix)]
 const ENDLESS: &[(&str, &[u64])] = &[("w", &[1 << 20, 1 << 13])];
 
@@ -262,7 +263,7 @@ fn signals_leave_no_file() {
     }
 }
 
-/// A limit on the size of files stands for the full disk, which takes a mount to have.
+/// A limit on the size of files stands for a full disk, because a full disk would need a mount.
 #[cfg(unix)]
 #[test]
 fn a_write_that_fails_leaves_no_file() {
@@ -279,7 +280,7 @@ fn a_write_that_fails_leaves_no_file() {
     assert_eq!(folder.names(), ["m.json"]);
 }
 
-/// The real model: 498 MB of data, in an address space of 400 MB.
+/// GPT-2 has 498 MB of data, and the process an address space of 400 MB.
 #[test]
 fn gpt2_in_bounded_memory() {
     let folder = Folder::new();
@@ -287,7 +288,7 @@ fn gpt2_in_bounded_memory() {
     let mut command = if cfg!(target_os = "linux") {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", "ulimit -v 400000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_seedbed")]);
-        // Address space that is reserved for each thread and never touched.
+        // Each thread reserves address space that it never touches, so there are few threads and one arena.
         command.env("MALLOC_ARENA_MAX", "1").env("RAYON_NUM_THREADS", "2");
         command
     } else {
@@ -323,7 +324,7 @@ fn gpt2_in_bounded_memory() {
     for (name, info) in metadata.tensors() {
         let shape: Vec<_> = info.shape.iter().map(|&d| d as u64).collect();
         let elements: u64 = shape.iter().product();
-        // Beginning, the first window's end in the largest of them, and end.
+        // The samples are the beginning, the first window's end in the largest tensor, and the end.
         let boundary = 8 << 20;
         let wanted =
             [0..1001.min(elements), boundary - 501..boundary + 500, elements.saturating_sub(1001)..elements];

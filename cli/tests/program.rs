@@ -1,4 +1,4 @@
-//! `seedbed program`: what it prints, and that it is what the library plans.
+//! `seedbed program`: its output, which equals the library's plan.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn a_kernel_has_marks_bindings_and_workgroups() {
     ] {
         assert!(printed.contains(expected), "{expected} is not in:\n{printed}");
     }
-    // Everything but the kernel is a comment.
+    // Every line outside the kernel is a comment, so the whole output is a module.
     naga::front::wgsl::parse_str(&printed).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&printed)));
 }
 

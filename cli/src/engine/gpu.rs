@@ -1,4 +1,4 @@
-//! A device: windows are submitted, copied to a staging buffer, and written from there.
+//! The GPU engine: windows are filled on a device, copied to a staging buffer, and written from there.
 
 use anyhow::{Context, Result};
 use seedbed::gpu::{Gpu, Readback};
@@ -16,7 +16,7 @@ pub struct GpuEngine {
     gpu: Gpu,
     recorder: FillRecorder,
     window_bytes: u64,
-    /// The tensor that was last made at once.
+    /// The whole tensor that was made last, with the index of its fill.
     whole: Option<(usize, wgpu::Buffer)>,
 }
 
@@ -44,7 +44,7 @@ impl GpuEngine {
         &self.name
     }
 
-    /// Whether the device can make all of it. Of a tensor that is made at once, it holds an f32 copy.
+    /// Checks whether the device can make all fills.
     pub fn check(&self, fills: &[Fill]) -> Result<()> {
         for fill in fills {
             let checked = self.recorder.check(&fill.init, fill.dtype, &fill.shape);
@@ -55,15 +55,15 @@ impl GpuEngine {
 
     pub fn run(&mut self, fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
         let total = fills.iter().map(Fill::bytes).fold(0, u64::saturating_add);
-        // Rounded up for the gaps between pieces, of which small models have few.
+        // Four times the bytes leave room for the gaps between pieces, of which small models have few.
         let capacity = total.saturating_mul(4).min(self.window_bytes).next_power_of_two();
         let capacity = capacity.clamp(16, self.window_bytes);
         let mut windows = windows(fills, capacity);
         let [mut current, mut next] = [self.slot(capacity), self.slot(capacity)];
         let mut more = self.submit(&mut current, windows.next(), fills)?;
         while more {
-            // To wait for a window is to wait for all that has been submitted. So the next one is
-            // submitted when this one is there, and made while this one is written.
+            // A wait for a window is a wait for everything that was submitted. So the next window is
+            // submitted when this window has arrived, and is made while this window is written.
             let Slot { readback, window, .. } = &mut current;
             let written = pollster::block_on(readback.read(|bytes| {
                 more = self.submit(&mut next, windows.next(), fills)?;
@@ -78,8 +78,8 @@ impl GpuEngine {
         Ok(self.gpu.check()?)
     }
 
-    /// The bytes of a tensor that is made at once, while its pieces are written. All that is copied is in whole
-    /// words, to which the tensor is rounded up.
+    /// The buffer of a tensor that can only be made as a whole, kept while its pieces are written. Copies are
+    /// in whole words, so the buffer's size is rounded up.
     fn whole(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
@@ -89,7 +89,7 @@ impl GpuEngine {
         if let Some((_, buffer)) = self.whole.as_ref().filter(|(of, _)| *of == index) {
             return Ok(buffer.clone());
         }
-        // The last one's memory first.
+        // The previous tensor's memory is freed first.
         self.whole = None;
         let size = fill.bytes().next_multiple_of(4);
         let buffer = self.gpu.storage_buffer(size);
@@ -107,7 +107,7 @@ impl GpuEngine {
         }
     }
 
-    /// Whether there was a window to submit.
+    /// Fills and submits a window. The result says whether there was one.
     fn submit(&mut self, slot: &mut Slot, window: Option<Window>, fills: &[Fill]) -> Result<bool> {
         let Some(window) = window else { return Ok(false) };
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor {

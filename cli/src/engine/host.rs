@@ -1,4 +1,4 @@
-//! The host engine of the library, a window ahead of the writer in a thread of its own.
+//! The host engine: the library's host functions, in a thread of their own, one window ahead of the writer.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,10 +11,10 @@ use super::Sink;
 use crate::fill::Fill;
 use crate::window::{WINDOW_BYTES, Window, windows};
 
-/// One being made, one being written.
+/// The number of windows in memory: one is made while the other is written.
 const BUFFERS: usize = 2;
 
-/// Whether there is memory for all of it.
+/// Checks whether the host can make all fills.
 pub fn check(fills: &[Fill]) -> Result<()> {
     for fill in fills {
         let checked = host::check(&fill.init, fill.dtype, &fill.shape);
@@ -39,8 +39,8 @@ pub fn run(fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
     })
 }
 
-/// Until all is made or the writer has gone. Buffers are of words, on whose boundaries elements of all types
-/// may begin.
+/// Makes all windows, unless the writer stops first. Buffers consist of words, so that their alignment fits
+/// elements of every type.
 fn make(fills: &[Fill], empty: &Receiver<Vec<u32>>, made: &Sender<(Window, Vec<u32>)>) -> Result<(), Error> {
     let mut whole = Whole::default();
     for window in windows(fills, WINDOW_BYTES) {
@@ -65,7 +65,7 @@ fn make(fills: &[Fill], empty: &Receiver<Vec<u32>>, made: &Sender<(Window, Vec<u
     Ok(())
 }
 
-/// A tensor that is made at once, while its pieces are written.
+/// A tensor that can only be made as a whole, kept while its pieces are written.
 #[derive(Default)]
 struct Whole {
     fill: Option<usize>,
@@ -75,7 +75,7 @@ struct Whole {
 impl Whole {
     fn of(&mut self, index: usize, fill: &Fill) -> Result<&[u8], Error> {
         if self.fill != Some(index) {
-            // The last one's memory first.
+            // The previous tensor's memory is freed first.
             self.words = Vec::new();
             self.words.resize(fill.bytes().div_ceil(4) as usize, 0);
             let bytes = &mut bytemuck::cast_slice_mut(&mut self.words)[..fill.bytes() as usize];
@@ -86,14 +86,15 @@ impl Whole {
     }
 }
 
-/// Takes its ends of the channels, so that the maker stops where this does.
+/// Writes the windows. The function owns its ends of the channels, so that the maker stops when the writer
+/// stops.
 fn write(made: Receiver<(Window, Vec<u32>)>, written: Sender<Vec<u32>>, sink: &mut Sink<'_>) -> Result<()> {
     for (window, buffer) in made {
         let bytes: &[u8] = bytemuck::cast_slice(&buffer);
         for piece in &window.pieces {
             sink(piece, &bytes[piece.bytes().start as usize..piece.bytes().end as usize])?;
         }
-        // The maker may be done.
+        // The maker may have finished, and then nobody receives the buffer.
         let _ = written.send(buffer);
     }
     Ok(())

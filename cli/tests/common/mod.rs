@@ -1,6 +1,6 @@
-//! Runs the program.
+//! Helpers that run the program.
 
-// Every test program uses another part of this.
+// Every test program uses another part of this module.
 #![allow(dead_code)]
 
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use seedbed::{Init, Key, host};
 use serde_json::Value;
 
-/// A folder that goes away with the value.
+/// A folder that is removed with the value.
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -28,7 +28,7 @@ impl Folder {
         path
     }
 
-    /// The names of everything in it, hidden files included.
+    /// The names of all files in the folder, hidden ones included.
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.path()).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -37,7 +37,7 @@ impl Folder {
     }
 }
 
-/// The program, to be started in any folder.
+/// The command that starts the program.
 pub fn seedbed() -> Command {
     Command::new(env!("CARGO_BIN_EXE_seedbed"))
 }
@@ -46,7 +46,7 @@ pub fn run(arguments: &[&dyn AsRef<OsStr>]) -> Output {
     seedbed().args(arguments).output().unwrap()
 }
 
-/// Runs it and expects success. Its standard output.
+/// Runs the program, expects success, and returns its standard output.
 pub fn succeed(arguments: &[&dyn AsRef<OsStr>]) -> String {
     let output = run(arguments);
     assert!(output.status.success(), "{:?}: {output:?}", output.status);
@@ -66,7 +66,7 @@ pub fn manifest(parameters: &[(&str, &[u64])]) -> String {
     format!("{{\"name\": \"test\", \"parameters\": {{\n{}\n}}}}", entries.join(",\n"))
 }
 
-/// What the library makes on the host, as bytes.
+/// The bytes that the library makes on the host.
 pub fn expected(shape: &[u64], init: &Init, key: Key) -> Vec<u8> {
     let mut values = vec![0.0_f32; shape.iter().product::<u64>() as usize];
     host::fill(&mut values, shape, init, key).unwrap();
@@ -78,7 +78,7 @@ pub fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)
 }
 
-/// Whether an engine of `bench --growth --elements 100` has every kind of fill in every size.
+/// Checks that an engine of `bench --growth --elements 100` has every kind of fill in every size.
 pub fn growth_is_complete(engine: &Value) -> Result<(), String> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let rows = list(&engine["rows"]);
