@@ -1,7 +1,7 @@
-//! What embedding costs: compiling what a fill needs, recording, and running many small fills.
+//! The costs of embedding: compiling the kernels of a fill, recording, and running many small fills.
 //!
-//! `cargo bench --bench embed` runs on every adapter that exists. Set `MESA_SHADER_CACHE_DISABLE=true` for Mesa's
-//! drivers, which otherwise read from their disk what they compiled the first time.
+//! `cargo bench --bench embed` runs on every adapter that exists. Set `MESA_SHADER_CACHE_DISABLE=true` for
+//! Mesa's drivers, which otherwise read kernels that they have compiled before from the disk.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use seedbed::gpu::{self, Gpu};
 use seedbed::{DType, Fill, FillRecorder, Init, Key, TensorView, wgpu};
 
 const MODEL: Key = Key::new(42);
-/// As a layer's bias.
+/// The number of elements of a small fill, such as a layer's bias.
 const SMALL: u64 = 100;
 
 fn main() {
@@ -65,7 +65,7 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
 
     let recorder = FillRecorder::new(&gpu.device);
     let mut bench = |name: &str, fills: &[Fill<'_>], run: bool| {
-        // Before anything is recorded and thrown away, which leaves the device with work.
+        // Runs are measured first: recordings that are thrown away leave the device with work.
         if run {
             group.bench_function(format!("run_{name}"), |b| {
                 b.iter_custom(|times| {
@@ -127,7 +127,7 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     gpu.check().unwrap();
 }
 
-/// The time that recording takes. What was recorded is thrown away, and its memory given back.
+/// The time that recording takes. The recorded commands are thrown away, and their memory is freed.
 fn recorded(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Duration {
     let (time, encoder) = timed(gpu, record);
     drop(encoder);
@@ -135,7 +135,7 @@ fn recorded(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Durati
     time
 }
 
-/// The time that recording takes, and what was recorded.
+/// The time that recording takes, and the encoder with the recorded commands.
 fn timed(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> (Duration, wgpu::CommandEncoder) {
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     let start = Instant::now();
@@ -143,7 +143,7 @@ fn timed(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> (Duration
     (start.elapsed(), encoder)
 }
 
-/// From the end of recording to the end of the work.
+/// The time from the end of recording to the end of the work.
 fn submitted(gpu: &Gpu, encoder: wgpu::CommandEncoder) -> Duration {
     let start = Instant::now();
     gpu.queue.submit([encoder.finish()]);

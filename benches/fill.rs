@@ -1,9 +1,9 @@
-//! Elements per second of every initialiser, per adapter, with what bounds it beside it.
+//! The speed of every initialiser in elements per second, on each adapter, beside the adapter's bounds.
 //!
-//! `cargo bench --bench fill` runs on every adapter that exists and on the host engine;
-//! `cargo bench --bench fill -- lavapipe` on those whose benchmarks match. Compare within one run:
-//! `clear_buffer` is the device's own way to write zeros, and `native` the same kernel as `normal`
-//! with WGSL's built-in log, sqrt, sin and cos in place of the portable sequence.
+//! `cargo bench --bench fill` runs on every adapter that exists and on the host engine; `cargo bench --bench
+//! fill -- lavapipe` runs the benchmarks whose names match. Compare figures of one run only: `clear_buffer`
+//! is the device's own way to write zeros, and `native` the same kernel as `normal` with WGSL's built-in log,
+//! sqrt, sin and cos in place of the portable sequence.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,24 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use seedbed::gpu::{self, Gpu};
 use seedbed::{DType, FillRecorder, Init, Key, Math, Region, TensorView, host, wgpu};
 
-/// 64 MiB of f32: far out of every cache, and within the smallest binding that WebGPU allows.
+/// The number of elements: 64 MiB of f32, far larger than every cache, and within WebGPU's default binding
+/// size.
 const ELEMENTS: u64 = 16 << 20;
 const SHAPE: [u64; 2] = [4096, ELEMENTS / 4096];
-/// Of what takes a convolution.
+/// The shape for initialisers that need a convolution.
 const FILTERS: [u64; 3] = [4096, ELEMENTS / 4096 / 4, 4];
-/// Of what takes time with the third power of a dimension.
+/// The shape for initialisers whose time grows with the third power of a dimension.
 const SMALL: [u64; 2] = [1024, 1024];
 const KEY: Key = Key::new(42);
 const NORMAL: Init = Init::normal(0.0, 0.02);
 
-/// As many elements: the middle half of each row of a tensor twice as wide.
+/// The region of as many elements as [`SHAPE`] has: the middle half of each row of a tensor twice as wide.
 fn columns() -> Region<'static> {
     let [rows, columns] = SHAPE;
     Region::new(vec![rows, 2 * columns]).shard([0, columns / 2], SHAPE)
 }
 
-/// What is measured of each initialiser: the textual form and the shape.
+/// The initialisers that are measured, each with a name and a shape.
 fn initialisers() -> Vec<(&'static str, Init, &'static [u64])> {
     [
         ("constant(0.01)", &SHAPE[..]),
@@ -67,24 +68,24 @@ fn main() {
     criterion.final_summary();
 }
 
-/// The adapter's name as this project's tests call it, where they have one.
+/// The name that this project's tests give the adapter, or the adapter's own.
 fn group_name(name: &str, info: &wgpu::AdapterInfo) -> String {
     match info.backend {
         wgpu::Backend::Vulkan if info.name.contains("llvmpipe") => "lavapipe".into(),
         wgpu::Backend::Vulkan if info.name.contains("SwiftShader") => "swiftshader".into(),
         wgpu::Backend::Gl if info.name.contains("llvmpipe") => "gl".into(),
-        // Criterion makes folders of names.
+        // Criterion turns names into folders.
         _ => name.replace('/', "-"),
     }
 }
 
-/// The name of a benchmark. f32 goes without saying.
+/// The name of a benchmark. f32 is not part of the name.
 fn bench_name(init: &str, dtype: DType) -> String {
     let init = init.replace("::", "_");
     if dtype == DType::F32 { init } else { format!("{init}_{dtype}") }
 }
 
-/// Which types of which initialisers: the 16-bit ones of those whose arithmetic is all that there is.
+/// The cases: each initialiser in f32, and the four basic distributions in 16-bit types too.
 fn cases() -> impl Iterator<Item = (String, Init, &'static [u64], DType)> {
     initialisers().into_iter().flat_map(|(name, init, shape)| {
         let narrow = ["constant", "uniform", "normal", "trunc_normal"].contains(&name);
@@ -148,7 +149,7 @@ fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     gpu.check().unwrap();
 }
 
-/// From the submission to its end. Recording, a matter of microseconds, is not counted.
+/// The time from the submission to its end. Recording, which takes microseconds, is not counted.
 fn time(gpu: &Gpu, record: &dyn Fn(&mut wgpu::CommandEncoder)) -> Duration {
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     record(&mut encoder);

@@ -1,34 +1,34 @@
-//! A small engine with a device, kernels and an arena of its own, whose parameters seedbed initialises in
-//! the engine's command encoder: `cargo run --release --example mlp_engine`.
+//! A small engine with its own device, kernels and arena. seedbed initialises its parameters in the engine's
+//! command encoder: `cargo run --release --example mlp_engine`.
 //!
-//! It trains a multi-layer perceptron to tell two spirals apart, once from zeros, where it stays, and once from
-//! `xavier_normal`. seedbed occurs in two places: `Engine::open` keeps an `FillRecorder`, and
-//! `Engine::initialize` records the fills.
+//! The engine trains a multi-layer perceptron to tell two spirals apart: once from zeros, where it learns
+//! nothing, and once from `xavier_normal`. seedbed occurs in two places: `Engine::open` keeps a
+//! `FillRecorder`, and `Engine::initialize` records the fills.
 
 use std::error::Error;
 use std::f32::consts::{LN_2, PI};
 
 use seedbed::{Fill, FillRecorder, Init, Key, TensorView, gpu, wgpu};
 
-/// Two coordinates, two hidden layers, one logit.
+/// The widths of the layers: two coordinates, two hidden layers, one logit.
 const WIDTHS: [u32; 4] = [2, 32, 32, 1];
-/// Of each spiral.
+/// The number of points of each spiral.
 const POINTS: u32 = 80;
 const LEARNING_RATE: f64 = 1.0;
 const STEPS: u32 = 500;
-/// Between two lines of the output.
+/// The number of steps between two lines of the output.
 const STEPS_PER_REPORT: u32 = 100;
 const STEPS_PER_SUBMISSION: u32 = 25;
 
-/// What a checkpoint says of a parameter, and where it lies.
+/// A parameter: name and shape as in a checkpoint, and its place in the arena.
 struct Parameter {
     name: String,
     shape: Vec<u64>,
-    /// Into the arena, in bytes.
+    /// The offset in the arena, in bytes.
     offset: u64,
 }
 
-/// As the kernels know a layer: `Layer` in `mlp_engine.wgsl`.
+/// A layer, laid out like `Layer` in `mlp_engine.wgsl`.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct Layer {
@@ -42,11 +42,11 @@ struct Layer {
     relu_after: u32,
 }
 
-/// Where everything lies: parameters one after the other, without padding, and so the activations.
+/// The layout of the memory: parameters one after the other without padding, and activations likewise.
 struct Plan {
     parameters: Vec<Parameter>,
     layers: Vec<Layer>,
-    /// In f32 elements.
+    /// The length of the arena, in f32 elements.
     parameters_len: u32,
     activations_len: u32,
 }
@@ -97,11 +97,11 @@ struct Engine {
     differentiate: wgpu::ComputePipeline,
     backward: wgpu::ComputePipeline,
     descend: wgpu::ComputePipeline,
-    /// Holds seedbed's pipelines: one for the life of the device.
+    /// The recorder, which holds seedbed's pipelines: one for the life of the device.
     recorder: FillRecorder,
 }
 
-/// What the network makes of the points.
+/// The loss and the accuracy of the network on the points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Report {
     loss: f32,
@@ -113,7 +113,7 @@ impl Engine {
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("engine"),
-                // seedbed needs no feature. It is faster with this one, and the bits are the same.
+                // seedbed needs no feature. Fills are faster with this one; the bits are the same.
                 required_features: adapter.features() & wgpu::Features::SHADER_INT64,
                 ..Default::default()
             })
@@ -130,7 +130,7 @@ impl Engine {
                 mapped_at_creation: false,
             })
         };
-        // seedbed wants STORAGE; with COPY_DST, zeros become a clear_buffer.
+        // seedbed needs STORAGE. With COPY_DST too, zeros become a clear_buffer.
         let arena = buffer("parameters", plan.parameters_len, Usage::COPY_DST);
         let gradients = buffer("gradients", plan.parameters_len, Usage::empty());
         let activations = buffer("activations", plan.activations_len, Usage::COPY_DST);
@@ -199,9 +199,11 @@ impl Engine {
         })
     }
 
-    /// Records the initialisation of every parameter. Nothing is submitted here, and no byte is uploaded or read back.
+    /// Records the initialisation of every parameter. Nothing is submitted here, and no byte is uploaded or
+    /// read back.
     ///
-    /// Each parameter's stream is that of its name: a layer more leaves the others' values as they are.
+    /// Each parameter's stream depends on its name, so one more layer leaves the values of the others
+    /// unchanged.
     fn initialize(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -216,7 +218,7 @@ impl Engine {
         self.recorder.fill_all(encoder, &fills.collect::<Vec<_>>())
     }
 
-    /// Records what the network makes of the points: activations, loss, and the loss's derivative by the logits.
+    /// Records an evaluation of the points: activations, loss, and the derivative of the loss by the logits.
     fn evaluate(&self, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(&self.forward);
         for (layer, group) in self.plan.layers.iter().zip(&self.bindings) {
@@ -235,7 +237,7 @@ impl Engine {
             pass.set_bind_group(0, group, &[]);
             pass.set_pipeline(&self.differentiate);
             dispatch(pass, layer.outputs * (layer.inputs + 1));
-            // Nobody needs the derivative by the inputs.
+            // The derivative by the network's inputs is not needed.
             if layer.relu_before == 1 {
                 pass.set_pipeline(&self.backward);
                 dispatch(pass, self.batch * layer.inputs);
@@ -257,7 +259,7 @@ impl Engine {
         }
     }
 
-    /// Submits `encoder` with an evaluation at its end, and waits for what it finds.
+    /// Submits `encoder` with an evaluation at its end, and waits for the report.
     fn report(&self, mut encoder: wgpu::CommandEncoder) -> Result<Report, Box<dyn Error>> {
         self.evaluate(&mut encoder.begin_compute_pass(&Default::default()));
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -268,7 +270,7 @@ impl Engine {
         });
         encoder.copy_buffer_to_buffer(&self.report, 0, &staging, 0, staging.size());
         self.queue.submit([encoder.finish()]);
-        // Whether it worked, get_mapped_range says too.
+        // get_mapped_range reports a failure too.
         staging.map_async(wgpu::MapMode::Read, .., |_| {});
         self.device.poll(wgpu::PollType::wait_indefinitely())?;
         let bytes = staging.get_mapped_range(..)?;
@@ -281,7 +283,7 @@ impl Engine {
     }
 }
 
-/// A uniform buffer, and storage buffers after it, the fifth of which is only read.
+/// A layout with a uniform buffer and then storage buffers, of which the fifth is only read.
 fn bind_group_layout(device: &wgpu::Device, storage: u32) -> wgpu::BindGroupLayout {
     let entry = |binding| wgpu::BindGroupLayoutEntry {
         binding,
@@ -311,7 +313,7 @@ struct Data {
     targets: Vec<f32>,
 }
 
-/// Two spirals of a turn and a half, the one the other's mirror image through the origin.
+/// Two spirals of one and a half turns each. One is the other's image by reflection through the origin.
 fn spirals(points: u32) -> Data {
     let spiral = |class: u32| {
         (0..points).map(move |i| {
@@ -327,7 +329,7 @@ fn spirals(points: u32) -> Data {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let instance = wgpu::Instance::default();
-    // Or `instance.request_adapter`: seedbed does not mind where a device comes from.
+    // `instance.request_adapter` would do too: seedbed takes a device from anywhere.
     let adapter = gpu::pick(&instance, std::env::args().nth(1).as_deref()).await?;
     let data = spirals(POINTS);
     let engine = Engine::open(&adapter, &WIDTHS, &data).await?;
@@ -337,7 +339,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         engine.plan.parameters_len
     );
 
-    // An untrained network's checkpoint is its seed: the same seed, the same loss to the last bit.
+    // The seed is the checkpoint of an untrained network: the same seed gives the same loss to the last bit.
     let untrained = |weights: Init, seed: u64| {
         let mut encoder = engine.encoder();
         engine.initialize(&mut encoder, weights, Key::new(seed))?;
@@ -361,7 +363,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
         Ok(report)
     };
-    // Every gradient is 0 but the last bias's, and that one cancels: one class pulls as hard as the other.
+    // All gradients are 0 except that of the last bias, where the two classes cancel each other.
     let zeros = train(Init::Zeros)?;
     check((zeros.loss - LN_2).abs() < 1e-3, "zeros stay at ln 2")?;
     let xavier = train(xavier)?;

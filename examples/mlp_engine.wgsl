@@ -1,5 +1,5 @@
-// The kernels of mlp_engine.rs: full-batch gradient descent on a multi-layer perceptron with ReLU
-// between its layers and one logit at its end. Every kernel is a dispatch of one layer but for the last two.
+// The kernels of mlp_engine.rs: full-batch gradient descent on a multi-layer perceptron with ReLU between its
+// layers and one logit at its end. Every kernel but the last two is dispatched once for each layer.
 
 struct Layer {
     inputs: u32,
@@ -21,16 +21,16 @@ override learning_rate: f32;
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
 @group(0) @binding(2) var<storage, read_write> gradients: array<f32>;
-// The inputs, then what each layer makes of them.
+// The inputs, then the outputs of each layer.
 @group(0) @binding(3) var<storage, read_write> activations: array<f32>;
 // The derivatives of the loss by the activations, at the same indexes.
 @group(0) @binding(4) var<storage, read_write> deltas: array<f32>;
 // The class of each point, 0 or 1.
 @group(0) @binding(5) var<storage, read> targets: array<f32>;
-// Mean loss, and the part of the points whose class the network says.
+// The mean loss, and the fraction of the points that the network classifies correctly.
 @group(0) @binding(6) var<storage, read_write> report: array<f32, 2>;
 
-// y = x · weightᵀ + bias, one element an invocation.
+// y = x · weightᵀ + bias; each invocation computes one element.
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
     if id.x >= batch * layer.outputs { return; }
@@ -57,7 +57,8 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
     deltas[layer.x + id.x] = select(sum, 0.0, blocked);
 }
 
-// The derivatives by weight and bias, one element an invocation. A bias is the weight of an input that is always 1.
+// The derivatives by weight and bias; each invocation computes one element. A bias is the weight of an input
+// that is always 1.
 @compute @workgroup_size(64)
 fn differentiate(@builtin(global_invocation_id) id: vec3u) {
     let columns = layer.inputs + 1u;
@@ -78,7 +79,8 @@ const LANES = 64u;
 var<workgroup> losses: array<f32, LANES>;
 var<workgroup> hits: array<f32, LANES>;
 
-// Logistic loss of the last layer's y, and its derivative. One workgroup: the sums have one order.
+// The logistic loss of the last layer's y, and its derivative. One workgroup computes all, so that the sums
+// have one order.
 @compute @workgroup_size(LANES)
 fn logistic_loss(@builtin(local_invocation_index) lane: u32) {
     var loss = 0.0;
@@ -104,7 +106,7 @@ fn logistic_loss(@builtin(local_invocation_index) lane: u32) {
     }
 }
 
-// All parameters at once: that is what an arena is for.
+// A step for all parameters at once, which an arena makes possible.
 @compute @workgroup_size(64)
 fn descend(@builtin(global_invocation_id) id: vec3u) {
     if id.x < arrayLength(&parameters) {

@@ -1,9 +1,9 @@
 //! Other distributions than an initialiser's, from the same streams: `host::PhiloxRng` under `rand_distr`.
 //! `cargo run --release --example rand_distr`.
 //!
-//! The generator is the words of a key's stream, so a draw has an address: which key, which word. Whoever draws, in
-//! whatever order and on whichever thread, draws the same. `rand_distr` promises values for one version of
-//! itself, and makes its normals otherwise than `Init::normal` does: the same words are other numbers.
+//! The generator gives the words of a key's stream, so a draw has an address: a key and a word. Every thread
+//! draws the same values, in any order. `rand_distr` promises values for one version of itself. It computes
+//! normals by another method than `Init::normal`, so the same words give other numbers.
 
 use std::ops::Range;
 use std::thread;
@@ -13,10 +13,11 @@ use seedbed::{Key, host::PhiloxRng};
 
 const DRAWS: usize = 100_000;
 
-/// Draws from the stream `name` and holds their mean against the distribution's.
+/// Draws from the stream `name` and compares the mean with the distribution's.
 ///
-/// Seed and alpha are fixed: a pass is a pass for good. It means that a mean is within five standard errors (a
-/// chance of 6e-7 to fail, had the seed been drawn), and says nothing about the tails.
+/// Seed and alpha are fixed, so a test that passes once always passes. A pass means that the mean is within
+/// five standard errors; with a random seed the chance to fail would be 6e-7. A pass says nothing about the
+/// tails.
 fn sample(
     experiment: Key,
     name: &str,
@@ -32,7 +33,8 @@ fn sample(
     sampled
 }
 
-/// One draw for each item, each from a stream of its own: a rejection sampler may take as many words as it likes.
+/// One draw for each item, each from its own stream, so that a rejection sampler may take any number of
+/// words.
 fn lifetimes(experiment: Key, items: Range<u64>) -> Vec<f64> {
     let gamma = Gamma::new(0.5, 2.0).expect("the shape and the scale are positive");
     let key = experiment.named("lifetime");
@@ -42,18 +44,19 @@ fn lifetimes(experiment: Key, items: Range<u64>) -> Vec<f64> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let experiment = Key::new(42);
 
-    // A stream for each name: a draw more from one moves nothing in the others.
+    // Each name has its own stream, so one more draw from one stream changes no other stream.
     let noise = sample(experiment, "noise", StandardNormal, 0.0, 1.0);
     sample(experiment, "waiting time", Gamma::new(2.0, 1.5)?, 3.0, 4.5);
     sample(experiment, "click rate", Beta::new(2.0, 5.0)?, 2.0 / 7.0, 10.0 / (49.0 * 8.0));
-    // Of n = 1000 ranks, P(k) in proportion to k^-1.5. Its moments are sums of powers.
+    // Zipf's law for n = 1000 ranks: P(k) is proportional to k^-1.5. The moments are sums of powers.
     let powers = |exponent: f64| (1..=1000).map(|k| f64::from(k).powf(exponent)).sum::<f64>();
     let mean = powers(-0.5) / powers(-1.5);
     let variance = powers(0.5) / powers(-1.5) - mean * mean;
     sample(experiment, "word rank", Zipf::new(1000.0, 1.5)?, mean, variance);
     assert_eq!(noise, sample(experiment, "noise", StandardNormal, 0.0, 1.0));
 
-    // A stream for each item: any split over any number of threads, the last part first.
+    // Each item has its own stream, so any split over any number of threads gives the same, here the last
+    // part first.
     let alone = lifetimes(experiment, 0..10_000);
     let together = thread::scope(|scope| {
         let part = |i: u64| scope.spawn(move || lifetimes(experiment, 2500 * i..2500 * (i + 1)));
@@ -63,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(alone, together);
     println!("{} lifetimes, the same from one thread and from four", alone.len());
 
-    // Draws that each take the same number of words can be jumped to: an f64 of `StandardUniform` takes two.
+    // Draws of a fixed number of words allow a jump to any draw: an f64 of `StandardUniform` takes two words.
     let mut rng = PhiloxRng::new(experiment.named("shuffle"));
     let millionth: Option<f64> = StandardUniform.sample_iter(rng.clone()).nth(1_000_000);
     rng.set_word_position(2 * 1_000_000);

@@ -1,8 +1,8 @@
-//! Draws weights from the buffer that they were made in: heat maps and histograms by render pipelines that
-//! read it, without a copy of the weights in the program's memory.
-//! `cargo run --release --example render_weights [PNG [INITIALISER [ADAPTER]]]`.
+//! Draws weights straight from the buffer that they were made in. Render pipelines read the buffer and draw
+//! heat maps and histograms, without a copy of the weights in the program's memory. `cargo run --release
+//! --example render_weights [PNG [INITIALISER [ADAPTER]]]`.
 //!
-//! The histograms alone are read back, with the image: their bins must add up, and follow the curve.
+//! Only the histograms and the image are read back. The bins must add up, and follow the curve.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,11 +12,11 @@ use seedbed::gpu::{self, Gpu};
 use seedbed::{Fill, FillRecorder, Init, Key, ScaledDistribution, TensorView, wgpu};
 use wgpu::util::DeviceExt;
 
-/// Rows and columns of every matrix. Each weight is a square of two pixels.
+/// The number of rows, and of columns, of every matrix. Each weight is a square of 2 x 2 pixels.
 const ROWS: u64 = 128;
 const WEIGHTS: u64 = ROWS * ROWS;
 
-// As in render_weights.wgsl.
+// These constants equal those of render_weights.wgsl.
 const PANELS: usize = 8;
 const BINS: usize = 64;
 const SIDE: f32 = 256.0;
@@ -31,13 +31,13 @@ const GAP: f32 = 28.0;
 const GUTTER: [f32; 2] = [64.0, 28.0];
 const PANEL: [f32; 2] = [SIDE + GAP + PLOT_WIDTH as f32, TITLE + SIDE + FOOT];
 
-/// As the shaders name colours: sRGB.
+/// The background colour, in sRGB as in the shaders.
 const BACKGROUND: [f64; 3] = [0.07, 0.08, 0.10];
 const INK: [f32; 4] = [0.90, 0.91, 0.93, 1.0];
 const FAINT: [f32; 4] = [0.56, 0.59, 0.65, 1.0];
 const GRID: [f32; 4] = [0.30, 0.32, 0.37, 1.0];
 
-/// `Panel` of the shaders.
+/// A panel, laid out like `Panel` in the shaders.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Panel {
@@ -52,7 +52,7 @@ struct Panel {
     padding: [f32; 2],
 }
 
-/// A line with round ends: one instance of the stroke pipeline.
+/// A stroke: a line with round ends, one instance of the stroke pipeline.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Stroke {
@@ -61,19 +61,20 @@ struct Stroke {
     radius: f32,
 }
 
-/// What is known of an initialiser's values without making any.
+/// The theory of an initialiser's values, known without making any.
 struct Theory {
     init: Init,
     shape: Vec<u64>,
-    /// The part of the weights that is 0.
+    /// The fraction of the weights that is 0.
     zeros: f64,
-    /// Of the others: integrates to `1 - zeros`. None where values are few and known.
+    /// The density of the other weights, which integrates to `1 - zeros`. `None` if there are only a few
+    /// distinct values.
     density: Option<Box<dyn Fn(f64) -> f64>>,
-    /// The middle of the histogram, how far it reaches, and how far the colours do.
+    /// The middle of the histogram, and the reach of the histogram and of the colours from there.
     centre: f64,
     reach: f64,
     colour_reach: f64,
-    /// Part of the weights in a bin as high as the plot.
+    /// The fraction of the weights in a bin as high as the plot.
     full: f64,
 }
 
@@ -89,7 +90,8 @@ impl Theory {
             Init::Sparse { sparsity, .. } => (sparsity * ROWS as f64).ceil() / ROWS as f64,
             _ => 0.0,
         };
-        // The density but for a factor, and the ends of where it is not 0 or not to speak of.
+        // The density up to a constant factor, and the ends of the interval outside which it is 0 or
+        // negligible.
         type Law = (Box<dyn Fn(f64) -> f64>, f64, f64);
         let gauss = |std| -> Law { (Box::new(normal(mean, std)), mean - 9.0 * std, mean + 9.0 * std) };
         let uniform = || -> Law {
@@ -105,7 +107,7 @@ impl Theory {
             }
             Init::Sparse { std, .. } => Some(gauss(std)),
             Init::Orthogonal { gain } => {
-                // A coordinate of a uniformly distributed point of the sphere in so many dimensions.
+                // The density of one coordinate of a random point on the sphere in `ROWS` dimensions.
                 let exponent = (ROWS as f64 - 3.0) / 2.0;
                 let gain = gain.abs();
                 Some((Box::new(move |x| (1.0 - (x / gain).powi(2)).powf(exponent)), -gain, gain))
@@ -150,7 +152,7 @@ impl Theory {
         (0..=PLOT_WIDTH).map(|edge| at(edge) as f32).collect()
     }
 
-    /// The greatest distance between the cumulative distribution that was counted and this one, at the bins' edges.
+    /// The greatest distance at the bins' edges between the counted cumulative distribution and this one.
     fn distance(&self, counts: &[u32]) -> Option<f64> {
         let density = self.density.as_ref()?;
         let mut expected = integral(density, self.centre - 12.0 * self.reach, self.value(0.0), 10_000);
@@ -161,7 +163,7 @@ impl Theory {
             expected += integral(density, low, high, 64);
             expected += if (low..high).contains(&0.0) { self.zeros } else { 0.0 };
             counted += f64::from(count) / WEIGHTS as f64;
-            // The last bin holds the rest.
+            // The last bin also holds everything beyond it.
             if bin + 1 < BINS {
                 distance = distance.max((counted - expected).abs());
             }
@@ -170,14 +172,14 @@ impl Theory {
     }
 }
 
-/// By the midpoint rule.
+/// The integral by the midpoint rule.
 fn integral(f: impl Fn(f64) -> f64, low: f64, high: f64, steps: u32) -> f64 {
     let step = (high - low) / f64::from(steps);
     (0..steps).map(|i| f(low + (f64::from(i) + 0.5) * step)).sum::<f64>() * step
 }
 
-/// Letters as lines: a character, then its polylines, each point an x of 0 to 4 and a y of 0 (the top of a `b`) over
-/// 6 (the baseline) to 8. There are no capitals.
+/// Letters as lines: a character, then its polylines, each point an x of 0 to 4 and a y of 0 (the top of a
+/// `b`) over 6 (the baseline) to 8. There are no capitals.
 const LETTERS: &str = "\
 a 1232434616051444;b 00063645433202;c 42120305163646;d 40461605031242;e 04444332120305163646;f 40302126 0343;\
 g 461605031242473808;h 0006 0312324346;i 2226 2020;j 32372818 3030;k 0006 4204 1446;l 20253646;\
@@ -212,7 +214,7 @@ fn width_of(text: &str) -> f32 {
     text.chars().count() as f32 * LETTER_WIDTH
 }
 
-/// Where a panel's heat map begins, and the size of the whole image.
+/// The corner of a panel's heat map, and the size of the whole image.
 fn place(index: usize, panels: usize) -> ([f32; 2], [u32; 2]) {
     let columns = panels.min(2);
     let corner = |cell: [usize; 2]| {
@@ -240,7 +242,8 @@ fn panel(index: usize, panels: usize, theory: &Theory) -> Panel {
     }
 }
 
-/// Title, axes and the numbers at them. Those under the histograms are drawn over, the grid is not.
+/// Adds a panel's title, axes and numbers to `text`, which is drawn over the histogram, and the grid to
+/// `grid`, which is drawn under it.
 fn label(panel: &Panel, theory: &Theory, grid: &mut Vec<Stroke>, text: &mut Vec<Stroke>) {
     let [x, y] = panel.histogram;
     let title = theory.init.to_string();
@@ -262,7 +265,7 @@ fn label(panel: &Panel, theory: &Theory, grid: &mut Vec<Stroke>, text: &mut Vec<
     text.push(Stroke { ends, colour: FAINT, radius: 0.5 });
 }
 
-/// With three digits that matter.
+/// A number with three significant digits.
 fn significant(value: f64) -> String {
     if value.abs() < 1e-12 {
         return "0".into();
@@ -275,7 +278,7 @@ fn significant(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
-/// An image on its way from the device: rows of bytes, padded as wgpu wants them.
+/// An image on its way from the device: rows of bytes with wgpu's padding.
 struct Image {
     width: u32,
     buffer: wgpu::Buffer,
@@ -318,22 +321,22 @@ fn save(path: &Path, [width, height]: [u32; 2], pixels: &[u8]) -> Result<(), Box
     Ok(())
 }
 
-/// What is drawn, and the buffers that the shaders read it from.
+/// The scene: the buffers that the shaders read, and the numbers of things to draw.
 struct Scene {
-    /// How many.
+    /// The number of panels.
     panels: u32,
     panel_buffer: wgpu::Buffer,
     weights: wgpu::Buffer,
     bins: wgpu::Buffer,
     densities: wgpu::Buffer,
     strokes: wgpu::Buffer,
-    /// Strokes under the histograms, and after them those over.
+    /// The number of strokes under the histograms; the strokes over the histograms follow.
     under: u32,
     over: u32,
 }
 
 impl Scene {
-    /// Of what is known before there are weights.
+    /// A scene, made before there are weights.
     fn new(gpu: &Gpu, theories: &[Theory], panels: &[Panel], header: &str, weights: wgpu::Buffer) -> Self {
         let (mut under, mut over) = (Vec::new(), Vec::new());
         write(header, [MARGIN, MARGIN - 8.0], FAINT, &mut over);
@@ -353,7 +356,7 @@ impl Scene {
             panels: panels.len() as u32,
             panel_buffer: upload("panels", bytemuck::cast_slice(&slots), Usage::UNIFORM),
             weights,
-            // A new buffer is zeros.
+            // A new buffer holds zeros.
             bins: gpu.storage_buffer(4 * (BINS * panels.len()) as u64),
             densities: upload("densities", bytemuck::cast_slice(&curves), Usage::STORAGE),
             strokes: upload("strokes", bytemuck::cast_slice(&strokes), Usage::VERTEX),
@@ -381,7 +384,7 @@ impl Renderer {
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
-            // Shaders write and blend linear light, this format stores it as sRGB.
+            // Shaders write and blend linear light; this format stores the result as sRGB.
             format: wgpu::TextureFormat::Rgba8UnormSrgb,
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
@@ -459,7 +462,7 @@ impl Renderer {
         pass.dispatch_workgroups(WEIGHTS.div_ceil(256) as u32, scene.panels, 1);
         drop(pass);
 
-        // A clear colour is linear light too. (This is sRGB's curve above 0.04.)
+        // A clear colour is linear light, too. The formula is sRGB's curve above 0.04.
         let [r, g, b] = BACKGROUND.map(|c| ((c + 0.055) / 1.055).powf(2.4));
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
             color_attachments: &[Some(wgpu::RenderPassColorAttachment {
@@ -519,7 +522,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::open(&adapter).await?;
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
 
-    // One buffer for all weights: the initialiser writes it, the shaders read it, nobody else does.
+    // One buffer holds all weights. The recorder writes it, the shaders read it, and nothing else touches it.
     let weights = gpu.storage_buffer(4 * WEIGHTS * theories.len() as u64);
     let model = Key::new(42);
     let fills = (0..).zip(&theories).map(|(index, theory)| {
@@ -550,8 +553,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Every weight is in a bin, and the bins follow the curve: within the Kolmogorov–Smirnov test's bound for an alpha of
-/// 0.001. Seed and bound are fixed: a pass is a pass for good.
+/// Checks that every weight is in a bin, and that the bins follow the curve: within the bound of the
+/// Kolmogorov–Smirnov test for an alpha of 0.001. Seed and bound are fixed, so a test that passes once always
+/// passes.
 fn check_histogram(theory: &Theory, counts: &[u32]) -> Result<(), String> {
     let init = &theory.init;
     let sum = counts.iter().map(|&count| u64::from(count)).sum::<u64>();
@@ -574,7 +578,8 @@ fn check_histogram(theory: &Theory, counts: &[u32]) -> Result<(), String> {
     }
 }
 
-/// The heat map is where it belongs: nothing of the background, which begins the image, is left there.
+/// Checks that the heat map covers its area: no pixel there has the colour of the background, the image's
+/// first pixel.
 fn check_heat_map(panel: &Panel, [width, _]: [u32; 2], pixels: &[u8]) -> Result<(), String> {
     let (pixels, _) = pixels.as_chunks::<4>();
     let [x, y] = panel.heat_map.map(|position| position as usize);

@@ -1,19 +1,19 @@
 // The shaders of render_weights.rs. All positions are in pixels, from the top left corner of the image.
 
 struct Panel {
-    // Top left corners.
+    // The top left corners of the heat map and of the histogram.
     heat_map: vec2f,
     histogram: vec2f,
-    // Index of its first weight; a square matrix of so many rows.
+    // The index of the first weight, and the number of rows of a square matrix.
     first: u32,
     rows: u32,
-    // The values in the middle of the histogram and of the colour map, and how far each reaches from there.
+    // The value in the middle of the histogram and of the colour map, and the reach of each from there.
     centre: f32,
     reach: f32,
     colour_reach: f32,
-    // The part of the weights that makes a bin as high as the histogram.
+    // The fraction of the weights in a bin as high as the histogram.
     full: f32,
-    // To a multiple of 16 bytes, as an array of uniforms wants it.
+    // The padding to a multiple of 16 bytes, which an array of uniforms needs.
     padding: vec2f,
 }
 
@@ -28,10 +28,10 @@ override height: f32;
 
 @group(0) @binding(0) var<uniform> panels: array<Panel, PANELS>;
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
-// The bins of each panel, as the compute shader and as the fragment shader sees them.
+// The bins of each panel: as the compute shader counts them, and as the fragment shader reads them.
 @group(0) @binding(2) var<storage, read_write> bins: array<atomic<u32>>;
 @group(0) @binding(3) var<storage, read> counts: array<u32>;
-// The density at the pixels' edges, in parts of the plot's height; negative where there is none to draw.
+// The density at the pixels' edges, as a fraction of the plot's height; negative if no curve is drawn.
 @group(0) @binding(4) var<storage, read> densities: array<f32>;
 
 // ---- Counting: a row of workgroups for each panel.
@@ -43,7 +43,7 @@ fn count(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_ind
     let panel = panels[id.y];
     if id.x < panel.rows * panel.rows {
         let place = (weights[panel.first + id.x] - panel.centre) / panel.reach * 0.5 + 0.5;
-        // What lies beyond the ends is counted in the last bin.
+        // The first and the last bin also count the weights beyond them.
         let bin = u32(clamp(place * f32(BINS), 0.0, f32(BINS) - 1.0));
         atomicAdd(&own_bins[bin], 1u);
     }
@@ -72,7 +72,7 @@ fn colour_map(t: f32) -> vec3f {
 
 struct Rectangle {
     @builtin(position) position: vec4f,
-    // From the rectangle's top left corner.
+    // The position from the rectangle's top left corner.
     @location(0) inside: vec2f,
     @location(1) @interpolate(flat) panel: u32,
 }
@@ -81,7 +81,7 @@ fn to_clip(pixel: vec2f) -> vec4f {
     return vec4f(pixel / vec2f(width, height) * vec2f(2.0, -2.0) + vec2f(-1.0, 1.0), 0.0, 1.0);
 }
 
-// Corners of a triangle strip.
+// The corners of a triangle strip.
 fn corner(vertex: u32) -> vec2f {
     return vec2f(f32(vertex & 1u), f32(vertex >> 1u));
 }
@@ -115,7 +115,7 @@ fn distance_to_segment(point: vec2f, a: vec2f, b: vec2f) -> f32 {
     return distance(point, a + t * along);
 }
 
-// How much of a pixel a line covers whose middle is so far away.
+// The fraction of a pixel that a line covers, at this distance from the middle of the line.
 fn coverage(distance: f32, radius: f32) -> f32 {
     return clamp(radius + 0.5 - distance, 0.0, 1.0);
 }
@@ -123,7 +123,7 @@ fn coverage(distance: f32, radius: f32) -> f32 {
 @fragment
 fn histogram(rectangle: Rectangle) -> @location(0) vec4f {
     let panel = panels[rectangle.panel];
-    // From the lower left corner.
+    // The position from the lower left corner.
     let point = vec2f(rectangle.inside.x, PLOT.y - rectangle.inside.y);
     var colour = vec4f(0.0);
 
@@ -131,13 +131,13 @@ fn histogram(rectangle: Rectangle) -> @location(0) vec4f {
     if is_inside && point.x % BIN_WIDTH < BIN_WIDTH - 1.0 {
         let bin = u32(point.x / BIN_WIDTH);
         let part = f32(counts[rectangle.panel * BINS + bin]) / f32(panel.rows * panel.rows);
-        // A bin that holds anything is seen.
+        // A bin that is not empty is at least two pixels high.
         let top = select(0.0, max(part / panel.full * PLOT.y, 2.0), part > 0.0);
         let middle = ((f32(bin) + 0.5) / f32(BINS) * 2.0 - 1.0) * panel.reach;
         colour = vec4f(colour_map(middle / panel.colour_reach), 1.0) * clamp(top - point.y + 0.5, 0.0, 1.0) * 0.8;
     }
 
-    // The curve is a segment for each pixel; only those nearby can be near.
+    // The curve has one segment for each column of pixels. Only nearby segments can cover the point.
     let columns = i32(PLOT.x);
     let first = rectangle.panel * (u32(columns) + 1u);
     var nearest = 1e9;
@@ -153,7 +153,7 @@ fn histogram(rectangle: Rectangle) -> @location(0) vec4f {
         }
     }
     let curve = coverage(nearest, 1.1);
-    // Premultiplied: the curve over the bar.
+    // The colours have premultiplied alpha; the curve lies over the bar.
     return vec4f(vec3f(1.0), 1.0) * curve + colour * (1.0 - curve);
 }
 

@@ -101,9 +101,9 @@ pub struct FillArgs {
 
 /// Prints the kernels of a fill as WGSL, with their buffers, bindings and workgroups
 ///
-/// A line `// ---- shaders/PATH` stands before each part of a kernel. All other lines are WGSL comments, so
-/// that the output for a single kernel is a module that other tools take. Use it where a driver rejects a
-/// kernel, or to see what runs.
+/// A line `// ---- shaders/PATH` stands before each part of a kernel. All lines outside the kernels are WGSL
+/// comments, so that the output for a single kernel is a module that other tools take. Use this command if a
+/// driver rejects a kernel, or to see what runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
