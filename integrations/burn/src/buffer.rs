@@ -1,12 +1,12 @@
-//! Where a cubecl tensor lies in wgpu's terms, and in which order burn's work and ours reach the queue.
+//! The wgpu buffer of a cubecl tensor, and the order in which burn's work and a fill reach the queue.
 
 use burn::backend::wgpu::{AutoCompiler, CubeTensor, WgpuResource};
 use burn::cubecl::wgpu::WgpuServer;
 
 use crate::Error;
 
-/// Calls `submit` with the buffer that holds the tensor, after everything that burn queued before. Whatever burn
-/// does with the tensor later comes after what `submit` submits to the same queue.
+/// Calls `submit` with the buffer that holds the tensor, after all work that burn has queued. Later work of
+/// burn comes after the work that `submit` submits to the same queue.
 ///
 /// The allocation stays where it is until `submit` returns.
 pub(crate) fn after_queued_work<R>(
@@ -17,8 +17,8 @@ pub(crate) fn after_queued_work<R>(
         .client
         .get_resource::<WgpuServer<AutoCompiler>>(tensor.handle.clone())
         .map_err(|e| Error::Burn { operation: "find the tensor's buffer", reason: e.to_string() })?;
-    // A stream keeps commands back until it has many: those of the stream that owns the memory, some of which
-    // may still be about what lay there before, and those of this thread.
+    // A stream keeps commands back until it has many. Two streams are flushed: the stream that owns the
+    // memory, whose commands may still use the memory's previous tensor, and the stream of this thread.
     let flush = || tensor.client.flush();
     let flushed = tensor.handle.stream.executes(flush).and_then(|()| flush());
     flushed.map_err(|e| Error::Burn { operation: "submit its queued work", reason: e.to_string() })?;

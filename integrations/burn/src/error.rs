@@ -1,12 +1,12 @@
-//! What can go wrong, each with the offending value and the remedy.
+//! The errors, each with the offending value and the remedy.
 
 use burn::tensor::DType;
 
-/// Why a fill was refused. No tensor has been written when a function returns one.
+/// The reason why a fill was refused. A function that returns an error has written no tensor.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The initialiser, the shape or the device, as seedbed sees them.
+    /// seedbed refuses the initialiser, the shape or the device.
     #[error(transparent)]
     Fill(#[from] seedbed::Error),
     /// A tensor of another device.
@@ -14,9 +14,9 @@ pub enum Error {
         "the tensor lives on {actual}, this Seedbed fills tensors of {expected}; make one Seedbed per device"
     )]
     Device {
-        /// Where the tensor is.
+        /// The tensor's device.
         actual: String,
-        /// Where it should be.
+        /// The device of this `Seedbed`.
         expected: String,
     },
     /// A device that is not one of wgpu's.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The device.
         device: String,
     },
-    /// Elements that seedbed does not write.
+    /// An element type that seedbed does not write.
     #[error("a tensor of {dtype:?} can't be filled; F32, F16 and BF16 can")]
     DType {
         /// The element type.
@@ -45,17 +45,17 @@ pub enum Error {
     /// Burn could not finish the work queued before the fill, or find the tensor's buffer.
     #[error("burn failed to {operation}: {reason}")]
     Burn {
-        /// What it was asked for.
+        /// The operation that failed.
         operation: &'static str,
-        /// What it said.
+        /// The message of burn.
         reason: String,
     },
     /// A parameter of a module.
     #[error("{path}: {source}")]
     Parameter {
-        /// Its path in the module.
+        /// The parameter's path in the module.
         path: String,
-        /// What is wrong with it.
+        /// The mistake.
         source: Box<Error>,
     },
 }

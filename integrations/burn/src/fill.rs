@@ -1,4 +1,4 @@
-//! What a program calls: fills of burn's tensors, submitted to burn's own queue.
+//! The interface: fills of burn's tensors, submitted to burn's own queue.
 
 use burn::backend::DispatchDevice;
 use burn::backend::wgpu::{CubeTensor, WgpuSetup};
@@ -7,7 +7,8 @@ use seedbed::{FillRecorder, Init, Key, wgpu};
 
 use crate::{Error, buffer, primitive};
 
-/// Fills tensors of one of burn's wgpu devices. Cheap to clone, and all clones share their pipelines.
+/// Fills tensors of one of burn's wgpu devices. A `Seedbed` is cheap to clone, and all clones share their
+/// pipelines.
 #[derive(Clone, Debug)]
 pub struct Seedbed {
     pub(crate) device: Device,
@@ -17,14 +18,15 @@ pub struct Seedbed {
 }
 
 impl Seedbed {
-    /// For the tensors of `device`, with autodiff or without, which runs on the handles of `setup`: what
-    /// `Device::wgpu_options().init_with_setup()` returned together, or what was given to
-    /// `Device::wgpu_options().setup()`. Burn does not tell a device's handles later.
+    /// A `Seedbed` for the tensors of `device`, with autodiff or without.
     ///
-    /// The handles of another device make wgpu panic at the first fill.
+    /// `setup` holds the wgpu handles of `device`. Both come from one call of
+    /// `Device::wgpu_options().init_with_setup()`, or `setup` was the argument of
+    /// `Device::wgpu_options().setup()`. Burn does not give out the handles of a device later. The handles of
+    /// another device make wgpu panic at the first fill.
     ///
     /// # Errors
-    /// [`Error::NotWgpu`].
+    /// [`Error::NotWgpu`] for a device of another backend.
     pub fn new(device: &Device, setup: &WgpuSetup) -> Result<Self, Error> {
         let device = device.clone().without_autodiff();
         match device.as_dispatch() {
@@ -39,13 +41,13 @@ impl Seedbed {
         })
     }
 
-    /// A new tensor, written once: the values of `init` from the stream of `key`.
+    /// A new tensor with the values of `init` from the stream of `key`. The memory is written once.
     ///
-    /// `options` say where and of which type, as in burn's `Tensor::empty`: `&device`, or `(&device, DType::F16)`.
+    /// `options` give device and type, as in burn's `Tensor::empty`: `&device`, or `(&device, DType::F16)`.
     /// The tensor has the device's autodiff association and does not require gradients.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// [`Error`] lists them.
     pub fn tensor<const D: usize>(
         &self,
         shape: impl Into<Shape>,
@@ -56,12 +58,13 @@ impl Seedbed {
         self.fill(Tensor::empty(shape, options), init, key)
     }
 
-    /// Writes the values of `init` from the stream of `key` over those of `tensor`: in its memory if nothing
-    /// else holds that, in new memory if a clone or a view of it exists, as burn's own operations do.
-    /// What is returned has the tensor's shape, type, device and `require_grad`, and is a leaf.
+    /// Replaces the values of `tensor` by those of `init` from the stream of `key`. The fill writes the
+    /// tensor's own memory if nothing else holds that memory, and new memory if a clone or a view exists, as
+    /// burn's own operations do. The result is a leaf with the tensor's shape, type, device and
+    /// `require_grad`.
     ///
     /// # Errors
-    /// See [`Error`]; the tensor is gone then.
+    /// [`Error`] lists them. The tensor is dropped with an error.
     pub fn fill<const D: usize>(&self, tensor: Tensor<D>, init: &Init, key: Key) -> Result<Tensor<D>, Error> {
         let device = tensor.device().without_autodiff();
         if device != self.device {
@@ -90,7 +93,7 @@ impl Seedbed {
     }
 }
 
-/// The element type in the library's terms.
+/// The element type as seedbed's type.
 fn element(dtype: DType) -> Result<seedbed::DType, Error> {
     match dtype {
         DType::F32 => Ok(seedbed::DType::F32),
@@ -100,7 +103,7 @@ fn element(dtype: DType) -> Result<seedbed::DType, Error> {
     }
 }
 
-/// The tensor itself if it may be written, else another of its shape.
+/// The tensor itself if it may be written, or else a new tensor of the same shape.
 fn writable(tensor: CubeTensor) -> Result<CubeTensor, Error> {
     let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
     if !tensor.is_contiguous() {

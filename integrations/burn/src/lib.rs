@@ -4,11 +4,11 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | what you call: one tensor | [`Seedbed`] (`fill.rs`) |
-//! | what you call: a module, parameter by parameter | [`Seedbed::init_module`] (`module.rs`) |
+//! | the call for one tensor | [`Seedbed`] (`fill.rs`) |
+//! | the call for a module, parameter by parameter | [`Seedbed::init_module`] (`module.rs`) |
 //! | burn's tensor -> cubecl's handle, and back | `primitive.rs` |
 //! | handle -> buffer and offset, in the order of burn's own work | `buffer.rs` |
-//! | what can go wrong | [`Error`] (`error.rs`) |
+//! | the errors | [`Error`] (`error.rs`) |
 
 mod buffer;
 mod error;

@@ -1,4 +1,4 @@
-//! Modules: each float parameter from the stream of its own path.
+//! Fills of modules: each float parameter has the stream of its own path.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
@@ -6,16 +6,17 @@ use burn::tensor::Tensor;
 use crate::{Error, Init, Key, Seedbed};
 
 impl Seedbed {
-    /// Fills the float parameters of `module`. `rule` sees a parameter's path (`layers.0.weight`) and shape, and
-    /// names its initialiser, or `None` to leave it alone. The stream is `key.named(path)`: a parameter's
-    /// values depend on its path, never on what else the module has.
+    /// Fills the float parameters of `module`. `rule` takes a parameter's path (`layers.0.weight`) and shape,
+    /// and returns the initialiser, or `None` to leave the parameter unchanged. The stream is
+    /// `key.named(path)`, so the values of a parameter depend on its path and never on other parameters.
     ///
-    /// A parameter that burn has not initialised yet never is: its memory is written once. One that exists is
-    /// written in place, or in new memory if a clone of the module holds it too. Identities, mappers and
-    /// `require_grad` stay.
+    /// burn's initialiser never runs for a parameter that burn has not initialised yet: the memory is written
+    /// once. A parameter that exists is written in place, or in new memory if a clone of the module holds it
+    /// too. Identities, mappers and `require_grad` stay.
     ///
     /// # Errors
-    /// [`Error::Parameter`], for the first parameter that can't be filled; the module is gone then.
+    /// [`Error::Parameter`] for the first parameter that can't be filled. The module is dropped with the
+    /// error.
     pub fn init_module<M: Module>(
         &self,
         module: M,
@@ -64,12 +65,12 @@ impl<R: FnMut(&str, &[usize]) -> Option<Init>> ModuleMapper for Filler<'_, R> {
     }
 }
 
-/// A parameter for burn to go on with, and what is wrong with it.
+/// A parameter to return to burn, and the result of its fill.
 type Filled<const D: usize> = (Param<Tensor<D>>, Result<(), Error>);
 
 impl<R> Filler<'_, R> {
-    /// In place of burn's own initialiser, as if the values had been loaded from a file: a parameter that is kept
-    /// transposed gets transposed.
+    /// Fills a parameter that burn has not initialised yet, as if the values had been loaded from a file. So
+    /// a parameter that burn keeps transposed becomes transposed.
     fn fill_lazy<const D: usize>(&self, param: Param<Tensor<D>>, init: &Init, key: Key) -> Filled<D> {
         match self.seedbed.tensor(param.lazy_shape(), &param.lazy_device(), init, key) {
             Ok(tensor) => {
@@ -84,7 +85,7 @@ impl<R> Filler<'_, R> {
         let (id, tensor, mapper) = param.consume();
         match self.seedbed.fill(tensor, init, key) {
             Ok(tensor) => (Param::from_mapped_value(id, tensor, mapper), Ok(())),
-            // Nobody sees it: the module is dropped with the error.
+            // The module is dropped with the error, so nobody sees this parameter.
             Err(error) => (Param::initialized(id, Tensor::empty([0; D], &self.seedbed.device)), Err(error)),
         }
     }

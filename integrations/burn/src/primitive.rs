@@ -1,4 +1,4 @@
-//! Burn's float tensors without autodiff, as the cubecl tensors that they are, with fusion or without.
+//! burn's float tensors -> cubecl tensors, and back, with fusion or without.
 
 use burn::backend::wgpu::CubeTensor;
 use burn::backend::{DispatchTensor, Wgpu};
@@ -6,8 +6,9 @@ use burn::tensor::Tensor;
 
 use crate::Error;
 
-/// A float tensor of the wgpu backend. With fusion it is a promise, which is kept here: all that its values
-/// depend on is handed to cubecl. The result is the tensor's only owner if `tensor` was.
+/// The cubecl tensor of a float tensor of the wgpu backend. With fusion, a tensor may not be computed yet:
+/// this call hands all operations that its values depend on to cubecl. The result is the memory's
+/// only owner if `tensor` was.
 pub(crate) fn into_cube<const D: usize>(tensor: Tensor<D>) -> Result<CubeTensor, Error> {
     let primitive = tensor.try_into_primitive::<Wgpu>().map_err(|e| Error::Burn {
         operation: "hand out the tensor's primitive",
@@ -16,12 +17,13 @@ pub(crate) fn into_cube<const D: usize>(tensor: Tensor<D>) -> Result<CubeTensor,
     Ok(resolve(primitive))
 }
 
-/// The way back.
+/// The float tensor of a cubecl tensor.
 pub(crate) fn from_cube<const D: usize>(tensor: CubeTensor) -> Tensor<D> {
     Tensor::from_primitive::<Wgpu>(register(tensor))
 }
 
-/// Takes the autodiff association off a tensor, and says how to put it back. What comes back is a new leaf.
+/// Removes the autodiff association from a tensor. The second result is a function that restores the
+/// association; the restored tensor is a new leaf.
 pub(crate) fn without_autodiff<const D: usize>(
     tensor: Tensor<D>,
 ) -> (Tensor<D>, impl FnOnce(Tensor<D>) -> Tensor<D>) {
@@ -41,7 +43,7 @@ pub(crate) fn without_autodiff<const D: usize>(
     (inner, restore)
 }
 
-/// Whether a tensor has an autodiff association. Without burn's `autodiff` none has.
+/// Whether a tensor has an autodiff association. Without burn's feature `autodiff` no tensor has one.
 fn is_autodiff(tensor: &DispatchTensor) -> bool {
     tensor.autodiff != Default::default()
 }
@@ -65,7 +67,7 @@ fn resolve(tensor: FusionTensor) -> CubeTensor {
     client.resolve_tensor_float::<burn::backend::wgpu::CubeBackend>(tensor)
 }
 
-/// As burn's own `float_from_data` does it.
+/// Registers a tensor with fusion, in the same way as burn's `float_from_data`.
 #[cfg(feature = "fusion")]
 fn register(tensor: CubeTensor) -> FusionTensor {
     use burn::backend::TensorMetadata;

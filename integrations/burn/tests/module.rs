@@ -1,4 +1,4 @@
-//! Modules: each parameter from the stream of its path, and ready to be trained.
+//! Fills of modules: each parameter has the stream of its path and can be trained.
 
 mod common;
 
@@ -32,7 +32,7 @@ impl Mlp {
     }
 }
 
-/// Matrices by Xavier, vectors zero.
+/// The rule of the tests: Xavier for matrices, zeros for vectors.
 fn rule(_path: &str, shape: &[usize]) -> Option<Init> {
     Some(if shape.len() > 1 { Init::xavier_uniform() } else { Init::Zeros })
 }
@@ -93,7 +93,8 @@ fn a_module_in_use_is_filled_again_and_its_clone_is_not() {
     }
 }
 
-/// Burn's linear weights are `[d_input, d_output]`, unless they are kept by column; convolutions are PyTorch's.
+/// burn's linear weights have the shape `[d_input, d_output]`, unless they are kept by column. Convolutions
+/// have PyTorch's shape.
 #[test]
 fn shapes_as_a_rule_sees_them() {
     let (device, seedbed) = open();
@@ -143,7 +144,7 @@ fn an_error_names_the_parameter() {
     let error = seedbed.init_module(Mlp::new(&device), KEY, |_, _| Some(Init::xavier_normal())).unwrap_err();
     assert!(matches!(&error, Error::Parameter { path, .. } if path == "hidden.0.bias"), "{error}");
 
-    // A second fill of a weight that is kept by column would have to write a view.
+    // A weight that is kept by column is a view once it is initialised, and a fill can't write a view.
     let columns = LinearConfig::new(3, 5).with_layout(LinearLayout::Col).init(&device);
     columns.weight.val();
     let error = seedbed.init_module(columns, KEY, rule).unwrap_err();

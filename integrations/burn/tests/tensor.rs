@@ -1,4 +1,4 @@
-//! Tensors: what burn reads back is what the host engine writes, bit for bit.
+//! Fills of tensors: burn reads back the bytes that the host engine writes.
 
 mod common;
 
@@ -32,7 +32,7 @@ fn sixteen_bit_elements_equal_the_host() {
     let (device, seedbed) = open();
     let init = Init::normal(0.0, 1.0);
     for dtype in [DType::F16, DType::BF16] {
-        // An odd number of them: the last word is shared with whatever lies behind.
+        // 33 x 7 elements are an odd number, so the next tensor shares the last word.
         for shape in [[33, 7], [64, 64]] {
             let tensor: Tensor<2> = seedbed.tensor(shape, (&device, dtype), &init, KEY).unwrap();
             assert_eq!(tensor.dtype(), dtype);
@@ -48,21 +48,21 @@ fn nothing_to_fill() {
     assert_eq!(tensor.dims(), [0, 3]);
 }
 
-/// Work that burn has queued but not submitted comes before the fill, what it does next after it, whichever
-/// memory its pool hands out.
+/// Work that burn has queued but not submitted comes before the fill, and later work comes after the fill,
+/// whichever memory burn's pool hands out.
 #[test]
 fn a_fill_has_its_place_among_burns_work() {
     let (device, seedbed) = open();
     let (shape, init) = ([64, 64], Init::uniform(0.0, 1.0));
     for round in 0..100 {
         let key = KEY.fold_in(round);
-        // Still queued, and reads and writes memory that the fill may get next.
+        // This work is still queued. It reads and writes memory that the fill may get next.
         let before = Tensor::<2>::full(shape, 1.0, &device) + 2.0;
         let overwritten = before.clone() * 3.0;
         let filled = seedbed.fill(overwritten, &init, key).unwrap();
         let after = filled.clone() * 2.0;
         drop(seedbed.tensor::<2>(shape, &device, &Init::constant(9.0), key).unwrap());
-        // May get the memory that was just given back.
+        // The upload may get the memory that was just freed.
         let uploaded = Tensor::<2>::from_data([[7.0, 8.0]], &device);
 
         let expected = host(&shape, DType::F32, &init, key);

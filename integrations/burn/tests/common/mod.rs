@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, Tensor};
 use seedbed::{Init, Key};
 use seedbed_burn::Seedbed;
 
-/// Burn's device, and what fills its tensors.
+/// burn's device, and a `Seedbed` for it.
 pub fn open() -> (Device, Seedbed) {
     static OPEN: OnceLock<(Device, Seedbed)> = OnceLock::new();
     OPEN.get_or_init(|| {
@@ -20,12 +20,12 @@ pub fn open() -> (Device, Seedbed) {
     .clone()
 }
 
-/// What burn reads back.
+/// The bytes of a tensor, read back by burn.
 pub fn bytes<const D: usize>(tensor: Tensor<D>) -> Vec<u8> {
     tensor.into_data().as_bytes().to_vec()
 }
 
-/// What the host engine writes.
+/// The bytes that the host engine writes.
 pub fn host(shape: &[usize], dtype: DType, init: &Init, key: Key) -> Vec<u8> {
     let dtype = match dtype {
         DType::F32 => seedbed::DType::F32,
