@@ -199,8 +199,13 @@ impl Planner {
         }
     }
 
-    /// The kernels that most fills of `init` need: those of whole tensors and ranges of elements.
-    pub(crate) fn kernels_of(&self, init: &Init, dtype: DType) -> Result<Vec<Arc<Kernel>>, Error> {
+    /// The kernels that fills of `init` with elements of `dtype` need, before there is a buffer: those of whole tensors and
+    /// ranges of elements. An executor compiles them ahead. Some shapes and scales need another kernel: zero, for example, is
+    /// a constant.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
+    pub fn kernels_of(&self, init: &Init, dtype: DType) -> Result<Vec<Arc<Kernel>>, Error> {
         self.limits()?;
         if dtype == DType::U32 {
             return Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 });
