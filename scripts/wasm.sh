@@ -26,20 +26,20 @@ fail() {
 }
 have() { command -v "$1" >/dev/null; }
 
-# unpack FOLDER PACKAGE...: Debian's packages, and what they need beyond the installed ones, into FOLDER.
-# Package lists of its own spare it root, and nothing is installed.
-unpack() {
-    local folder=$1 part=$1.part packages deb
-    shift
-    [ -e "$folder" ] && return
+# Unpacks Debian's compiler, with the packages that it depends on and the system lacks. The package lists are
+# kept apart from the system's, so root is not needed and nothing is installed.
+debian=$cache/debian
+unpack_compiler() {
+    local part=$debian.part packages deb
+    [ -e "$debian" ] && return
     have apt-get || return
-    say "unpacking Debian's $* into $folder"
+    say "unpacking Debian's rustc-web and rust-web-src into $debian"
     rm -rf "$part"
     mkdir -p "$part"/{lists,cache/archives}/partial "$part/root"
     local apt=(apt-get -qq -o "Dir::State::Lists=$part/lists" -o "Dir::Cache=$part/cache"
         -o Debug::NoLocking=1 -o APT::Sandbox::User=root)
     "${apt[@]}" update || return
-    packages=$("${apt[@]}" --simulate --no-install-recommends install "$@") || return
+    packages=$("${apt[@]}" --simulate --no-install-recommends install rustc-web rust-web-src) || return
     packages=$(sed -n 's/^Inst \([^ ]*\).*/\1/p' <<<"$packages")
     # shellcheck disable=SC2086 # one argument for each package
     (cd "$part" && "${apt[@]}" download $packages) || return
@@ -49,7 +49,7 @@ unpack() {
             --exclude=./usr/share --exclude='./usr/src/*/[!l]*' || return
     done
     # The last step, so that a run that was cut off leaves nothing that looks complete.
-    mv "$part/root" "$folder" && rm -rf "$part"
+    mv "$part/root" "$debian" && rm -rf "$part"
 }
 
 has_target() { [ -d "$(rustc --print target-libdir --target "$target")" ]; }
@@ -61,13 +61,13 @@ find_compiler() {
     have cargo || fail "cargo is missing: install Rust from https://rustup.rs"
     if [ "${1-}" != --debian ]; then
         # A network without rustup's server may answer late or never.
-        has_target || [ -e "$cache/debian-rust" ] || ! have rustup ||
+        has_target || [ -e "$debian" ] || ! have rustup ||
             timeout 120 rustup target add "$target" || say "rustup cannot add the target"
         has_target && say "compiler: $(rustc --version)" && return
     fi
-    unpack "$cache/debian-rust" rustc-web rust-web-src || fail "there is no compiler for $target: run" \
+    unpack_compiler || fail "there is no compiler for $target: run" \
         "\`rustup target add $target\`, or use a Debian that has rustc-web 1.89 or newer"
-    local rust=$cache/debian-rust/usr linker
+    local rust=$debian/usr linker
     linker=$(find "$(rustc --print sysroot)/lib/rustlib" -name rust-lld -print -quit)
     [ -n "$linker" ] || fail "the linker rust-lld is missing: install Rust from https://rustup.rs"
     # Debian has the target without its standard library, and cargo builds that only if told that it may.
@@ -77,19 +77,18 @@ find_compiler() {
     say "compiler: Debian's $(env "${environment[@]}" "$rust/bin/rustc" --version)"
 }
 
-# Finds node: the command, or nothing.
-node=()
+# Finds node, which CI must have and gets.
 find_node() {
-    if have node; then
-        node=(node)
-    elif unpack "$cache/debian-node" nodejs; then
-        local root=$cache/debian-node/usr
-        node=(env "LD_LIBRARY_PATH=$(echo "$root"/lib/*-linux-gnu)" "$root/bin/node")
-    elif [ "${CI-}" = true ]; then
-        fail "node is missing: install Node.js 18 or newer"
-    else
+    have node && return
+    if [ "${CI-}" != true ]; then
         say "node is missing, so nothing will be RUN: install Node.js 18 or newer"
+        return
     fi
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    say "installing nodejs, which runs the builds"
+    { "${root[@]}" apt-get -qq update && "${root[@]}" apt-get -qq install --no-install-recommends nodejs; } \
+        >/dev/null || fail "node is missing: install Node.js 18 or newer"
 }
 
 case "$*" in
@@ -107,5 +106,5 @@ for features in "${feature_sets[@]}"; do
     env "${environment[@]}" cargo build "${build[@]}" --features "$features"
     module=$cache/build/$target/release/seedbed-wasm-user.wasm
     say "features '$features': $(($(wc -c <"$module") / 1000)) kB (${SECONDS} s since the start)"
-    [ ${#node[@]} = 0 ] || "${node[@]}" "$program/run.mjs" "$module"
+    if have node; then node "$program/run.mjs" "$module"; fi
 done
