@@ -34,6 +34,8 @@ use self::variance_scaling::VarianceScaling;
 /// assert_ne!("xavier_normal()".parse::<Init>()?, "jax::glorot_normal()".parse()?);
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+///
+/// With the feature `serde` it is a string: the textual form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Init {
