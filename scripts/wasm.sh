@@ -9,10 +9,9 @@ cd "$(dirname "$0")/.."
 # One build for each. A user of the library who turns its default features off has the first.
 feature_sets=(
     ""
-    "vectors"
-    "threads,vectors" # the library's default features
-    # TODO(merge): wasm-user's feature `wgpu` must enable the library's: see wasm-user/Cargo.toml.
+    "threads,vectors"
     "wgpu"
+    "wgpu,threads,vectors" # the library's default features
 )
 
 target=wasm32-unknown-unknown

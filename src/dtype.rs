@@ -15,6 +15,8 @@ use std::str::FromStr;
 ///     assert_eq!(name.parse(), Ok(DType::BF16));
 /// }
 /// ```
+///
+/// With the feature `serde` it is a string, such as `"bf16"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
@@ -157,6 +159,20 @@ impl FromStr for DType {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for DType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for DType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use half::{bf16, f16};
@@ -210,6 +226,20 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serialises_as_its_name() {
+        for dtype in DType::ALL {
+            let json = serde_json::to_string(&dtype).unwrap();
+            assert_eq!(json, format!("\"{dtype}\""));
+            assert_eq!(serde_json::from_str::<DType>(&json).unwrap(), dtype);
+        }
+        assert_eq!(serde_json::from_str::<DType>(r#""torch.float16""#).unwrap(), DType::F16);
+        let error = serde_json::from_str::<DType>(r#""f64""#).unwrap_err().to_string();
+        assert!(error.starts_with(&"f64".parse::<DType>().unwrap_err().to_string()), "{error}");
+        assert!(serde_json::from_str::<DType>("32").is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod variance_scaling;
 
 use self::kaiming::Kaiming;
 use self::variance_scaling::VarianceScaling;
+use crate::error::Error;
 
 /// How to initialise a tensor: the functions of `torch.nn.init` by their names and with their defaults,
 /// and the variance-scaling family of JAX and Keras. Parameters are f64 and rounded once, after all
@@ -34,6 +35,8 @@ use self::variance_scaling::VarianceScaling;
 /// assert_ne!("xavier_normal()".parse::<Init>()?, "jax::glorot_normal()".parse()?);
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+///
+/// With the feature `serde` it is a string: the textual form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Init {
@@ -203,6 +206,28 @@ impl Init {
     /// `orthogonal_()`, of gain 1.
     pub const fn orthogonal() -> Self {
         Self::Orthogonal { gain: 1.0 }
+    }
+
+    /// The same initialiser with this gain.
+    ///
+    /// ```
+    /// use seedbed::{Init, Nonlinearity, calculate_gain};
+    ///
+    /// let init = Init::xavier_normal().with_gain(calculate_gain(Nonlinearity::Tanh, None))?;
+    /// assert_eq!(init, Init::XavierNormal { gain: 5.0 / 3.0 });
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoGain`] if the initialiser takes no gain. The gain of the Kaiming initialisers follows from their
+    /// non-linearity.
+    pub fn with_gain(self, gain: f64) -> Result<Self, Error> {
+        match self {
+            Self::XavierUniform { .. } => Ok(Self::XavierUniform { gain }),
+            Self::XavierNormal { .. } => Ok(Self::XavierNormal { gain }),
+            Self::Orthogonal { .. } => Ok(Self::Orthogonal { gain }),
+            _ => Err(Error::NoGain { init: self.to_string() }),
+        }
     }
 
     /// `sparse_(sparsity)`, with a standard deviation of 0.01.

@@ -353,6 +353,28 @@ mod tests {
     }
 
     #[test]
+    fn gains_are_set_where_the_table_has_one() {
+        let has_gain = |row: &&Signature| row.arguments.iter().any(|argument| argument.name == "gain");
+        for row in Init::signatures() {
+            let init: Init = row.example.parse().unwrap();
+            match init.with_gain(0.25) {
+                Ok(init) => {
+                    assert!(has_gain(&row), "{row}");
+                    assert_eq!(init.to_string(), format!("{}(gain=0.25)", row.name));
+                }
+                Err(error) => {
+                    assert!(!has_gain(&row), "{row}");
+                    assert_eq!(error, crate::error::Error::NoGain { init: row.example.to_owned() });
+                }
+            }
+        }
+        let names: Vec<_> = Init::signatures().filter(has_gain).map(|row| row.name).collect();
+        let error = Init::Zeros.with_gain(1.0).unwrap_err().to_string();
+        assert_eq!(names, ["xavier_uniform", "xavier_normal", "orthogonal"]);
+        assert_eq!(error, "zeros() takes no gain; xavier_uniform, xavier_normal and orthogonal take one");
+    }
+
+    #[test]
     fn both_frameworks_have_the_same_members() {
         let names = |rows: &[Signature]| rows.iter().map(|row| row.name).collect::<Vec<_>>();
         assert_eq!(names(JAX), names(KERAS));

@@ -13,15 +13,16 @@ const GOLDEN: [u64; 2] = [1, 1 << 20];
 /// Seed, initialiser, element type, shape, and the SHA-256 of the little-endian bytes.
 type Fill = (u64, &'static str, DType, [u64; 2], &'static str);
 
-/// The hashes of seed 0 are golden values of `tests/conformance/golden.rs`. The others are of what
+/// The hashes of seed 0 are golden values of `tests/conformance/values/golden.rs`. The others are of what
 /// `seedbed fill --adapter host` wrote on x86-64.
 #[rustfmt::skip]
-const FILLS: [Fill; 8] = [
+const FILLS: [Fill; 9] = [
     (42, "xavier_normal", F32, [64, 64], "6f17195dc62142ddc00e26046fc4f50fd0821fffa71b3ae873755e2bc9eca701"),
     (42, "orthogonal", F32, [64, 64], "dcf86e9aa952e5ff9bc2abfca391c271fe0e9210df1fa14ba518a7b669b35b99"),
     (0, "normal", F32, GOLDEN, "25cb5e02b4a35eaf89493c0ed3757f7abeb1b89101375385dde5c7a92c5adb7b"),
     (0, "normal", F16, GOLDEN, "95027d86ce0d69ad28694fca2df01c720438e274dd8717df4eebad9f2c978a10"),
     (0, "normal", BF16, GOLDEN, "ab9ba42c33300f8919fe7dfd23d2ab0ecdb7182412aaecd5306b69e65ad0185a"),
+    (0, "log_normal", F32, GOLDEN, "1f71559b0973bd8d9ffe475dd9dbd04d63830cb3551d960cdee2d701c15d096f"),
     (0, "uniform", F32, GOLDEN, "21bc9a8dc649633f8197f2391458df58271dff02bc73d08a304fb7f9acc4ad3c"),
     (0, "trunc_normal", F32, GOLDEN, "98cb51968c75829e3c9ae0910862239ccda20383f5999365c2bd5486e0eceed0"),
     (0, "sparse(0.5)", F32, [1024, 1024], "6a89d6dad6cb838a960a70b4c8678cd93d05b3531a1912b5118b502a97bf852f"),
