@@ -6,7 +6,7 @@
 //! |---|---|
 //! | which stream: seed, offset, derived keys | [`Key`] (`key.rs`) |
 //! | what to write: the initialisers under PyTorch's names | [`Init`] (`init.rs`) |
-//! | name, arguments, defaults and help of each: `FromStr`, `Display` and the program's help read it | [`Signature`] (`init/table.rs`, `init/text.rs`) |
+//! | name, arguments, defaults and help of each; their textual form | [`Signature`] (`init/table.rs`, `init/text.rs`) |
 //! | shape -> fan_in, fan_out; gains | [`Fans`] (`init/fan.rs`, `init/axes.rs`), [`calculate_gain`] (`init/gain.rs`) |
 //! | initialiser and shape -> distribution, a file for each of them | `init/resolve.rs`, `init/distribution/` |
 //! | distribution and element type -> what a kernel takes, validated and rounded | `init/kernel_args.rs` |
