@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Type of the elements of a tensor.
+/// The type of the elements of a tensor.
 ///
-/// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors too:
+/// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors
+/// too:
 ///
 /// ```
 /// use seedbed::DType;
@@ -16,7 +17,7 @@ use std::str::FromStr;
 /// }
 /// ```
 ///
-/// With the feature `serde` it is a string, such as `"bf16"`.
+/// The feature `serde` serialises a `DType` as a string, such as `"bf16"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
@@ -50,7 +51,7 @@ impl DType {
         }
     }
 
-    /// Bits of the significand, the leading one included, and the least exponent of a normal value.
+    /// The significand's bits, the leading one included, and the least exponent of a normal value.
     const fn precision(self) -> (i32, i32) {
         match self {
             Self::F16 => (11, -14),
@@ -68,8 +69,8 @@ impl DType {
         f64::from_bits(((power + 1023) as u64) << 52)
     }
 
-    /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. Too large a value
-    /// becomes an infinity, every NaN the quiet one without payload.
+    /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. A value that is too
+    /// large becomes an infinity; every NaN becomes the quiet one without payload.
     pub(crate) fn round(self, value: f64) -> f32 {
         if value.is_nan() {
             return f32::from_bits(0x7FC0_0000);
@@ -83,7 +84,7 @@ impl DType {
         if rounded.abs() > self.max() {
             return f32::INFINITY.copysign(value as f32);
         }
-        // The sign of a zero is lost in none of these.
+        // None of these operations loses the sign of a zero.
         rounded as f32
     }
 
@@ -105,7 +106,7 @@ impl DType {
         if most < value { most } else { most - self.spacing_above(-most) }
     }
 
-    /// From a value of this type to the next one above.
+    /// The distance from a value of this type to the next one above.
     fn spacing_above(self, value: f64) -> f64 {
         let spacing = self.spacing(value);
         // Towards zero from a power of two, the neighbour is half as far, unless subnormals begin there.

@@ -18,7 +18,7 @@ use self::variance_scaling::VarianceScaling;
 use crate::error::Error;
 
 /// How to initialise a tensor: the functions of `torch.nn.init` by their names and with their defaults,
-/// and the variance-scaling family of JAX and Keras. Parameters are f64 and rounded once, after all
+/// and the variance-scaling family of JAX and Keras. Parameters are f64. Each is rounded once, after all
 /// arithmetic.
 ///
 /// The textual form round-trips through [`FromStr`](std::str::FromStr) and
@@ -36,7 +36,7 @@ use crate::error::Error;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 ///
-/// With the feature `serde` it is a string: the textual form.
+/// The feature `serde` serialises an `Init` as its textual form, a string.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Init {
@@ -72,11 +72,12 @@ pub enum Init {
         std: f64,
     },
     /// Normal distribution cut off at `a` and `b` (`trunc_normal_`, whose defaults are 0, 1, -2 and 2).
-    /// Right for any bounds, far tails and narrow slices too, where PyTorch warns that its own is not.
+    /// The distribution is right for any bounds, far tails and narrow slices too; PyTorch warns that its own
+    /// is wrong there.
     TruncNormal {
-        /// Of the normal distribution before it is cut. Finite.
+        /// The mean of the normal distribution before it is cut. Finite.
         mean: f64,
-        /// Of the normal distribution before it is cut. Finite, 0 or more.
+        /// The standard deviation of the normal distribution before it is cut. Finite, 0 or more.
         std: f64,
         /// The least value. May be -∞.
         a: f64,
@@ -111,10 +112,10 @@ pub enum Init {
     /// A matrix with orthonormal rows or columns, times `gain` (Saxe et al., 2013; `orthogonal_`), uniform
     /// over all such matrices. Two dimensions or more, of which all but the first are flattened.
     ///
-    /// An element depends on all of the matrix: it is computed as a whole, even where only a part is written. For
-    /// `n` the larger and `p` the smaller dimension that takes about `2·n·p² - ⅔·p³` operations, and scratch
-    /// memory of `4·n·p` to `9·n·p` bytes. On a device it is one long compute pass (a GPU's watchdog may
-    /// object to matrices far beyond 4096 x 4096) before the pass of the fill.
+    /// Each element depends on the whole matrix, so a fill computes the whole matrix even if it writes only a
+    /// part. With `n` the larger and `p` the smaller dimension, the matrix takes about `2·n·p² - ⅔·p³`
+    /// operations and scratch memory of `4·n·p` to `9·n·p` bytes. On a device the matrix is one long compute
+    /// pass before the pass of the fill; a GPU's watchdog may object to matrices far beyond 4096 x 4096.
     Orthogonal {
         /// 1 by default; finite.
         gain: f64,
@@ -219,8 +220,8 @@ impl Init {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoGain`] if the initialiser takes no gain. The gain of the Kaiming initialisers follows from their
-    /// non-linearity.
+    /// [`Error::NoGain`] if the initialiser takes no gain. The gain of the Kaiming initialisers follows from
+    /// their non-linearity.
     pub fn with_gain(self, gain: f64) -> Result<Self, Error> {
         match self {
             Self::XavierUniform { .. } => Ok(Self::XavierUniform { gain }),

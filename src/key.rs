@@ -18,8 +18,8 @@ use crate::math::philox::philox4x32_10;
 /// assert_ne!(weight, model.named("transformer.h.1.attn.c_attn.weight"));
 /// ```
 ///
-/// With the feature `serde` it has its two fields; without an offset, that is 0. Both have 64 bits, of which
-/// JavaScript's numbers hold 53.
+/// The feature `serde` serialises a `Key` as its two fields. A missing offset is 0. Both fields have 64 bits;
+/// JavaScript's numbers hold only 53 of them.
 ///
 /// ```
 /// # #[cfg(feature = "serde")] {

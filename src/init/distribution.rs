@@ -2,7 +2,8 @@
 //!
 //! A file here is a distribution: a struct of its parameters in f64, and two functions.
 //!
-//! - `kernel_args(dtype)` validates the parameters and rounds them once to what a kernel of that element type takes.
+//! - `kernel_args(dtype)` validates the parameters and rounds them once to what a kernel of that element type
+//!   takes.
 //! - `moments()` gives mean and standard deviation. The parameters are valid then.
 
 pub(crate) mod constant;

@@ -60,7 +60,7 @@ impl Init {
     /// The distribution of the elements of a tensor of this shape, before rounding to an element type.
     fn distribution(&self, shape: &[u64]) -> Result<Distribution, Error> {
         let zeros = Distribution::from(Constant { value: 0.0 });
-        // PyTorch looks at this first, and does nothing then.
+        // PyTorch's Kaiming functions do nothing with an empty tensor, before they check anything else.
         let is_kaiming = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
         if is_kaiming && shape.contains(&0) {
             return Ok(zeros);
@@ -108,8 +108,8 @@ impl Init {
                 }
             }
         };
-        // A tensor without elements may have an infinite or NaN scale. The scale is never used, so the fill is a
-        // constant.
+        // A tensor without elements may have an infinite or NaN scale. The scale is never used, so the fill
+        // is a constant.
         Ok(if shape.contains(&0) { zeros } else { distribution })
     }
 }

@@ -87,10 +87,12 @@ macro_rules! argument {
     };
 }
 
-/// Makes two things of PyTorch's rows: [`TORCH`], and the way back from an initialiser to the row and the arguments.
+/// Makes two things of PyTorch's rows: [`TORCH`], and [`written`], the way back from an initialiser to its
+/// row.
 ///
-/// A row is `"name" { field: reader("argument", "default"), … } => { Init::Variant { field, … } }, "help", "example";`.
-/// The braces hold an expression and a pattern at once. A variant of [`Init`] without a row does not compile.
+/// A row reads `"name" { field: reader("argument", "default"), … } => { Init::Variant { field, … } }`, then
+/// the help and the example. What the second braces hold is an expression for [`TORCH`] and a pattern for
+/// [`written`]. A variant of [`Init`] without a row does not compile.
 macro_rules! torch {
     ($(
         $name:literal { $($field:ident: $reader:ident($($argument:literal),+)),* } => { $($init:tt)+ },
@@ -166,7 +168,9 @@ torch! {
         "kaiming_normal(a=0,mode=fan_in,nonlinearity=selu)";
     "orthogonal" { gain: number("gain", "1") } => { Init::Orthogonal { gain } },
         "orthonormal rows or columns, times gain", "orthogonal(gain=-2)";
-    "sparse" { sparsity: number("sparsity"), std: number("std", "0.01") } => { Init::Sparse { sparsity, std } },
+    "sparse" {
+        sparsity: number("sparsity"), std: number("std", "0.01")
+    } => { Init::Sparse { sparsity, std } },
         "in each column a part of zeros, elsewhere normal", "sparse(sparsity=0.9,std=0.1)";
 }
 
@@ -181,8 +185,8 @@ const IN: Argument = Argument::optional("in_axis", "-2");
 const OUT: Argument = Argument::optional("out_axis", "-1");
 const BATCH: Argument = Argument::optional("batch_axis", "()");
 
-/// Makes [`JAX`], [`KERAS`] and [`MEMBERS`] of the named members of the family, which are the same in both frameworks
-/// but for JAX's axes and aliases.
+/// Makes [`JAX`], [`KERAS`] and [`MEMBERS`] of the named members of the family. Both frameworks have the same
+/// members; axes and aliases are JAX's alone.
 macro_rules! variance_scaling {
     ($($name:literal [$($alias:literal)?] $jax:ident $keras:ident $help:literal;)+) => {
         static JAX: &[Signature] = &[
@@ -238,7 +242,7 @@ macro_rules! variance_scaling {
             },)+
         ];
 
-        /// The named members of the family.
+        /// The named members of the family, with their scale, mode and distribution.
         static MEMBERS: &[(&str, VarianceScaling)] = &[$(($name, VarianceScaling::$jax())),+];
     };
 }

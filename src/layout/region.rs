@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::layout::product;
 use crate::layout::runs::StridedRuns;
 
-/// So that bytes, blocks and their ends all fit 64 bits.
+/// The most elements of a tensor: bytes, blocks and their ends all fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;
 
 /// A logical tensor, and the part of it that goes into the destination.
@@ -25,7 +25,8 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// let shard = Region::from([50257, 768]).shard([0, 576], [25129, 192]);
 /// ```
 ///
-/// With the feature `serde` it is the shape and the part. What is read owns its shape, and lies in its tensor.
+/// The feature `serde` serialises a `Region` as its shape and its part. Deserialising gives a region that
+/// owns its shape, and refuses a part that reaches out of the tensor.
 ///
 /// ```
 /// # #[cfg(feature = "serde")] {

@@ -21,7 +21,7 @@ impl Constant {
             return Err(Error::Overflow { parameter: "value", value, dtype });
         }
         let bits = match dtype {
-            // See `shaders/narrow_f16.wgsl`.
+            // See `shaders/rounding/f16.wgsl`.
             DType::F16 if rounded.is_nan() => 98_304_f32.to_bits(),
             DType::F16 if rounded.is_infinite() => 65_536_f32.copysign(rounded).to_bits(),
             _ => rounded.to_bits(),

@@ -21,8 +21,8 @@ impl Identity {
         Self { matrix: Matrix { rows, columns }, pattern }
     }
 
-    /// The identity of a convolution of shape `[out, inputs, kernel…]`, without a dimension of 0: in each group of
-    /// `group` outputs, output `i` has a one in the middle of the kernel of input `i`.
+    /// The identity of a convolution of shape `[out, inputs, kernel…]`: in each group of `group` outputs,
+    /// output `i` has a one in the middle of the kernel of input `i`. No dimension is 0.
     ///
     /// # Errors
     /// [`Error::ShapeOverflow`].

@@ -17,8 +17,9 @@ pub(crate) struct TruncNormal {
     pub(crate) b: f64,
 }
 
-/// Beyond this many standard deviations from the mean to the nearest bound, a truncated normal is a constant: at `n`
-/// of them it is about `40 / n` of them wide.
+/// The largest distance from the mean to the nearest bound, in standard deviations, at which a truncated
+/// normal is not yet a constant. A distribution at the distance `n` is about `40 / n` standard deviations
+/// wide.
 const FARTHEST_MODE: f64 = 1e30;
 
 impl TruncNormal {
