@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Type of the elements of a tensor.
+/// The type of the elements of a tensor.
 ///
-/// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors too:
+/// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors
+/// too:
 ///
 /// ```
 /// use seedbed::DType;
@@ -15,6 +16,8 @@ use std::str::FromStr;
 ///     assert_eq!(name.parse(), Ok(DType::BF16));
 /// }
 /// ```
+///
+/// The feature `serde` serialises a `DType` as a string, such as `"bf16"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
@@ -48,7 +51,7 @@ impl DType {
         }
     }
 
-    /// Bits of the significand, the leading one included, and the least exponent of a normal value.
+    /// The significand's bits, the leading one included, and the least exponent of a normal value.
     const fn precision(self) -> (i32, i32) {
         match self {
             Self::F16 => (11, -14),
@@ -66,8 +69,8 @@ impl DType {
         f64::from_bits(((power + 1023) as u64) << 52)
     }
 
-    /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. Too large a value
-    /// becomes an infinity, every NaN the quiet one without payload.
+    /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. A value that is too
+    /// large becomes an infinity; every NaN becomes the quiet one without payload.
     pub(crate) fn round(self, value: f64) -> f32 {
         if value.is_nan() {
             return f32::from_bits(0x7FC0_0000);
@@ -81,7 +84,7 @@ impl DType {
         if rounded.abs() > self.max() {
             return f32::INFINITY.copysign(value as f32);
         }
-        // The sign of a zero is lost in none of these.
+        // None of these operations loses the sign of a zero.
         rounded as f32
     }
 
@@ -103,7 +106,7 @@ impl DType {
         if most < value { most } else { most - self.spacing_above(-most) }
     }
 
-    /// From a value of this type to the next one above.
+    /// The distance from a value of this type to the next one above.
     fn spacing_above(self, value: f64) -> f64 {
         let spacing = self.spacing(value);
         // Towards zero from a power of two, the neighbour is half as far, unless subnormals begin there.
@@ -154,6 +157,20 @@ impl FromStr for DType {
         let name = lower.strip_prefix("torch.").unwrap_or(&lower);
         let dtype = Self::ALL.into_iter().find(|dtype| dtype.names().contains(&name));
         dtype.ok_or_else(|| UnknownDType { text: text.to_owned() })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for DType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for DType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -210,6 +227,20 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serialises_as_its_name() {
+        for dtype in DType::ALL {
+            let json = serde_json::to_string(&dtype).unwrap();
+            assert_eq!(json, format!("\"{dtype}\""));
+            assert_eq!(serde_json::from_str::<DType>(&json).unwrap(), dtype);
+        }
+        assert_eq!(serde_json::from_str::<DType>(r#""torch.float16""#).unwrap(), DType::F16);
+        let error = serde_json::from_str::<DType>(r#""f64""#).unwrap_err().to_string();
+        assert!(error.starts_with(&"f64".parse::<DType>().unwrap_err().to_string()), "{error}");
+        assert!(serde_json::from_str::<DType>("32").is_err());
     }
 
     #[test]

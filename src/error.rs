@@ -338,6 +338,12 @@ pub enum Error {
         /// What is wrong with it.
         error: Box<Error>,
     },
+    /// A gain for an initialiser that takes none.
+    #[error("{init} takes no gain; xavier_uniform, xavier_normal and orthogonal take one")]
+    NoGain {
+        /// The initialiser, in its textual form.
+        init: String,
+    },
     /// A text that names no initialiser.
     #[error("{text:?} is not an initialiser: {reason}")]
     Parse {

@@ -15,9 +15,10 @@ pub(crate) mod variance_scaling;
 
 use self::kaiming::Kaiming;
 use self::variance_scaling::VarianceScaling;
+use crate::error::Error;
 
-/// An initialiser: one of the functions of `torch.nn.init`, under its name and with its defaults, or a member
-/// of the variance-scaling family of JAX and Keras. Parameters are f64. They are rounded once, after all
+/// How to initialise a tensor: the functions of `torch.nn.init` by their names and with their defaults,
+/// and the variance-scaling family of JAX and Keras. Parameters are f64. Each is rounded once, after all
 /// arithmetic.
 ///
 /// The textual form round-trips through [`FromStr`](std::str::FromStr) and
@@ -34,6 +35,8 @@ use self::variance_scaling::VarianceScaling;
 /// assert_ne!("xavier_normal()".parse::<Init>()?, "jax::glorot_normal()".parse()?);
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+///
+/// The feature `serde` serialises an `Init` as its textual form, a string.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Init {
@@ -69,13 +72,13 @@ pub enum Init {
         /// Standard deviation of the logarithm. Finite, above 0.
         std: f64,
     },
-    /// Normal distribution cut off at `a` and `b` (`trunc_normal_`, whose defaults are 0, 1, -2 and 2). The
-    /// values are right for any bounds, even in far tails and narrow slices, where PyTorch warns that its
-    /// values are wrong.
+    /// Normal distribution cut off at `a` and `b` (`trunc_normal_`, whose defaults are 0, 1, -2 and 2).
+    /// The distribution is right for any bounds, far tails and narrow slices too; PyTorch warns that its own
+    /// is wrong there.
     TruncNormal {
-        /// Mean of the normal distribution before it is cut. Finite.
+        /// The mean of the normal distribution before it is cut. Finite.
         mean: f64,
-        /// Standard deviation of the normal distribution before it is cut. Finite, 0 or more.
+        /// The standard deviation of the normal distribution before it is cut. Finite, 0 or more.
         std: f64,
         /// The smallest value. May be -∞.
         a: f64,
@@ -110,10 +113,10 @@ pub enum Init {
     /// A matrix with orthonormal rows or columns, times `gain` (Saxe et al., 2013; `orthogonal_`), uniform
     /// over all such matrices. Two dimensions or more, of which all but the first are flattened.
     ///
-    /// An element depends on the whole matrix, so a fill computes the whole matrix even if it writes only a
-    /// part. For `n` the larger and `p` the smaller dimension, this takes about `2·n·p² - ⅔·p³` operations,
-    /// and `4·n·p` to `9·n·p` bytes of scratch memory. On a device all of it is part of one long compute
-    /// pass: a GPU's watchdog may stop matrices far beyond 4096 x 4096.
+    /// Each element depends on the whole matrix, so a fill computes the whole matrix even if it writes only a
+    /// part. With `n` the larger and `p` the smaller dimension, the matrix takes about `2·n·p² - ⅔·p³`
+    /// operations and scratch memory of `4·n·p` to `9·n·p` bytes. On a device the matrix is one long compute
+    /// pass before the pass of the fill; a GPU's watchdog may object to matrices far beyond 4096 x 4096.
     Orthogonal {
         /// 1 by default; finite.
         gain: f64,
@@ -205,6 +208,28 @@ impl Init {
     /// `orthogonal_()`, of gain 1.
     pub const fn orthogonal() -> Self {
         Self::Orthogonal { gain: 1.0 }
+    }
+
+    /// The same initialiser with this gain.
+    ///
+    /// ```
+    /// use seedbed::{Init, Nonlinearity, calculate_gain};
+    ///
+    /// let init = Init::xavier_normal().with_gain(calculate_gain(Nonlinearity::Tanh, None))?;
+    /// assert_eq!(init, Init::XavierNormal { gain: 5.0 / 3.0 });
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoGain`] if the initialiser takes no gain. The gain of the Kaiming initialisers follows from
+    /// their non-linearity.
+    pub fn with_gain(self, gain: f64) -> Result<Self, Error> {
+        match self {
+            Self::XavierUniform { .. } => Ok(Self::XavierUniform { gain }),
+            Self::XavierNormal { .. } => Ok(Self::XavierNormal { gain }),
+            Self::Orthogonal { .. } => Ok(Self::Orthogonal { gain }),
+            _ => Err(Error::NoGain { init: self.to_string() }),
+        }
     }
 
     /// `sparse_(sparsity)`, with a standard deviation of 0.01.

@@ -3,8 +3,9 @@
 //!
 //! Each file holds one distribution: a struct of its parameters in f64, and two functions.
 //!
-//! - `kernel_args(dtype)` validates the parameters and rounds them once to what a kernel of that element type takes.
-//! - `moments()` gives mean and standard deviation of valid parameters.
+//! - `kernel_args(dtype)` validates the parameters and rounds them once to what a kernel of that element type
+//!   takes.
+//! - `moments()` gives mean and standard deviation. The parameters are valid then.
 
 pub(crate) mod constant;
 pub(crate) mod identity;

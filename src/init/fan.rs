@@ -7,11 +7,11 @@ use crate::error::Error;
 use crate::init::axes::Axes;
 use crate::layout::product;
 
-/// The fans of a weight: the number of inputs that feed one unit, and the number of units that one input
-/// feeds (`torch.nn.init._calculate_fan_in_and_fan_out`).
+/// The fans of a weight: how many inputs feed one unit, and how many units one input feeds
+/// (`torch.nn.init._calculate_fan_in_and_fan_out`).
 ///
-/// For a weight of shape `[out, in, k…]`: `fan_in = in · ∏k`, `fan_out = out · ∏k`.
-/// JAX's fans may be fractions.
+/// A weight of shape `[out, in, k…]` has `fan_in = in · ∏k` and `fan_out = out · ∏k`. JAX's fans may be
+/// fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fans {
     /// Inputs of one unit.
@@ -35,8 +35,8 @@ impl Fans {
         Ok(Self { fan_in: fan(*input)?, fan_out: fan(*out)? })
     }
 
-    /// The fans of a weight whose axes have these meanings (`jax.nn.initializers`): the receptive field is
-    /// what the other axes leave, `∏shape / in / out / batch`, and a fraction where an axis has two meanings.
+    /// The fans of a weight whose axes have these meanings (`jax.nn.initializers`). The receptive field is
+    /// what the other axes leave: `∏shape / in / out / batch`, a fraction if an axis has two meanings.
     ///
     /// # Errors
     /// [`Error::TooFewAxes`] below two dimensions, [`Error::AxisOutOfRange`].
@@ -57,7 +57,7 @@ impl Fans {
     /// (`keras.initializers`).
     ///
     /// # Errors
-    /// No error for a shape that a tensor can have.
+    /// None for a shape that a tensor can have.
     pub fn keras(shape: &[u64]) -> Result<Self, Error> {
         match *shape {
             [] => Ok(Self { fan_in: 1.0, fan_out: 1.0 }),
@@ -66,7 +66,7 @@ impl Fans {
         }
     }
 
-    /// The fan that the mode selects, or a mean of both.
+    /// The fan that the mode says: the one, the other, or a mean of both.
     pub fn of_mode(self, mode: FanMode) -> f64 {
         let Self { fan_in, fan_out } = self;
         match mode {
@@ -102,7 +102,7 @@ pub enum FanMode {
 impl FanMode {
     pub(crate) const ALL: [Self; 4] = [Self::FanIn, Self::FanOut, Self::FanAvg, Self::FanGeoAvg];
 
-    /// The frameworks' name of the mode.
+    /// The frameworks' name, such as `fan_in`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FanIn => "fan_in",
@@ -122,7 +122,7 @@ impl fmt::Display for FanMode {
 impl FromStr for FanMode {
     type Err = Error;
 
-    /// The mode of this name, in any case of letters as in PyTorch.
+    /// Reads the name in any case of letters, as PyTorch does.
     fn from_str(text: &str) -> Result<Self, Error> {
         let lower = text.to_lowercase();
         let mode = Self::ALL.into_iter().find(|mode| mode.name() == lower);

@@ -78,8 +78,8 @@ impl FromStr for Nonlinearity {
     }
 }
 
-/// The factor that a layer's weights are scaled by, so that the non-linearity after the layer keeps the
-/// variance (`torch.nn.init.calculate_gain`).
+/// The factor of a layer's weights with which the non-linearity after the layer keeps the variance
+/// (`torch.nn.init.calculate_gain`).
 ///
 /// | non-linearity | gain |
 /// |---|---|
@@ -89,8 +89,8 @@ impl FromStr for Nonlinearity {
 /// | leaky_relu | √(2 / (1 + s²)), where s, the negative slope, is `param` or 0.01 |
 /// | selu | 3/4 |
 ///
-/// `param` has no meaning for the other non-linearities. An infinite slope gives the gain 0, a NaN slope a
-/// gain that a fill refuses.
+/// `param` has no meaning for the other non-linearities. An infinite slope gives the gain 0; a NaN slope
+/// gives a gain that a fill refuses.
 pub fn calculate_gain(nonlinearity: Nonlinearity, param: Option<f64>) -> f64 {
     match nonlinearity {
         Nonlinearity::Tanh => 5.0 / 3.0,

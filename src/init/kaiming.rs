@@ -1,11 +1,11 @@
-//! The arguments of He et al.'s initialisers, and their scale.
+//! The scale of He et al.'s initialisers.
 
 use crate::error::Error;
 use crate::init::checks::finite;
 use crate::init::fan::{FanMode, Fans};
 use crate::init::gain::{Nonlinearity, calculate_gain};
 
-/// Arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
+/// The arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
 ///
 /// ```
 /// use seedbed::{FanMode, Init, Kaiming, Nonlinearity};
@@ -15,12 +15,12 @@ use crate::init::gain::{Nonlinearity, calculate_gain};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kaiming {
-    /// Negative slope of the leaky ReLU after the layer; finite, 0 by default. Other non-linearities ignore
-    /// the slope.
+    /// The negative slope of the leaky ReLU after the layer: finite, 0 by default. Other non-linearities
+    /// ignore it.
     pub a: f64,
-    /// [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
+    /// The fan: [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
     pub mode: FanMode,
-    /// [`Nonlinearity::LeakyRelu`] by default.
+    /// The non-linearity after the layer, [`Nonlinearity::LeakyRelu`] by default.
     pub nonlinearity: Nonlinearity,
 }
 
@@ -34,7 +34,7 @@ impl Kaiming {
     pub(super) const DEFAULT: Self =
         Self { a: 0.0, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
 
-    /// The standard deviation, `gain / sqrt(fan)`. A fan of 0 gives 0: such a shape has no elements.
+    /// The standard deviation, `gain / sqrt(fan)`; 0 for a fan of 0, whose tensor has no elements.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });

@@ -87,12 +87,12 @@ macro_rules! argument {
     };
 }
 
-/// Turns PyTorch's rows into the table [`TORCH`], and into [`written`], which finds the row and the arguments
-/// of an initialiser.
+/// Makes two things of PyTorch's rows: [`TORCH`], and [`written`], the way back from an initialiser to its
+/// row.
 ///
-/// A row is `"name" { field: reader("argument", "default"), … } => { Init::Variant { field, … } }, "help",
-/// "example";`. The braces hold an expression and a pattern at once. A variant of [`Init`] without a row does
-/// not compile.
+/// A row reads `"name" { field: reader("argument", "default"), … } => { Init::Variant { field, … } }`, then
+/// the help and the example. What the second braces hold is an expression for [`TORCH`] and a pattern for
+/// [`written`]. A variant of [`Init`] without a row does not compile.
 macro_rules! torch {
     ($(
         $name:literal { $($field:ident: $reader:ident($($argument:literal),+)),* } => { $($init:tt)+ },
@@ -168,7 +168,9 @@ torch! {
         "kaiming_normal(a=0,mode=fan_in,nonlinearity=selu)";
     "orthogonal" { gain: number("gain", "1") } => { Init::Orthogonal { gain } },
         "orthonormal rows or columns, times gain", "orthogonal(gain=-2)";
-    "sparse" { sparsity: number("sparsity"), std: number("std", "0.01") } => { Init::Sparse { sparsity, std } },
+    "sparse" {
+        sparsity: number("sparsity"), std: number("std", "0.01")
+    } => { Init::Sparse { sparsity, std } },
         "in each column a part of zeros, elsewhere normal", "sparse(sparsity=0.9,std=0.1)";
 }
 
@@ -183,8 +185,8 @@ const IN: Argument = Argument::optional("in_axis", "-2");
 const OUT: Argument = Argument::optional("out_axis", "-1");
 const BATCH: Argument = Argument::optional("batch_axis", "()");
 
-/// Turns the named members of the family into [`JAX`], [`KERAS`] and [`MEMBERS`]. Both frameworks have the
-/// same members, except for JAX's axes and aliases.
+/// Makes [`JAX`], [`KERAS`] and [`MEMBERS`] of the named members of the family. Both frameworks have the same
+/// members; axes and aliases are JAX's alone.
 macro_rules! variance_scaling {
     ($($name:literal [$($alias:literal)?] $jax:ident $keras:ident $help:literal;)+) => {
         static JAX: &[Signature] = &[
@@ -240,7 +242,7 @@ macro_rules! variance_scaling {
             },)+
         ];
 
-        /// The named members of the family.
+        /// The named members of the family, with their scale, mode and distribution.
         static MEMBERS: &[(&str, VarianceScaling)] = &[$(($name, VarianceScaling::$jax())),+];
     };
 }
@@ -352,6 +354,28 @@ mod tests {
             assert_eq!(written(init).name.parse(), Ok(init));
         }
         assert_eq!("sparse(0.5)".parse(), Ok(Init::sparse(0.5)));
+    }
+
+    #[test]
+    fn gains_are_set_where_the_table_has_one() {
+        let has_gain = |row: &&Signature| row.arguments.iter().any(|argument| argument.name == "gain");
+        for row in Init::signatures() {
+            let init: Init = row.example.parse().unwrap();
+            match init.with_gain(0.25) {
+                Ok(init) => {
+                    assert!(has_gain(&row), "{row}");
+                    assert_eq!(init.to_string(), format!("{}(gain=0.25)", row.name));
+                }
+                Err(error) => {
+                    assert!(!has_gain(&row), "{row}");
+                    assert_eq!(error, crate::error::Error::NoGain { init: row.example.to_owned() });
+                }
+            }
+        }
+        let names: Vec<_> = Init::signatures().filter(has_gain).map(|row| row.name).collect();
+        let error = Init::Zeros.with_gain(1.0).unwrap_err().to_string();
+        assert_eq!(names, ["xavier_uniform", "xavier_normal", "orthogonal"]);
+        assert_eq!(error, "zeros() takes no gain; xavier_uniform, xavier_normal and orthogonal take one");
     }
 
     #[test]

@@ -84,6 +84,20 @@ fn unknown(name: &str) -> String {
     )
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Init {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Init {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +140,20 @@ mod tests {
         ] {
             assert_eq!(init.to_string().parse(), Ok(init), "{init}");
         }
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serialises_as_text() {
+        for row in Init::signatures() {
+            let init: Init = row.example.parse().unwrap();
+            let json = serde_json::to_string(&init).unwrap();
+            assert_eq!(json, format!("\"{}\"", row.example));
+            assert_eq!(serde_json::from_str::<Init>(&json).unwrap(), init);
+        }
+        let error = serde_json::from_str::<Init>(r#""normal(avg=1)""#).unwrap_err().to_string();
+        assert!(error.starts_with(&"normal(avg=1)".parse::<Init>().unwrap_err().to_string()), "{error}");
+        assert!(serde_json::from_str::<Init>("0.5").is_err());
     }
 
     #[test]

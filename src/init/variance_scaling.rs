@@ -7,7 +7,7 @@ use crate::init::axes::Axes;
 use crate::init::checks::finite;
 use crate::init::fan::{FanMode, Fans};
 
-/// The standard deviation of the standard normal distribution cut off at ±2, as both frameworks write it.
+/// The standard deviation of the standard normal distribution cut off at ±2.
 #[expect(clippy::excessive_precision, reason = "as both frameworks write it")]
 pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
 
@@ -25,20 +25,19 @@ pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VarianceScaling {
-    /// 1 by default. Finite, 0 or more; above 0 for Keras.
+    /// The variance times the fan, 1 by default. Finite, 0 or more; above 0 for Keras.
     pub scale: f64,
     /// The fan. Keras has no [`FanMode::FanGeoAvg`].
     pub mode: FanMode,
     /// The shape of the distribution.
     pub distribution: ScaledDistribution,
-    /// The framework whose rules apply.
+    /// The framework whose rules count.
     pub framework: Framework,
-    /// Axes of the inputs, -2 by default. The axes that are neither inputs, outputs nor batch are the
-    /// receptive field.
+    /// The axes of the inputs, -2 by default. The axes without a meaning make the receptive field.
     pub in_axis: Axes,
-    /// Axes of the outputs, -1 by default.
+    /// The axes of the outputs, -1 by default.
     pub out_axis: Axes,
-    /// Axes of the batch, which no fan counts: none by default.
+    /// The axes that are neither inputs nor outputs, such as one for each expert. None by default.
     pub batch_axis: Axes,
 }
 
@@ -55,13 +54,13 @@ pub enum ScaledDistribution {
     Uniform,
 }
 
-/// The framework whose rules apply where JAX and Keras differ.
+/// The framework whose rules count where the frameworks differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framework {
-    /// Two dimensions or more, any axes, `fan_geo_avg`.
+    /// JAX: two dimensions or more, any axes, `fan_geo_avg`.
     Jax,
-    /// Vectors and scalars too, the last two axes, `scale / max(1, fan)`.
+    /// Keras: vectors and scalars too, the last two axes, `scale / max(1, fan)`.
     Keras,
 }
 
@@ -71,7 +70,7 @@ impl Framework {
         framework.ok_or_else(|| format!("the framework {text:?} is unknown; there are torch, jax and keras"))
     }
 
-    /// The prefix before `::` in the textual form.
+    /// The name that stands before `::` in the textual form.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jax => "jax",
@@ -122,7 +121,7 @@ impl VarianceScaling {
         jax_he_uniform keras_he_uniform: 2.0 FanIn Uniform;
     }
 
-    /// The standard deviation: the square root of `scale / fan`.
+    /// The standard deviation, the square root of `scale / fan`.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         let scale = finite("scale", self.scale)?;
         let (fans, least) = match self.framework {
@@ -157,7 +156,7 @@ pub(super) const IN_AXIS: Axes = Axes::one(-2);
 pub(super) const OUT_AXIS: Axes = Axes::one(-1);
 
 impl ScaledDistribution {
-    /// The framework's name of the distribution.
+    /// The framework's name, such as `truncated_normal`.
     pub const fn name(self, framework: Framework) -> &'static str {
         match (self, framework) {
             (Self::Normal, Framework::Jax) => "normal",
@@ -167,7 +166,7 @@ impl ScaledDistribution {
         }
     }
 
-    /// The distribution of this name. Keras reads `normal` as `truncated_normal`, and any case of letters.
+    /// Reads the framework's name. Keras reads `normal` as `truncated_normal`, and any case of letters.
     pub(super) fn parse(text: &str, framework: Framework) -> Result<Self, String> {
         let lower = text.to_lowercase();
         let text = if framework == Framework::Keras { lower.as_str() } else { text };

@@ -24,7 +24,7 @@ const SHAPE: [u64; 1] = [1 << 20];
 const WORDS: &str = "9efae438ee00331fbc790a97ffb739576a04b80d8386d05506b8b379b202ac19";
 const NORMALS: &str = "25cb5e02b4a35eaf89493c0ed3757f7abeb1b89101375385dde5c7a92c5adb7b";
 /// The logarithms have mean 1 and standard deviation 2, PyTorch's defaults.
-const LOG_NORMALS: &str = "";
+const LOG_NORMALS: &str = "1f71559b0973bd8d9ffe475dd9dbd04d63830cb3551d960cdee2d701c15d096f";
 /// The values are uniform on [0, 1).
 const UNIFORMS: &str = "21bc9a8dc649633f8197f2391458df58271dff02bc73d08a304fb7f9acc4ad3c";
 /// The normal distribution has mean 0 and standard deviation 1, and is cut at ±2.

@@ -1,7 +1,7 @@
 //! Every initialiser with every element type: parts equal wholes, and engines equal each other.
 
 use seedbed::half::{bf16, f16};
-use seedbed::{Key, Region, host};
+use seedbed::{Init, Key, Region, host};
 
 use crate::Check;
 use crate::harness::assertions::assert_same_elements;
@@ -13,6 +13,7 @@ pub const CHECKS: &[Check] = &[
     Check::engine("exact::parts_of_every_initialiser", parts),
     Check::device("exact::every_initialiser_at_length", at_length),
     Check::host("exact::typed_slices", typed_slices),
+    Check::host("exact::no_initialiser_is_left_out", no_initialiser_is_left_out),
 ];
 
 const KEY: Key = Key { seed: 0xA110_F7E3, offset: (1 << 32) - 40_000 };
@@ -49,6 +50,23 @@ fn at_length(device: &Device) {
                 assert_same_elements(dtype, &actual, &expected, (&init, dtype));
             }
         }
+    }
+}
+
+/// The lists of these checks have every initialiser of PyTorch that the library's table has, and both frameworks with
+/// variance scaling. `orthogonal` has checks of its own.
+fn no_initialiser_is_left_out() {
+    let cases = every_initialiser([6, 9]).into_iter().map(|case| case.init);
+    let names: Vec<String> = cases
+        .chain([Init::orthogonal()])
+        .map(|init| init.to_string().split('(').next().expect("a name").to_owned())
+        .collect();
+    for signature in Init::signatures() {
+        let listed = match signature.framework {
+            None => names.iter().any(|name| name == signature.name),
+            Some(framework) => names.iter().any(|name| name.starts_with(&format!("{}::", framework.name()))),
+        };
+        assert!(listed, "{signature} is in no list of the checks");
     }
 }
 
