@@ -17,9 +17,8 @@ use self::kaiming::Kaiming;
 use self::variance_scaling::VarianceScaling;
 use crate::error::Error;
 
-/// How to initialise a tensor: the functions of `torch.nn.init` by their names and with their defaults,
-/// and the variance-scaling family of JAX and Keras. Parameters are f64. Each is rounded once, after all
-/// arithmetic.
+/// An initialiser: a function of `torch.nn.init`, under its name and with its defaults, or a member of the
+/// variance-scaling family of JAX and Keras. Parameters are f64. Each is rounded once, after all arithmetic.
 ///
 /// The textual form round-trips through [`FromStr`](std::str::FromStr) and
 /// [`Display`](std::fmt::Display), and takes arguments by name or by position, as Python does:

@@ -35,10 +35,10 @@
 //! words are the same table.
 //!
 //! **Kernels** are created once for a device and kept, by [`Kernel::id`]: programs that were planned for the
-//! same [`Device`] and [`Math`] by the same version of this library have equal kernels for equal ids. Create
-//! the shader module from `wgsl`; the module has no `enable` directive. The device needs wgpu's feature
-//! `SHADER_INT64` where `device.int64` is set. Binding `i` of group 0 is `bindings[i]`, visible to the
-//! compute stage, without dynamic offsets. `layout: "auto"` gives the same layout. There are no override
+//! same [`Device`] and [`Math`](crate::Math) by the same version of this library have equal kernels for equal
+//! ids. Create the shader module from `wgsl`; the module has no `enable` directive. The device needs wgpu's
+//! feature `SHADER_INT64` where `device.int64` is set. Binding `i` of group 0 is `bindings[i]`, visible to
+//! the compute stage, without dynamic offsets. `layout: "auto"` gives the same layout. There are no override
 //! constants.
 //!
 //! **Recording** has two steps. First record each clear, in order: `clearBuffer(buffer, offset, size)`. Then

@@ -5,11 +5,11 @@ use strum::{IntoStaticStr, VariantArray};
 use crate::layout::matrix::{Matrix, MatrixIndex};
 use crate::math::truncated_normal::Truncation;
 
-/// What a kernel computes for each element of a fill, z being standard normal and u uniform on [0, 1).
+/// The generator: the formula of each element of a fill, where z is standard normal and u uniform on [0, 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Generator {
-    /// What `value` rounds to.
+    /// `value`, rounded to the element type.
     Constant,
     /// A raw word of the stream.
     Words,
@@ -19,23 +19,23 @@ pub(crate) enum Generator {
     Normal,
     /// `exp(mean + std · z)`.
     LogNormal,
-    /// `mean + std · z`, z cut off by `truncation` and measured from the mode, which is `mean`; never outside `min` and
-    /// `max`.
+    /// `mean + std · z`, never outside `min` and `max`. `mean` is the mode; z is cut off by `truncation` and
+    /// counts from the mode.
     TruncNormal,
-    /// A one where `identity` puts one in `matrix`, else 0.
+    /// 1 where the pattern `identity` has a one in `matrix`, else 0.
     Identity,
-    /// `std · z`, or 0 in `zeros` places of each column of `matrix`.
+    /// `std · z`, or 0 at `zeros` random rows of each column of `matrix`.
     Sparse,
     /// An element of an orthogonal matrix, which other kernels compute, times `std`.
     Copy,
 }
 
-/// The arguments of a kernel: plain data, validated and rounded by the distribution that makes it. A generator reads the
-/// fields that its documentation names; the others are zero.
+/// The arguments of a kernel: plain data, validated and rounded by a distribution. A generator reads the
+/// fields that its documentation names. The other fields are zero.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KernelArgs {
     pub(crate) generator: Generator,
-    /// Bits of an f32 that rounds to the constant: the element type holds it exactly.
+    /// The bits of a constant as f32. The element type holds the value exactly.
     pub(crate) value: u32,
     pub(crate) mean: f32,
     pub(crate) std: f32,
@@ -50,7 +50,7 @@ pub(crate) struct KernelArgs {
 }
 
 impl KernelArgs {
-    /// A generator whose arguments are all zero.
+    /// The arguments of a generator, all zero.
     pub(crate) const fn new(generator: Generator) -> Self {
         Self {
             generator,

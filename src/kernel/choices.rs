@@ -23,7 +23,7 @@ pub enum Math {
     Native,
 }
 
-/// How an invocation writes its elements.
+/// The store path: whole vectors or single elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum StorePath {
     /// Whole vectors of 16 bytes, on 16-byte boundaries.

@@ -1,9 +1,9 @@
-//! The generator slot: of each generator, what its WGSL needs and gives.
+//! The generator slot: the needs and the files of each generator's WGSL.
 
 use super::source::{File, file};
 use crate::init::kernel_args::Generator;
 
-/// How a generator gives the values of a block.
+/// The function by which a generator gives the values of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gives {
     /// `values_of(words)`: each element depends on its block's words alone.
@@ -12,7 +12,7 @@ pub(super) enum Gives {
     BlockValues,
 }
 
-/// What a generator needs of other slots, and its files.
+/// A generator's needs from other slots, and its files.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GeneratorSlot {
     pub(super) gives: Gives,
@@ -28,7 +28,7 @@ pub(super) struct GeneratorSlot {
 }
 
 impl GeneratorSlot {
-    /// A generator of constants: it needs nothing.
+    /// A generator that needs nothing from other slots.
     const PLAIN: Self = Self {
         gives: Gives::BlockValues,
         has_words: false,

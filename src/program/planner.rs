@@ -199,12 +199,13 @@ impl Planner {
         }
     }
 
-    /// The kernels that fills of `init` with elements of `dtype` need, before there is a buffer: those of whole tensors and
-    /// ranges of elements. An executor compiles them ahead. Some shapes and scales need another kernel: zero, for example, is
-    /// a constant.
+    /// The kernels that fills of `init` with elements of `dtype` need, so that an executor can compile them
+    /// before there is a buffer. These are the kernels for whole tensors and ranges of elements. Some shapes
+    /// and scales need another kernel: a standard deviation of 0, for example, needs that of a constant.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
+    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] for
+    /// [`DType::U32`].
     pub fn kernels_of(&self, init: &Init, dtype: DType) -> Result<Vec<Arc<Kernel>>, Error> {
         self.limits()?;
         if dtype == DType::U32 {
@@ -365,7 +366,7 @@ impl Planner {
 /// The bytes of a table of quantiles, which holds 512 cubics.
 const TABLE_BYTES: u64 = 512 * 16;
 
-/// An error of one fill of several.
+/// The error of one fill among several.
 pub(crate) fn named(error: Error, name: Option<&str>, number: usize) -> Error {
     let fill = name.map_or_else(|| format!("fill {number}"), str::to_owned);
     Error::Fill { fill, error: error.into() }
