@@ -2,8 +2,8 @@
 //! `cargo run --release --example rand_distr`.
 //!
 //! The generator gives the words of a key's stream, so a draw has an address: a key and a word. Every thread
-//! draws the same values, in any order. `rand_distr` promises values for one version of itself. It computes
-//! normals by another method than `Init::normal`, so the same words give other numbers.
+//! draws the same values, in any order. `rand_distr` promises values for one version of itself. `rand_distr`
+//! computes normals by another method than `Init::normal`, so the same words give other numbers.
 
 use std::ops::Range;
 use std::thread;

@@ -48,7 +48,7 @@ struct Shared {
 }
 
 impl FillRecorder {
-    /// A recorder for this device, with [`Math::Portable`]. It compiles nothing yet.
+    /// A recorder for this device, with [`Math::Portable`]. A new recorder has compiled nothing.
     ///
     /// Fills are faster on a device that was opened with `Features::SHADER_INT64`; the bits are the same.
     pub fn new(device: &wgpu::Device) -> Self {
@@ -160,7 +160,7 @@ impl FillRecorder {
     ///
     /// # Errors
     /// [`Error::Fill`], which names the tensor, or [`Error::DeviceLimit`] on a device that can run no fill.
-    /// Both come before anything is recorded.
+    /// An error comes before anything is recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
         self.shared.replay.record(encoder, &program, &buffers)
@@ -185,7 +185,7 @@ impl FillRecorder {
     ///
     /// # Errors
     /// [`Error::Program`] where the program was planned for another device or does not fit the buffers, and
-    /// [`Error::MissingUsage`]. Both come before anything is recorded.
+    /// [`Error::MissingUsage`]. An error comes before anything is recorded.
     pub fn replay(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -215,7 +215,7 @@ impl FillRecorder {
     }
 
     /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the
-    /// first fill does not wait for the compiler. These are the pipelines for whole tensors and ranges of
+    /// first fill does not wait for the compiler. The call compiles those for whole tensors and ranges of
     /// elements; [`Self::prepare_all`] compiles those for shards and padded rows too.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! The engines that make the values: the host or a GPU. Both make window n + 1 while window n is being
-//! written, and hold two windows at a time, however large the model is.
+//! The engines that make the values: the host or a GPU. Both engines make window n + 1 while window n is
+//! being written, and hold two windows at a time, however large the model is.
 
 mod gpu;
 mod host;

@@ -14,8 +14,8 @@ const METADATA: &str = "__metadata__";
 
 /// The header of a safetensors file whose data are the fills, in their order.
 ///
-/// The crate's `serialize` does not fit: it needs all the data at once, and writes the metadata in the order
-/// of a hash map, which changes from run to run.
+/// The crate's `serialize` does not fit: `serialize` needs all the data at once, and writes the metadata in
+/// the order of a hash map, which changes from run to run.
 pub fn safetensors(fills: &[Fill], metadata: &[(&str, String)]) -> Result<Vec<u8>> {
     ensure!(
         fills.iter().all(|fill| fill.name != METADATA),

@@ -16,7 +16,7 @@ use seedbed::DType;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-/// The largest header of the safetensors format, in bytes. It is more than enough for a manifest too.
+/// The largest header of the safetensors format, in bytes. A manifest needs far less.
 pub const MAX_HEADER: u64 = 100_000_000;
 /// The bytes of the header's length, which begins the file.
 pub const LENGTH_BYTES: u64 = 8;

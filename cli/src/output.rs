@@ -43,7 +43,7 @@ pub struct Output {
 const BUFFER_BYTES: usize = 1 << 20;
 
 impl Output {
-    /// Creates the temporary file. This also shows whether the target's folder can hold a new file.
+    /// Creates the temporary file. Success shows whether the target's folder can hold a new file.
     pub fn create(target: &Path) -> Result<Self> {
         let folder = match target.parent() {
             Some(parent) if parent != Path::new("") => parent,

@@ -6,7 +6,7 @@ use crate::args::AdapterChoice;
 use crate::engine::{Engine, GpuEngine};
 use crate::failure::Failure;
 
-/// The instance of wgpu. It sees all adapters, unless the environment (`WGPU_BACKEND`) leaves some out.
+/// The instance of wgpu with all adapters, unless the environment (`WGPU_BACKEND`) leaves some out.
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
 }

@@ -7,7 +7,7 @@ use seedbed::half::{bf16, f16};
 /// The number of independent sums. An addition then need not wait for the previous one.
 const LANES: usize = 8;
 
-/// Sums of the deviations from the first element. They are exactly 0 for a constant. The first element is
+/// Sums of the deviations from the first element. The sums are exactly 0 for a constant. The first element is
 /// close enough to the mean that the sum of squares does not swallow the variance.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {

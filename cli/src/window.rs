@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::fill::Fill;
 
-/// The largest size of a window, in bytes. It is large enough to hide a submission's fixed cost of 0.2 ms,
-/// which is less than 2 % of llvmpipe's time for 32 MiB, and small enough for several windows to fit in
+/// The largest size of a window, in bytes. The size is large enough to hide a submission's fixed cost of 0.2
+/// ms, which is less than 2 % of llvmpipe's time for 32 MiB, and small enough for several windows to fit in
 /// memory.
 pub const WINDOW_BYTES: u64 = 32 << 20;
 

@@ -20,7 +20,7 @@ pub(crate) struct FillVariant {
 }
 
 impl FillVariant {
-    /// The module's text. Its entry point is `fill`.
+    /// The module's text, with the entry point `fill`.
     pub(crate) fn wgsl(self) -> String {
         let constants = [
             of_kernel("WORKGROUP_SIZE", self.class.workgroup_size(), &[" Invocations of a workgroup."]),
@@ -60,7 +60,7 @@ impl FillVariant {
                 || self.kernel.elements_per_invocation(self.class) == 2 * BLOCK)
     }
 
-    /// Whether an invocation computes its two blocks side by side. This is faster on llvmpipe, where it was
+    /// Whether an invocation computes its two blocks side by side. Side by side is faster on llvmpipe, as
     /// measured. On other devices it may take more registers than there are.
     fn is_side_by_side(self) -> bool {
         self.has_pair() && self.class == DeviceClass::Llvmpipe

@@ -58,7 +58,7 @@ impl OrthogonalKernel {
         }
     }
 
-    /// The module's text. Its entry point is `orthogonal`. `int64` changes no bit of a result.
+    /// The module's text, with the entry point `orthogonal`. `int64` changes no bit of a result.
     pub(crate) fn wgsl(self, int64: bool) -> String {
         let size = [of_kernel("WORKGROUP_SIZE", self.workgroup_size(), &[" Invocations of a workgroup."])];
         let (aliases, words) = match self {

@@ -112,7 +112,7 @@ impl Planner {
     /// The number of kernels. Ids are below it.
     pub(crate) const KERNELS: usize = FillKernel::COUNT + OrthogonalKernel::VARIANTS.len();
 
-    /// A planner for this device. It generates no kernel yet.
+    /// A planner for this device. A new planner has generated no kernel.
     pub fn new(device: Device, math: Math) -> Self {
         Self {
             device,
@@ -200,8 +200,9 @@ impl Planner {
     }
 
     /// The kernels that fills of `init` with elements of `dtype` need, so that an executor can compile them
-    /// before there is a buffer. These are the kernels for whole tensors and ranges of elements. Some shapes
-    /// and scales need another kernel: a standard deviation of 0, for example, needs that of a constant.
+    /// before there is a buffer. The result has the kernels for whole tensors and ranges of elements. Some
+    /// shapes and scales need another kernel: a standard deviation of 0, for example, needs that of a
+    /// constant.
     ///
     /// # Errors
     /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] for

@@ -27,7 +27,7 @@ impl Replay {
     ///
     /// # Errors
     /// [`Error::Device`] where a buffer can't be created, [`Error::Program`] for a kernel of another library
-    /// version. Both come before anything is recorded.
+    /// version. An error comes before anything is recorded.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,

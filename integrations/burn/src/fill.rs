@@ -20,7 +20,7 @@ pub struct Seedbed {
 impl Seedbed {
     /// A `Seedbed` for the tensors of `device`, with autodiff or without.
     ///
-    /// `setup` holds the wgpu handles of `device`. Both come from one call of
+    /// `setup` holds the wgpu handles of `device`. `device` and `setup` come from one call of
     /// `Device::wgpu_options().init_with_setup()`, or `setup` was the argument of
     /// `Device::wgpu_options().setup()`. Burn does not give out the handles of a device later. The handles of
     /// another device make wgpu panic at the first fill.

@@ -56,7 +56,7 @@ fn a_fill_has_its_place_among_burns_work() {
     let (shape, init) = ([64, 64], Init::uniform(0.0, 1.0));
     for round in 0..100 {
         let key = KEY.fold_in(round);
-        // This work is still queued. It reads and writes memory that the fill may get next.
+        // This work is still queued, and reads and writes memory that the fill may get next.
         let before = Tensor::<2>::full(shape, 1.0, &device) + 2.0;
         let overwritten = before.clone() * 3.0;
         let filled = seedbed.fill(overwritten, &init, key).unwrap();

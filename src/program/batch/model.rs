@@ -1,5 +1,5 @@
-//! A model of the kernels' indexing in Rust. It executes batches and checks that every element is written
-//! once, to its own position.
+//! A model of the kernels' indexing in Rust. The model executes batches and checks that every element is
+//! written once, to its own position.
 
 use proptest::prelude::*;
 
