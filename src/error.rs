@@ -319,7 +319,7 @@ pub enum Error {
         /// The element type that fits.
         expected: DType,
     },
-    /// A device whose limit is too small for every fill, or for this fill.
+    /// A device with a limit that is too small for a fill.
     #[error(
         "the device's {limit} is {actual}; a fill needs at least {needed}: request it when you open the device"
     )]

@@ -1,10 +1,11 @@
-// f32 -> binary16, to nearest even, for values that do not overflow. `pack2x16float` may round in any direction (WGSL,
-// section 17.9) and may flush subnormal results. Only constants can be infinities or NaN: the host encodes them as 2^16
-// and 1.5 * 2^16, whose exponent becomes the one that binary16 reserves.
+// f32 -> binary16, to nearest even, for values that do not overflow. `pack2x16float` may round in any
+// direction (WGSL, section 17.9) and may flush subnormal results. Only constants can be infinities or NaN:
+// the host encodes them as 2^16 and 1.5 * 2^16, whose exponent becomes the one that binary16 reserves.
 fn round_to_16(bits: vec4<u32>) -> vec4<u32> {
     let magnitude = bits & vec4<u32>(0x7FFFFFFFu);
 
-    // From 2^-14 on: another bias, 13 bits fewer. A carry moves into the exponent, which is the right result.
+    // From 2^-14 on, the exponent gets another bias and the mantissa loses 13 bits. A carry moves into the
+    // exponent, which is the right result.
     let odd = (magnitude >> vec4<u32>(13u)) & vec4<u32>(1u);
     let normal = (magnitude + odd - vec4<u32>(0x37FFF001u)) >> vec4<u32>(13u); // - 0x38000000 + 0xFFF
 
