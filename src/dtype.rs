@@ -150,7 +150,7 @@ pub struct UnknownDType {
 impl FromStr for DType {
     type Err = UnknownDType;
 
-    /// In any case of letters, and after `torch.` too.
+    /// Reads a name in upper or lower case, with or without `torch.` before it.
     fn from_str(text: &str) -> Result<Self, UnknownDType> {
         let lower = text.to_ascii_lowercase();
         let name = lower.strip_prefix("torch.").unwrap_or(&lower);

@@ -166,7 +166,7 @@ pub enum Error {
         /// The matrix's columns: the product of all dimensions but the first.
         columns: u64,
     },
-    /// An orthogonal matrix of more elements than a device can count.
+    /// An orthogonal matrix with more elements than a device can count.
     #[error(
         "an orthogonal matrix of {rows} x {columns} has more elements than 32 bits can count; make it on the host"
     )]
@@ -206,7 +206,7 @@ pub enum Error {
     ElementsOutOfRange {
         /// The first element.
         start: u64,
-        /// One past the last element.
+        /// The index after the last element.
         end: u64,
         /// The number of elements of the tensor.
         len: u64,
@@ -231,7 +231,7 @@ pub enum Error {
         "the shard has {extent} elements from {start} on in dimension {dimension}, of which the tensor has {len}"
     )]
     ShardOutOfRange {
-        /// The dimension, from 0.
+        /// The dimension, counted from 0.
         dimension: usize,
         /// The index at which the shard begins in the dimension.
         start: u64,

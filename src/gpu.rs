@@ -241,7 +241,7 @@ impl Readback {
         Self { gpu: gpu.clone(), staging, len: 0, mapped: None }
     }
 
-    /// Records the copy of a part of a buffer, whose start and end are multiples of 4.
+    /// Records the copy of a part of a buffer. The part's start and end are multiples of 4.
     pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, range: Range<u64>) {
         self.len = range.end - range.start;
         encoder.copy_buffer_to_buffer(source, range.start, &self.staging, 0, self.len);
@@ -296,7 +296,7 @@ mod tests {
             names,
             ["vulkan/H100 0000:3b:00.0", "vulkan/H100 0000:86:00.0", "gl/H100", "metal/M2 #1", "metal/M2 #2"]
         );
-        // Two drivers of one GPU.
+        // Two drivers of one GPU report the same name and address.
         let one_gpu = [(h100, bus), (h100, bus)];
         let one_gpu = distinct(&one_gpu.map(|(name, bus)| (name.to_owned(), bus)));
         assert_eq!(one_gpu, ["vulkan/H100 #1", "vulkan/H100 #2"]);

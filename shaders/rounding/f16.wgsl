@@ -9,7 +9,8 @@ fn round_to_16(bits: vec4<u32>) -> vec4<u32> {
     let odd = (magnitude >> vec4<u32>(13u)) & vec4<u32>(1u);
     let normal = (magnitude + odd - vec4<u32>(0x37FFF001u)) >> vec4<u32>(13u); // - 0x38000000 + 0xFFF
 
-    // Below 2^-14 the unit is 2^-24. That is the last place of 1/2, so adding 1/2 rounds to it.
+    // Below 2^-14 the unit of binary16 is 2^-24, which is the last place of the f32 1/2. So adding 1/2 rounds
+    // to that unit.
     let sum = keep4(bitcast<vec4<f32>>(magnitude)) + 0.5;
     let subnormal = bitcast<vec4<u32>>(sum) - vec4<u32>(0x3F000000u);
 

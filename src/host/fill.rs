@@ -63,8 +63,8 @@ impl Rounded for half::bf16 {
     }
 }
 
-/// Initialises `destination` with the elements of `region`: the bits that
-/// [`FillRecorder::fill`](crate::FillRecorder::fill) writes on any device.
+/// Initialises `destination` with the elements of `region`: the same bits that
+/// [`FillRecorder::fill`](crate::FillRecorder::fill) writes on every device.
 ///
 /// ```
 /// use seedbed::{Init, Key, half::bf16, host};

@@ -80,7 +80,7 @@ struct Panel {
     /// The Householder vectors as columns, row-major, n x width. Zero above the diagonal, and in columns that
     /// the matrix does not have.
     v: Vec<f32>,
-    /// 2 / |v|²
+    /// `2 / |v|²` of each vector.
     tau: [f32; PANEL],
 }
 
@@ -184,7 +184,7 @@ impl Panel {
         }
     }
 
-    /// `Vᵀ` times the columns of a matrix from `first` on, in tiles of `width` x `TILE`.
+    /// Computes `Vᵀ` times the columns of a matrix from `first` on, in tiles of `width` x `TILE`.
     fn project(&self, matrix: &[f32], stride: usize, first: usize, parts: &mut Vec<f32>) -> Vec<f32> {
         let tiles = (stride - first).div_ceil(TILE);
         let size = self.width * TILE;

@@ -7,7 +7,8 @@ use rand_core::{SeedableRng, TryRng};
 use crate::Key;
 use crate::math::philox::philox4x32_10;
 
-/// The words of a key's stream, one after the other: what [`fill_words`](super::fill_words) writes.
+/// A generator of the words of a key's stream, one after the other, as [`fill_words`](super::fill_words)
+/// writes them.
 ///
 /// `PhiloxRng` implements `rand_core` 0.10's traits, so the distributions of `rand` and `rand_distr` can draw
 /// from a key's stream. `PhiloxRng` is not a cryptographic generator.

@@ -36,7 +36,7 @@ impl<'a> Placement<'a> {
         Self { offset: 0, row_pitch: None, region: region.into(), dtype }
     }
 
-    /// Checks everything that can be wrong between the placement and a buffer of `size` bytes.
+    /// Checks the placement against a buffer of `size` bytes.
     ///
     /// # Errors
     /// The errors of the region; [`Error::RowPitch`], [`Error::MisalignedOffset`], [`Error::BufferTooSmall`].

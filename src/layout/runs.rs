@@ -18,9 +18,9 @@ pub(crate) struct StridedRuns {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StridedDim {
     pub(crate) count: u64,
-    /// Distance of neighbours in this dimension, in elements of the logical tensor.
+    /// The distance between neighbours in this dimension, in elements of the logical tensor.
     pub(crate) src_stride: u64,
-    /// Distance of neighbours in this dimension, in elements of the destination.
+    /// The distance between neighbours in this dimension, in elements of the destination.
     pub(crate) dst_stride: u64,
 }
 
@@ -42,7 +42,8 @@ impl StridedRuns {
         if local.contains(&0) {
             return Self::contiguous(0..0);
         }
-        // From the innermost dimension out: a dimension without a gap joins the run or the dimension before.
+        // The loop goes from the innermost dimension out. A dimension without a gap joins the run or the
+        // dimension within.
         let mut runs = Self::contiguous(0..1);
         let (mut src_stride, mut dst_stride) = (1, 1);
         for dimension in (0..shape.len()).rev() {

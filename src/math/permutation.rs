@@ -67,7 +67,7 @@ pub(crate) fn feistel(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
     cell[1] * width + cell[0]
 }
 
-/// Permutes a cell again until it is a row.
+/// Permutes a cell again until the cell is a row (cycle walking).
 pub(crate) fn cycle_walk(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
     for _pass in 0..rectangle.width {
         if at < rectangle.rows {

@@ -8,7 +8,7 @@ const PHILOX_M1: u32 = 0xCD9E8D57;
 const PHILOX_W0: u32 = 0x9E3779B9;
 const PHILOX_W1: u32 = 0xBB67AE85;
 
-/// The four words of one block: the counter's upper 64 bits are zero.
+/// The four words of one block. The counter's upper 64 bits are zero.
 #[inline(always)]
 pub const fn philox4x32_10(counter: u64, seed: u64) -> [u32; 4] {
     let c = rounds::<0, 10>([counter, counter >> 32, 0, 0], seed);

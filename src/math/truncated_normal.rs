@@ -1,4 +1,5 @@
-//! The quantile function of a truncated normal -> the table that `shaders/math/quantile.wgsl` reads.
+//! The table that `shaders/math/quantile.wgsl` reads, computed from the quantile function of a truncated
+//! normal.
 //!
 //! The textbook inverse, Φ⁻¹ of a uniform between Φ(alpha) and Φ(beta), underflows in far tails and
 //! quantises in narrow slices, because it takes differences of a distribution function. Here no such
@@ -72,7 +73,7 @@ impl Truncation {
     }
 }
 
-/// The table of `z - mode`, z being the truncated standard normal.
+/// The table of `z - mode`, where z is the truncated standard normal.
 ///
 /// A table of z itself would lose digits. For example, a mean of -30, a standard deviation of 1 and a lower
 /// bound of 0 put the mode at 30, and an f32 z has only a few digits left for what exceeds 30.
