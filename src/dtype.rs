@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The type of the elements of a tensor.
+/// The type of a tensor's elements.
 ///
 /// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors
 /// too:
@@ -60,17 +60,17 @@ impl DType {
         }
     }
 
-    /// The distance of neighbours around a finite value.
+    /// The distance between neighbouring values of this type around a finite value.
     fn spacing(self, value: f64) -> f64 {
-        let (bits, least) = self.precision();
+        let (bits, min_exponent) = self.precision();
         let exponent = ((value.to_bits() >> 52) & 0x7FF) as i32 - 1023;
-        // A power of two from its exponent, exactly.
-        let power = exponent.max(least) - (bits - 1);
+        // 2^power, exactly.
+        let power = exponent.max(min_exponent) - (bits - 1);
         f64::from_bits(((power + 1023) as u64) << 52)
     }
 
     /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. A value that is too
-    /// large becomes an infinity; every NaN becomes the quiet one without payload.
+    /// large becomes an infinity. Every NaN becomes the quiet NaN without payload.
     pub(crate) fn round(self, value: f64) -> f32 {
         if value.is_nan() {
             return f32::from_bits(0x7FC0_0000);
@@ -79,7 +79,7 @@ impl DType {
             return value as f32;
         }
         let spacing = self.spacing(value);
-        // Exact but for the rounding: division and multiplication are by a power of two.
+        // Only the rounding is inexact: division and multiplication are by a power of two.
         let rounded = (value / spacing).round_ties_even() * spacing;
         if rounded.abs() > self.max() {
             return f32::INFINITY.copysign(value as f32);
@@ -88,28 +88,29 @@ impl DType {
         rounded as f32
     }
 
-    /// The least value of this type that is `value` or more; the least finite one for -∞.
+    /// The least value of this type that is `value` or more; for -∞ the least finite value.
     pub(crate) fn at_least(self, value: f64) -> f64 {
         let rounded = f64::from(self.round(value.max(-self.max())));
         if rounded < value { rounded + self.spacing_above(rounded) } else { rounded }
     }
 
-    /// The greatest value of this type that is `value` or less; the greatest finite one for ∞.
+    /// The greatest value of this type that is `value` or less; for ∞ the greatest finite value.
     pub(crate) fn at_most(self, value: f64) -> f64 {
-        // Not a negation, which would make -0 of 0.
+        // A negation would turn 0 into -0.
         0.0 - self.at_least(-value)
     }
 
     /// The greatest value of this type below `value`.
     pub(crate) fn below(self, value: f64) -> f64 {
-        let most = self.at_most(value);
-        if most < value { most } else { most - self.spacing_above(-most) }
+        let at_most = self.at_most(value);
+        if at_most < value { at_most } else { at_most - self.spacing_above(-at_most) }
     }
 
-    /// The distance from a value of this type to the next one above.
+    /// The distance from a value of this type to the next larger value.
     fn spacing_above(self, value: f64) -> f64 {
         let spacing = self.spacing(value);
-        // Towards zero from a power of two, the neighbour is half as far, unless subnormals begin there.
+        // From a power of two towards zero, the neighbour is half as far away, unless subnormal values begin
+        // there.
         let power_of_two = value.to_bits() & ((1 << 52) - 1) == 0;
         let half = self.spacing(value / 2.0);
         if value < 0.0 && power_of_two { half } else { spacing }
@@ -119,7 +120,7 @@ impl DType {
 impl DType {
     const ALL: [Self; 4] = [Self::F32, Self::F16, Self::BF16, Self::U32];
 
-    /// The name of the textual form, and PyTorch's.
+    /// The name in the textual form, and PyTorch's name.
     const fn names(self) -> [&'static str; 2] {
         match self {
             Self::F32 => ["f32", "float32"],
@@ -151,7 +152,7 @@ pub struct UnknownDType {
 impl FromStr for DType {
     type Err = UnknownDType;
 
-    /// In any case of letters, and after `torch.` too.
+    /// Reads a name in upper or lower case, with or without `torch.` before it.
     fn from_str(text: &str) -> Result<Self, UnknownDType> {
         let lower = text.to_ascii_lowercase();
         let name = lower.strip_prefix("torch.").unwrap_or(&lower);
@@ -180,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// Every pair of neighbours of a 16-bit type, and what lies between them.
+    /// Checks every pair of neighbours of a 16-bit type, and values between the two.
     fn check_neighbours(dtype: DType, from_bits: fn(u16) -> f64) {
         // Negative values from the largest magnitude on, then positive ones.
         let finite = |bits: &u16| from_bits(*bits).is_finite();

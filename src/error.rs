@@ -1,12 +1,12 @@
-//! What can go wrong, each with the offending value and the remedy.
+//! The errors of the library: each one names the offending value and the remedy.
 
 use crate::dtype::{DType, UnknownDType};
 
-/// Why a fill was refused. Nothing has been recorded or written when a function returns one.
+/// The reason why a fill was refused. A function that returns an error has recorded and written nothing.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// Fans need a matrix or more. The first sentence is PyTorch's.
+    /// A shape without fans: fans need two dimensions or more. The first sentence is PyTorch's.
     #[error(
         "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions: the shape is {shape:?}; \
          use constant, normal or another initialiser without fans for it"
@@ -23,7 +23,7 @@ pub enum Error {
         /// The standard deviation, after the gain and the fans.
         std: f64,
     },
-    /// A standard deviation that a log-normal distribution does not take. The first half is PyTorch's.
+    /// A standard deviation that is not positive, for a log-normal distribution. The first half is PyTorch's.
     #[error("log_normal_ expects std > 0.0, but found std={std}; for one value everywhere use constant")]
     LogNormalStd {
         /// The standard deviation of the logarithm.
@@ -42,10 +42,10 @@ pub enum Error {
         /// The element type.
         dtype: DType,
     },
-    /// Another number of dimensions than the initialiser is for. The first sentence is PyTorch's.
+    /// A number of dimensions that the initialiser does not support. The first sentence is PyTorch's.
     #[error("Only tensors with {supported} are supported: the shape is {shape:?}")]
     Dimensions {
-        /// How many there may be.
+        /// The supported numbers of dimensions.
         supported: &'static str,
         /// The shape.
         shape: Vec<u64>,
@@ -63,7 +63,7 @@ pub enum Error {
     Mode {
         /// The mode.
         mode: String,
-        /// Those that are supported.
+        /// The supported modes.
         supported: &'static str,
     },
     /// A non-linearity without a gain. The first sentence is PyTorch's.
@@ -71,23 +71,23 @@ pub enum Error {
     Nonlinearity {
         /// The name that was given.
         name: String,
-        /// The names that there are, in a list.
+        /// The list of the known names.
         known: String,
     },
     /// A matrix that the host has no memory for.
     #[error("no memory for a matrix of {rows} x {columns}, which takes {bytes} bytes")]
     OutOfMemory {
-        /// Its rows.
+        /// The matrix's rows.
         rows: u64,
-        /// Its columns: all dimensions but the first.
+        /// The matrix's columns: the product of all dimensions but the first.
         columns: u64,
-        /// What it takes, of f32.
+        /// The bytes that the computation takes, in f32.
         bytes: u64,
     },
-    /// A part that is not between 0 and 1.
+    /// A sparsity that is not between 0 and 1.
     #[error("sparsity is {sparsity}; it is the part of each column that is zero, from 0 to 1")]
     Sparsity {
-        /// The part.
+        /// The sparsity.
         sparsity: f64,
     },
     /// A range that begins above its end. The first half is PyTorch's.
@@ -129,7 +129,7 @@ pub enum Error {
         /// The element type.
         dtype: DType,
     },
-    /// Axes need a matrix or more. The first sentence is JAX's.
+    /// A shape without axes: axes need two dimensions or more. The first sentence is JAX's.
     #[error(
         "Can't compute input and output sizes of a {rank}-dimensional weights tensor. Must be at least 2D. \
          The shape is {shape:?}; keras:: takes vectors and scalars too",
@@ -144,7 +144,7 @@ pub enum Error {
     AxisOutOfRange {
         /// The axis, as it was given.
         axis: i64,
-        /// How many dimensions there are.
+        /// The number of dimensions.
         rank: usize,
     },
     /// A scale of the wrong sign. The words are Keras's.
@@ -152,44 +152,45 @@ pub enum Error {
     Scale {
         /// The scale.
         scale: f64,
-        /// What it may be.
+        /// The condition that the scale has to meet.
         needed: &'static str,
     },
-    /// Axes for Keras, which takes the last two.
+    /// Axes for one of Keras's initialisers, which always take the last two.
     #[error("Keras's initialisers have no axes to choose; use jax:: ones for other axes than the last two")]
     KerasAxes,
     /// A matrix that a kernel can't count in 32 bits.
     #[error("a matrix of {rows} rows and {columns} columns; this initialiser takes up to 2^31 - 1 of each")]
     MatrixTooLarge {
-        /// Its rows.
+        /// The matrix's rows.
         rows: u64,
-        /// Its columns: all dimensions but the first.
+        /// The matrix's columns: the product of all dimensions but the first.
         columns: u64,
     },
-    /// An orthogonal matrix of more elements than a device can count.
+    /// An orthogonal matrix with more elements than a device can count.
     #[error(
         "an orthogonal matrix of {rows} x {columns} has more elements than 32 bits can count; make it on the host"
     )]
     OrthogonalTooLarge {
-        /// Its rows.
+        /// The matrix's rows.
         rows: u64,
-        /// Its columns: all dimensions but the first.
+        /// The matrix's columns: the product of all dimensions but the first.
         columns: u64,
     },
-    /// A parameter of an initialiser that is infinite or not a number.
+    /// A parameter of an initialiser that is infinite or NaN.
     #[error("{parameter} is {value}; it must be finite")]
     NotFinite {
-        /// Its name.
+        /// The parameter's name.
         parameter: &'static str,
-        /// Its value.
+        /// The parameter's value.
         value: f64,
     },
-    /// A finite value that the element type can only hold as infinity: a parameter, or what it makes.
+    /// A finite value that the element type can only hold as infinity: a parameter, or a value computed from
+    /// it.
     #[error("{parameter} = {value:e} overflows {dtype}; the largest is {max:e}", max = dtype.max())]
     Overflow {
-        /// The parameter's name, or what is too large.
+        /// The name of the parameter or of the value.
         parameter: &'static str,
-        /// Its value.
+        /// The value.
         value: f64,
         /// The element type.
         dtype: DType,
@@ -203,11 +204,11 @@ pub enum Error {
     /// A range of elements that its tensor does not have.
     #[error("elements {start}..{end} were asked for, but the tensor of shape {shape:?} has {len}")]
     ElementsOutOfRange {
-        /// First element.
+        /// The first element.
         start: u64,
-        /// One past the last element.
+        /// The index after the last element.
         end: u64,
-        /// Elements that there are.
+        /// The number of elements of the tensor.
         len: u64,
         /// The tensor's shape.
         shape: Vec<u64>,
@@ -218,11 +219,11 @@ pub enum Error {
          both need one number for each of the tensor's {rank} dimensions"
     )]
     ShardRank {
-        /// Where the shard begins.
+        /// The index at which the shard begins.
         start: Vec<u64>,
-        /// Its local shape.
+        /// The shard's local shape.
         local: Vec<u64>,
-        /// Dimensions of the tensor.
+        /// The number of dimensions of the tensor.
         rank: usize,
     },
     /// A shard that reaches out of its tensor.
@@ -230,13 +231,13 @@ pub enum Error {
         "the shard has {extent} elements from {start} on in dimension {dimension}, of which the tensor has {len}"
     )]
     ShardOutOfRange {
-        /// The dimension, from 0.
+        /// The dimension, counted from 0.
         dimension: usize,
-        /// Where the shard begins in it.
+        /// The index at which the shard begins in the dimension.
         start: u64,
-        /// Elements of the shard in it.
+        /// The shard's elements in the dimension.
         extent: u64,
-        /// Elements of the tensor in it.
+        /// The tensor's elements in the dimension.
         len: u64,
     },
     /// Rows that overlap, or that begin between two elements.
@@ -245,19 +246,19 @@ pub enum Error {
         size = dtype.size(), least = row.saturating_mul(dtype.size())
     )]
     RowPitch {
-        /// Bytes from one row's beginning to the next one's.
+        /// Bytes from the beginning of one row to the beginning of the next.
         pitch: u64,
         /// Elements of a row.
         row: u64,
         /// The element type.
         dtype: DType,
     },
-    /// A destination slice of another length than the elements that go into it.
+    /// A destination slice whose length differs from the number of elements to write.
     #[error("the destination has {actual} elements, but {expected} are to be written; make them equal")]
     LengthMismatch {
-        /// Elements to be written.
+        /// The number of elements to write.
         expected: u64,
-        /// Elements of the slice.
+        /// The number of elements of the slice.
         actual: u64,
     },
     /// A destination that reaches past the end of its buffer.
@@ -269,9 +270,9 @@ pub enum Error {
     BufferTooSmall {
         /// The tensor's byte offset.
         offset: u64,
-        /// One past its last byte; `u64::MAX` where that is past 64 bits.
+        /// The byte offset after the tensor's last byte; `u64::MAX` if that offset exceeds 64 bits.
         end: u64,
-        /// Bytes from one row to the next, where the tensor says so.
+        /// Bytes from one row to the next, if the tensor specifies a row pitch.
         row_pitch: Option<u64>,
         /// Bytes of the buffer.
         size: u64,
@@ -287,7 +288,7 @@ pub enum Error {
     /// A program that does not fit the device, the buffers, or itself.
     #[error("the program can't be replayed: {reason}; plan the fills anew for this device and these buffers")]
     Program {
-        /// What does not fit.
+        /// The reason.
         reason: String,
     },
     /// A number that is too large for a buffer of a program.
@@ -303,7 +304,7 @@ pub enum Error {
     MisalignedOffset {
         /// The byte offset.
         offset: u64,
-        /// What it has to be a multiple of.
+        /// The number of which the offset has to be a multiple.
         alignment: u64,
         /// The element type.
         dtype: DType,
@@ -311,31 +312,31 @@ pub enum Error {
     /// An element type that this fill can't write.
     #[error("{operation} can't write {dtype}; give it a tensor of {expected}")]
     DTypeMismatch {
-        /// What was asked for.
+        /// The operation that was called.
         operation: &'static str,
         /// The tensor's element type.
         dtype: DType,
         /// The element type that fits.
         expected: DType,
     },
-    /// A device that lacks something that every fill needs, or this one.
+    /// A device with a limit that is too small for a fill.
     #[error(
         "the device's {limit} is {actual}; a fill needs at least {needed}: request it when you open the device"
     )]
     DeviceLimit {
         /// The limit's name in `wgpu::Limits`.
         limit: &'static str,
-        /// What the device was opened with.
+        /// The value with which the device was opened.
         actual: u64,
-        /// What is needed.
+        /// The value that the fill needs.
         needed: u64,
     },
-    /// One fill of several is wrong.
+    /// An error of one fill among several.
     #[error("{fill}: {error}")]
     Fill {
-        /// Its name, or its number from 0.
+        /// The fill's name, or its number, counted from 0.
         fill: String,
-        /// What is wrong with it.
+        /// The error.
         error: Box<Error>,
     },
     /// A gain for an initialiser that takes none.
@@ -349,37 +350,37 @@ pub enum Error {
     Parse {
         /// The text.
         text: String,
-        /// What is wrong with it, and what would be right.
+        /// The fault, and the remedy.
         reason: String,
     },
     /// A text that names no element type.
     #[error(transparent)]
     DType(#[from] UnknownDType),
-    /// No adapter matches.
+    /// A name that no adapter has, or no adapter at all.
     #[error("no adapter {}; there are: {}",
         match wanted { Some(w) => format!("matches {w:?}"), None => "was found".into() },
         if available.is_empty() { "none (is a Vulkan, Metal, D3D12 or OpenGL driver installed?)".into() } else { available.join(", ") })]
     NoAdapter {
-        /// The substring asked for.
+        /// The name, or part of a name, that was asked for.
         wanted: Option<String>,
         /// The names of all adapters.
         available: Vec<String>,
     },
-    /// The adapter gave no device.
+    /// An adapter that could not be opened.
     #[error("the adapter {adapter} could not be opened: {reason}")]
     RequestDevice {
         /// The adapter's name.
         adapter: String,
-        /// What wgpu said.
+        /// The reason that wgpu gave.
         reason: String,
     },
-    /// The device reported an error: it ran out of memory, was lost, or was misused.
+    /// An error that the device reported: the device ran out of memory, was lost, or was misused.
     #[error("the GPU failed: {reason}")]
     Device {
-        /// What wgpu said.
+        /// The reason that wgpu gave.
         reason: String,
     },
-    /// The operating system gave no entropy.
+    /// Missing entropy: the operating system gave none.
     #[error("no entropy from the operating system: {0}")]
     Entropy(String),
 }

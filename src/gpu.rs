@@ -1,7 +1,7 @@
-//! For programs that own no device: pick an adapter, open it, read a buffer back.
+//! A device for programs that own none: pick an adapter, open it, read a buffer back.
 //!
-//! A program with a device of its own needs none of this. Here alone does the library submit and
-//! poll. Which backends exist is decided by the features of `wgpu` that your program enables.
+//! A program with a device of its own does not need this module. Only this module submits and polls.
+//! The features of `wgpu` that your program enables decide which backends exist.
 //!
 //! ```no_run
 //! use seedbed::{Init, FillRecorder, Key, TensorView, gpu::Gpu, wgpu};
@@ -29,7 +29,7 @@ use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
 use crate::Error;
 
-/// All adapters: real GPUs first, software last, each kind in wgpu's order.
+/// Lists all adapters: GPUs first, software last, each kind in wgpu's order.
 pub async fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
     use wgpu::{Backend, DeviceType};
     let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
@@ -41,7 +41,7 @@ pub async fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
             DeviceType::Other => 2,
             DeviceType::Cpu => 3,
         };
-        // OpenGL says `Other` of software too, and is the slower way to the same GPU.
+        // OpenGL reports `Other` for software too, and is the slower backend for the same GPU.
         (kind.max(if is_software(&info) { 3 } else { 0 }), info.backend == Backend::Gl)
     });
     adapters
@@ -53,14 +53,15 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu || RENDERERS.iter().any(|r| info.name.contains(r))
 }
 
-/// "backend/name", as in `vulkan/llvmpipe (LLVM 15.0.6, 256 bits)`. GPUs that are alike share it: [`named_adapters`] tells
-/// them apart.
+/// An adapter's name, "backend/name", such as `vulkan/llvmpipe (LLVM 15.0.6, 256 bits)`. GPUs of one model
+/// have the same name; the names of [`named_adapters`] differ.
 pub fn name(info: &wgpu::AdapterInfo) -> String {
     format!("{}/{}", info.backend.to_str(), info.name)
 }
 
-/// [`adapters`], each with a name of its own: its [`name`], and of GPUs that are alike where on the PCI bus each is, or else
-/// which of them: `vulkan/NVIDIA H100 80GB HBM3 0000:3b:00.0`, `metal/Apple M2 Ultra #2`.
+/// Lists [`adapters`] with unique names. An adapter whose [`name`] others have too gets its PCI address or,
+/// where that is unknown or shared, its number: `vulkan/NVIDIA H100 80GB HBM3 0000:3b:00.0`,
+/// `metal/Apple M2 Ultra #2`.
 pub async fn named_adapters(instance: &wgpu::Instance) -> Vec<(String, wgpu::Adapter)> {
     let adapters = adapters(instance).await;
     let infos: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
@@ -68,7 +69,8 @@ pub async fn named_adapters(instance: &wgpu::Instance) -> Vec<(String, wgpu::Ada
     distinct(&names).into_iter().zip(adapters).collect()
 }
 
-/// Of names and places on a bus, which may be unknown, names of which no two are the same.
+/// Makes adapter names unique, from each adapter's name and PCI address: appends the address, or `#n` where
+/// the address is unknown (empty) or shared.
 fn distinct(adapters: &[(String, &str)]) -> Vec<String> {
     let each = adapters.iter().enumerate().map(|(i, (name, bus))| {
         let alike: Vec<_> = (0..adapters.len()).filter(|&other| adapters[other].0 == *name).collect();
@@ -82,19 +84,19 @@ fn distinct(adapters: &[(String, &str)]) -> Vec<String> {
     each.collect()
 }
 
-/// The first adapter, or the one that has this name among [`named_adapters`], or else the first that has it as its
-/// [`name`], or else the first whose name contains the text (in any case of letters).
+/// Picks an adapter by name, ignoring case: the one with this name among [`named_adapters`], else the first
+/// with this [`name`], else the first whose unique name contains the text. `None` picks the first adapter.
 ///
 /// # Errors
-/// [`Error::NoAdapter`], which lists those that exist.
+/// [`Error::NoAdapter`], which lists the adapters that exist.
 pub async fn pick(instance: &wgpu::Instance, name: Option<&str>) -> Result<wgpu::Adapter, Error> {
     pick_named(instance, name).await.map(|(_, adapter)| adapter)
 }
 
-/// As [`pick`], with the name.
+/// Picks an adapter as [`pick`] does, and returns its unique name too.
 ///
 /// # Errors
-/// Those of [`pick`].
+/// The errors of [`pick`].
 pub async fn pick_named(
     instance: &wgpu::Instance,
     name: Option<&str>,
@@ -102,8 +104,8 @@ pub async fn pick_named(
     let mut adapters = named_adapters(instance).await;
     let names: Vec<_> =
         adapters.iter().map(|(own, adapter)| [own.clone(), self::name(&adapter.get_info())]).collect();
-    match place(&names, name) {
-        Some(place) => Ok(adapters.swap_remove(place)),
+    match find(&names, name) {
+        Some(index) => Ok(adapters.swap_remove(index)),
         None => Err(Error::NoAdapter {
             wanted: name.map(str::to_owned),
             available: names.into_iter().map(|[own, _]| own).collect(),
@@ -111,8 +113,8 @@ pub async fn pick_named(
     }
 }
 
-/// Which adapter is meant, by its own name and the one that others may share.
-fn place(names: &[[String; 2]], wanted: Option<&str>) -> Option<usize> {
+/// Finds the wanted adapter, by each adapter's unique name and by the name that others may share.
+fn find(names: &[[String; 2]], wanted: Option<&str>) -> Option<usize> {
     let wanted = wanted.unwrap_or_default().to_lowercase();
     let names: Vec<_> = names.iter().map(|both| both.each_ref().map(|name| name.to_lowercase())).collect();
     let own = names.iter().position(|[own, _]| *own == wanted);
@@ -120,19 +122,19 @@ fn place(names: &[[String; 2]], wanted: Option<&str>) -> Option<usize> {
     own.or_else(shared).or_else(|| names.iter().position(|[own, _]| own.contains(&wanted)))
 }
 
-/// An open device. Errors that wgpu would panic on (out of memory, a lost device) are kept instead,
-/// and come out of [`Gpu::download`], [`Readback::read`] and [`Gpu::check`].
+/// An open device. wgpu would panic on some errors (out of memory, a lost device); `Gpu` keeps the first of
+/// them, and [`Gpu::download`], [`Readback::read`] and [`Gpu::check`] return it.
 #[derive(Clone, Debug)]
 pub struct Gpu {
-    /// Where buffers and pipelines are made.
+    /// The device, which creates buffers and pipelines.
     pub device: wgpu::Device,
-    /// Where command buffers go.
+    /// The queue, which takes command buffers.
     pub queue: wgpu::Queue,
     failure: Arc<OnceLock<String>>,
 }
 
 impl Gpu {
-    /// Opens the adapter with all its limits, and with those of its features that fills use.
+    /// Opens the adapter with all its limits, and with the features that fills use and the adapter has.
     ///
     /// # Errors
     /// [`Error::RequestDevice`].
@@ -141,10 +143,10 @@ impl Gpu {
         Self::open_with(adapter, features, adapter.limits()).await
     }
 
-    /// Opens the adapter with just these features and limits.
+    /// Opens the adapter with exactly these features and limits.
     ///
     /// # Errors
-    /// [`Error::RequestDevice`], for features or limits that the adapter does not have too.
+    /// [`Error::RequestDevice`], also for features or limits that the adapter does not have.
     pub async fn open_with(
         adapter: &wgpu::Adapter,
         required_features: wgpu::Features,
@@ -176,7 +178,7 @@ impl Gpu {
         Ok(Self { device, queue, failure })
     }
 
-    /// A buffer that can be filled and read back.
+    /// Creates a buffer that can be filled and read back.
     pub fn storage_buffer(&self, size: u64) -> wgpu::Buffer {
         use wgpu::BufferUsages as Usage;
         self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -187,7 +189,7 @@ impl Gpu {
         })
     }
 
-    /// The first error that the device reported, if any.
+    /// Returns the first error that the device reported, if any.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -198,12 +200,12 @@ impl Gpu {
         }
     }
 
-    /// The bytes of a part of a buffer, after all that has been submitted. Start and end are multiples
+    /// Reads a part of a buffer back, after everything that has been submitted. Start and end are multiples
     /// of 4. Waits for the device.
     ///
     /// # Errors
-    /// [`Error::Device`], where the device ran out of memory, was lost, or the buffer has no
-    /// `COPY_SRC` or is too small.
+    /// [`Error::Device`], if the device ran out of memory or was lost, or if the buffer is too small or has
+    /// no `COPY_SRC`.
     pub async fn download(&self, buffer: &wgpu::Buffer, range: Range<u64>) -> Result<Vec<u8>, Error> {
         if range.is_empty() {
             return Ok(Vec::new());
@@ -217,8 +219,8 @@ impl Gpu {
     }
 }
 
-/// A staging buffer that is used again and again: record a copy into it, submit, [`map`](Self::map),
-/// do something else meanwhile, then [`read`](Self::read).
+/// A staging buffer that is used repeatedly: [`record`](Self::record) a copy, submit, [`map`](Self::map), do
+/// something else meanwhile, then [`read`](Self::read).
 #[derive(Debug)]
 pub struct Readback {
     gpu: Gpu,
@@ -228,7 +230,7 @@ pub struct Readback {
 }
 
 impl Readback {
-    /// With room for `capacity` bytes.
+    /// Creates a staging buffer of `capacity` bytes.
     pub fn new(gpu: &Gpu, capacity: u64) -> Self {
         let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("seedbed::Readback::staging"),
@@ -239,23 +241,23 @@ impl Readback {
         Self { gpu: gpu.clone(), staging, len: 0, mapped: None }
     }
 
-    /// Records the copy of a part of a buffer, whose start and end are multiples of 4.
+    /// Records the copy of a part of a buffer. The part's start and end are multiples of 4.
     pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, range: Range<u64>) {
         self.len = range.end - range.start;
         encoder.copy_buffer_to_buffer(source, range.start, &self.staging, 0, self.len);
     }
 
-    /// Begins to map what was copied. Call it after the submission.
+    /// Begins to map the copied bytes. Call `map` after the submission.
     pub fn map(&mut self) {
         let (sender, receiver) = oneshot_channel();
         self.staging.map_async(wgpu::MapMode::Read, 0..self.len, move |result| {
-            // Nobody listens any more where the readback was dropped.
+            // Sending fails if the readback was dropped: nobody waits then.
             let _ = sender.send(result);
         });
         self.mapped = Some(receiver);
     }
 
-    /// Waits for the mapping, and shows the bytes.
+    /// Waits for the mapping, and calls `look` with the bytes.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -264,7 +266,7 @@ impl Readback {
         let receiver = self.mapped.take().ok_or_else(|| {
             device_error("Readback::read was called without Readback::map before it".into())
         })?;
-        // In a browser the event loop polls, and this returns at once.
+        // In a browser the event loop polls, and this call returns at once.
         self.gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| device_error(e.to_string()))?;
         let mapped = receiver.receive().await;
         self.gpu.check()?;
@@ -294,7 +296,7 @@ mod tests {
             names,
             ["vulkan/H100 0000:3b:00.0", "vulkan/H100 0000:86:00.0", "gl/H100", "metal/M2 #1", "metal/M2 #2"]
         );
-        // Two drivers of one GPU.
+        // Two drivers of one GPU report the same name and address.
         let one_gpu = [(h100, bus), (h100, bus)];
         let one_gpu = distinct(&one_gpu.map(|(name, bus)| (name.to_owned(), bus)));
         assert_eq!(one_gpu, ["vulkan/H100 #1", "vulkan/H100 #2"]);
@@ -318,8 +320,8 @@ mod tests {
             (Some("gl"), Some(3)),
             (Some("B"), None),
         ] {
-            assert_eq!(place(&names, wanted), expected, "{wanted:?}");
+            assert_eq!(find(&names, wanted), expected, "{wanted:?}");
         }
-        assert_eq!(place(&[], None), None);
+        assert_eq!(find(&[], None), None);
     }
 }

@@ -1,8 +1,8 @@
-//! The same functions in Rust, bit for bit: the oracle of the tests, and an engine for machines
+//! Fills of host memory, with the same bits as the GPU: the oracle of the tests, and an engine for machines
 //! without an adapter.
 //!
-//! Modules with the names of files of `shaders/` mirror those, in the same order, step for step: [`philox`], [`box_muller`],
-//! and privately those of the other initialisers. The others fill memory with what those compute.
+//! The public functions of arithmetic ([`philox`], [`box_muller`], [`exp`]) mirror the shaders of the same
+//! names, step for step and in the same order.
 
 mod cache_line;
 mod fill;

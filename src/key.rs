@@ -3,10 +3,10 @@
 use crate::error::Error;
 use crate::math::philox::philox4x32_10;
 
-/// Selects one of 2^64 streams of random words (`seed`) and where in it to begin (`offset`, in
-/// blocks of four words).
+/// A position in a stream of random words: `seed` selects one of 2^64 streams, and `offset` is the block of
+/// four words at which to begin.
 ///
-/// Block `b` is Philox4x32-10 of the counter `offset + b`; element `e` of a tensor takes word
+/// Block `b` is Philox4x32-10 of the counter `offset + b`. Element `e` of a tensor takes word
 /// `e % 4` of block `e / 4`. Streams and derived keys equal those of PyTorch's stateless generator
 /// (`torch.func._random`) for the same `(seed, offset)`.
 ///
@@ -46,7 +46,7 @@ impl Key {
         Self { seed, offset: 0 }
     }
 
-    /// A key from the operating system's entropy: another one at every call.
+    /// A key from the operating system's entropy, a different one at every call.
     ///
     /// # Errors
     /// [`Error::Entropy`] where the system has none to give.
@@ -57,21 +57,21 @@ impl Key {
         Ok(Self { seed: word()?, offset: word()? })
     }
 
-    /// The key that `data` derives from this one: made of the four words of block `data`.
-    /// PyTorch's `fold_in`, bit for bit.
+    /// The key that `data` derives from this key: the four words of block `data` make its seed and its
+    /// offset. Equals PyTorch's `fold_in`, bit for bit.
     #[must_use]
     pub const fn fold_in(self, data: u64) -> Self {
         let w = philox4x32_10(self.counter(data), self.seed);
         Self { seed: w[0] as u64 | (w[1] as u64) << 32, offset: w[2] as u64 | (w[3] as u64) << 32 }
     }
 
-    /// `fold_in(0)`, `fold_in(1)`, … `fold_in(n - 1)`. PyTorch's `split`, bit for bit.
+    /// The keys `fold_in(0)`, `fold_in(1)`, … `fold_in(n - 1)`. Equal PyTorch's `split`, bit for bit.
     pub fn split(self, n: u64) -> impl Iterator<Item = Self> + Clone {
         (0..n).map(move |d| self.fold_in(d))
     }
 
-    /// The key of the parameter called `name`: folds in the 64-bit FNV-1a hash of its UTF-8 bytes.
-    /// A parameter's values then depend on its own name, never on how many parameters come before.
+    /// The key of the parameter called `name`: folds in the 64-bit FNV-1a hash of the name's UTF-8 bytes.
+    /// So a parameter's values depend on its own name, never on how many parameters come before.
     #[must_use]
     pub const fn named(self, name: &str) -> Self {
         self.fold_in(fnv1a_64(name.as_bytes()))

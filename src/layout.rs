@@ -1,11 +1,11 @@
-//! Where a fill writes: a part of a logical tensor, as runs of neighbouring elements. Pure arithmetic.
+//! The part of a logical tensor that a fill writes, as runs of neighbouring elements. Pure arithmetic.
 
 pub(crate) mod matrix;
 pub(crate) mod placement;
 pub(crate) mod region;
 pub(crate) mod runs;
 
-/// Product of the dimensions: 1 for none, `None` past 64 bits. A zero anywhere makes it 0.
+/// The product of the dimensions: 1 if there are none, 0 if any dimension is 0, `None` past 64 bits.
 pub(crate) fn product(dimensions: &[u64]) -> Option<u64> {
     if dimensions.contains(&0) {
         return Some(0);

@@ -256,11 +256,17 @@ impl FillRecorder {
         let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
         let mut buffers = Vec::new();
         let mut checked = Vec::with_capacity(fills.len());
+        // Neighbours often share a buffer, and comparing is quicker than hashing.
+        let mut last: Option<(&wgpu::Buffer, u32)> = None;
         for (number, Fill { name, tensor, init, key }) in fills.iter().enumerate() {
-            let buffer = *numbers.entry(tensor.buffer).or_insert_with(|| {
-                buffers.push(tensor.buffer);
-                buffers.len() as u32 - 1
-            });
+            let buffer = match last {
+                Some((buffer, number)) if buffer == tensor.buffer => number,
+                _ => *numbers.entry(tensor.buffer).or_insert_with(|| {
+                    buffers.push(tensor.buffer);
+                    buffers.len() as u32 - 1
+                }),
+            };
+            last = Some((tensor.buffer, buffer));
             let fill = self.check_fill(tensor, buffer, Content::Init(init), *key);
             checked.push(fill.map_err(|error| named(error, name.as_deref(), number))?);
         }

@@ -1,4 +1,5 @@
-// Work item of many runs: nested strided dimensions say where each run begins, such as the rows of a shard or padded rows.
+// Work item of many runs: nested strided dimensions say where each run begins, such as the rows of a shard or
+// padded rows.
 
 // n / d for n below 2^31, by the factor and shift of d (src/math/division.rs). A division would take longer.
 fn divide(n: u32, factor: u32, shift: u32) -> u32 {

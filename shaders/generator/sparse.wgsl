@@ -1,4 +1,5 @@
-// sparse_: 0 where the column's permutation puts a row among the first `zeros`, else mean + std * z with a mean of 0.
+// sparse_: 0 where the column's permutation puts a row among the first `zeros`, else mean + std * z with a
+// mean of 0.
 fn is_zero(index: vec2<u32>) -> bool {
     let low = params.second_counter.x + index.y;
     let counter = vec2<u32>(low, params.second_counter.y + u32(low < index.y));

@@ -1,5 +1,6 @@
-// trunc_normal_: mode + std * z, one word each, z from the table of the quantile function. The mode is the likeliest
-// value, and z is measured from the mode, so that nothing cancels where the bounds are far from the mean.
+// trunc_normal_: mode + std * z, one word each, z from the table of the quantile function. The mode is the
+// likeliest value, and z is measured from the mode, so that nothing cancels where the bounds are far from the
+// mean.
 fn values_of(w: vec4<u32>) -> vec4<u32> {
     let z = vec4<f32>(quantile(w.x), quantile(w.y), quantile(w.z), quantile(w.w));
     let x = keep4(keep4(z * params.std_dev) + params.mean);

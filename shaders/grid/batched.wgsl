@@ -1,5 +1,5 @@
-// Grid of many work items: each row of workgroups belongs to one item, or to a part of one. The parameter blocks take
-// 15 KiB, which every device can bind.
+// Grid of many work items: each row of workgroups belongs to one work item, or to a part of one. The
+// parameter blocks take 15 KiB, which every device can bind.
 @group(0) @binding(0) var<uniform> rows: array<Params, MAX_GRID_ROWS>;
 
 // The parameters of this invocation's row.

@@ -1,4 +1,4 @@
-// Grid of a single work item: as many rows of workgroups as the item needs.
+// Grid of a single work item: as many rows of workgroups as the work item needs.
 @group(0) @binding(0) var<uniform> params: Params;
 
 // The number of this invocation within the work item.

@@ -1,12 +1,13 @@
-// Portable Box-Muller (Box and Muller, 1958): two words -> two standard normals, by integer operations and f32 + - *
-// alone, each of which gives the same result on every device. docs/CONTRACT.md, section 5, says where the constants come
-// from; src/math/box_muller.rs is the same sequence in Rust.
+// Portable Box-Muller (Box and Muller, 1958): two words -> two standard normals, by integer operations and
+// f32 + - * alone, each of which gives the same result on every device. docs/CONTRACT.md, section 5, says
+// where the constants come from; src/math/box_muller.rs is the same sequence in Rust.
 //
-// An integer becomes a float without a conversion, which a device could round in its own way: each half of the word is
-// put into the mantissa of a power of two, and one addition joins the halves. The low half contains the + 1/2.
+// An integer becomes a float without a conversion, which a device could round in its own way: each half of
+// the word is put into the mantissa of a power of two, and one addition joins the halves. The low half
+// contains the + 1/2.
 //
-// Several pairs of words are computed side by side: `Words`, `Integers` and `Floats` are vectors of one component per
-// pair. A processor that waits for one pair's result has another pair's work to do.
+// Several pairs of words are computed side by side: `Words`, `Integers` and `Floats` are vectors of one
+// component per pair. A processor that waits for one pair's result has another pair's work to do.
 
 // One normal of each pair by the cosine, and one by the sine.
 struct CosSin {
@@ -20,7 +21,7 @@ fn keep_lanes(x: Floats) -> Floats {
 
 // sqrt(-2 ln u1) / 2, where u1 = (w + 1/2) / 2^32.
 fn half_radius(w: Words) -> Floats {
-    // Near 1 the logarithm is taken of 1 - (1 - u1), so that its relative accuracy is kept there.
+    // Near u1 = 1, t is -(1 - u1), which keeps the relative accuracy of the logarithm.
     let near_one = w >= Words(0x851EB800u); // 0.52 * 2^32
     let v = select(w, ~w, near_one);
     let high = keep_lanes(bitcast<Floats>(Words(0x53000000u) | (v >> Words(16u))) - 549760008192.0); // - 2^39 - 2^22
@@ -49,12 +50,12 @@ fn half_radius(w: Words) -> Floats {
     let linear = keep_lanes(keep_lanes(Floats(e) * 0.693147182) - t);
     let h = keep_lanes(linear + keep_lanes(keep_lanes(t * t) * q));
 
-    // y = 1 / sqrt(2 h) within 3.4e-5: a guess from the exponent, one third-order step.
+    // y = 1 / sqrt(2 h) within 3.4e-5: a guess from the exponent, then one third-order step.
     let guess = bitcast<Floats>(Words(0x5F05B93Bu) - (bitcast<Words>(h) >> Words(1u)));
     let s = keep_lanes(keep_lanes(guess * guess) * h);
     let y = keep_lanes(guess * keep_lanes(keep_lanes(keep_lanes(s - 1.9622134) * s) + 1.73017752));
 
-    // sqrt(2 h) / 2 = h y, corrected once by what h y^2 misses of 1/2.
+    // sqrt(2 h) / 2 = h y, corrected once by the error 1/2 - h y^2.
     let r = keep_lanes(h * y);
     let miss = keep_lanes(0.5 - keep_lanes(r * y));
     return keep_lanes(r + keep_lanes(r * miss));
@@ -62,7 +63,8 @@ fn half_radius(w: Words) -> Floats {
 
 // 2 (cos 2 pi u2, sin 2 pi u2), where u2 = (w + 1/2) / 2^32.
 fn double_cos_sin(w: Words) -> CosSin {
-    // Quadrant in the two top bits of `a`, and t in [-1, 1] within it: 2 pi u2 = (quadrant + t/2) pi/2.
+    // 2 pi u2 = (quadrant + t/2) pi/2. The quadrant is the two top bits of `a`, and t in [-1, 1] is the angle
+    // within the quadrant.
     let a = w + Words(0x20000000u);
     let high = keep_lanes(bitcast<Floats>(Words(0x44800000u) | ((a >> Words(16u)) & Words(0x3FFFu))) - 1025.0078125); // 2^10 + 1 + 2^-7
     let low = bitcast<Floats>(Words(0x3C000001u) | ((a << Words(1u)) & Words(0x1FFFFu))); // 2^-7 + (low half + 1/2) * 2^-29

@@ -1,5 +1,6 @@
-// Box-Muller (Box and Muller, 1958) by WGSL's built-in functions, for `Math::Native` alone. The results of the built-in
-// functions differ between devices, by 2^-11 for sin and cos (WGSL, section 15.7.4), and so do the normals.
+// Box-Muller (Box and Muller, 1958) by WGSL's built-in functions, for `Math::Native` alone. The results of
+// the built-in functions differ between devices, by 2^-11 for sin and cos (WGSL, section 15.7.4), and so do
+// the normals.
 
 // One normal of each pair by the cosine, and one by the sine.
 struct CosSin {

@@ -2,7 +2,7 @@
 // docs/CONTRACT.md, section "Log-normal", says where the constants come from; src/math/exp.rs is the same
 // sequence in Rust.
 
-// The least f32 whose exponential is a normal f32: exp of it is 2^-126 (1 + 4.5e-6).
+// The least f32 whose exponential is a normal f32: its exponential is 2^-126 (1 + 4.5e-6).
 const LEAST_EXPONENT: f32 = -87.3365402;
 
 // exp(x) within 0.9 ulp, for x up to 88.7228317, whose exponential is just finite. An x below LEAST_EXPONENT
@@ -11,8 +11,8 @@ const LEAST_EXPONENT: f32 = -87.3365402;
 fn portable_exp(x: vec4<f32>) -> vec4<f32> {
     let bounded = select(x, vec4<f32>(LEAST_EXPONENT), x < vec4<f32>(LEAST_EXPONENT));
 
-    // n = round(x / ln 2). From 2^23 to 2^24 floats are the integers, so adding 1.5 * 2^23 rounds to one, and
-    // the low bits of the sum are those of n.
+    // n = round(x / ln 2). The floats from 2^23 to 2^24 are the integers, so adding 1.5 * 2^23 rounds to an
+    // integer, and the low bits of the sum are those of n.
     let shifted = keep4(keep4(bounded * 1.44269502) + 12582912.0);
     let n = keep4(shifted - 12582912.0);
 
@@ -32,10 +32,10 @@ fn portable_exp(x: vec4<f32>) -> vec4<f32> {
     q = keep4(q * r);
     q = keep4(q + 0.499999911);
 
-    // What is small is added first. `high - low` instead of r, because r has a rounding that `high` has not.
+    // Small terms are added first. `high - low` replaces r, because r was rounded and `high` was not.
     let curved = keep4(keep4(keep4(r * r) * q) - low);
     let m = keep4(keep4(high + curved) + 1.0);
 
-    // m 2^n. m is in [0.7, 1.42], and the shift leaves n alone of the sum's bits, modulo 2^9.
+    // m 2^n. m is in [0.7, 1.42]. The shift keeps only the low 9 bits of the sum, which are n modulo 2^9.
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(m) + (bitcast<vec4<u32>>(shifted) << vec4<u32>(23u)));
 }

@@ -1,7 +1,7 @@
-// keep(x) is x. WGSL lets a compiler fuse `a*b + c` and reassociate sums, and real compilers do, so that two devices
-// round differently. A compiler can do neither with a value that passed through an integer operation with an unknown
-// operand. So every f32 result passes through keep() before another f32 operation uses that result. A unit test
-// (src/kernel/lint.rs) enforces this.
+// keep(x) is x. WGSL lets a compiler fuse `a*b + c` and reassociate sums, and real compilers do, so that two
+// devices round differently. A compiler can do neither with a value that passed through an integer operation
+// with an unknown operand. So every f32 result passes through keep() before another f32 operation uses that
+// result. A unit test (src/kernel/lint.rs) enforces this.
 fn keep(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) ^ params.zero);
 }

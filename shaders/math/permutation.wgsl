@@ -1,10 +1,11 @@
-// A random permutation of a column's rows, whose first few are the zeros of sparse_. The new index of a row is computed
-// from the row alone, so nothing is sorted or stored.
+// A random permutation of a column's rows, whose first few are the zeros of sparse_. The new index of a row
+// is computed from the row alone, so nothing is sorted or stored.
 //
-// The rows lie in a rectangle of width * height cells, which has fewer than `width` cells more than there are rows. A
-// Feistel network permutes the cells (Black and Rogaway: "Ciphers with arbitrary finite domains", 2002): each of its
-// eight rounds adds a hash of one coordinate to the other coordinate. If the result is not a valid row, it is permuted
-// again (cycle walking, their section 3), at most as many times as there are cells too many.
+// The rows lie in a rectangle of width * height cells. The rectangle has fewer than `width` surplus cells. A
+// Feistel network permutes the cells (Black and Rogaway: "Ciphers with arbitrary finite domains", 2002): each
+// of its eight rounds adds a hash of one coordinate to the other coordinate. If the result is not a valid
+// row, it is permuted again (cycle walking, their section 3), at most as many times as there are surplus
+// cells.
 
 // A hash of 32 bits: MurmurHash3's finaliser (Appleby), which lets every bit change every other.
 fn mix(x: u32) -> u32 {
@@ -33,7 +34,7 @@ fn two_rounds(cell: vec2<u32>, first: u32, second: u32) -> vec2<u32> {
 
 fn permute(row: u32, key: vec4<u32>) -> u32 {
     var at = row;
-    // The cells too many bound the walks; they are fewer than `width`.
+    // A walk visits each surplus cell at most once, and there are fewer than `width` surplus cells.
     for (var walk = 0u; walk <= params.width; walk++) {
         var cell = vec2<u32>(at % params.width, at / params.width);
         cell = two_rounds(cell, key.x, key.y);

@@ -16,7 +16,8 @@ fn philox_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
     );
 }
 
-// The four words of one block. Unrolled: a checked shader module pays for every turn of a loop.
+// The four words of one block. The rounds are unrolled, because a checked shader module pays for every
+// iteration of a loop.
 fn philox4x32_10(counter: vec2<u32>, seed: vec2<u32>) -> vec4<u32> {
     let weyl = vec2<u32>(PHILOX_W0, PHILOX_W1);
     var k = seed;

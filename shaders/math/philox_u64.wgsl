@@ -1,8 +1,8 @@
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11)
 // for devices with SHADER_INT64: the same words as philox_u32.wgsl from one wide multiplication.
 //
-// The state stays in 64-bit lanes from start to end and only the low half of a lane counts. So a
-// product's low word needs no operation of its own: the next multiplication's mask takes it.
+// The state stays in 64-bit integers from start to end, and only their low halves count. So a product's
+// low word needs no operation of its own: the mask of the next multiplication extracts the low word.
 
 const PHILOX_M0: u64 = 0xD2511F53lu;
 const PHILOX_M1: u64 = 0xCD9E8D57lu;
@@ -22,7 +22,8 @@ fn philox_round(c: PhiloxState, k0: u64, k1: u64) -> PhiloxState {
     return PhiloxState((p1 >> 32u) ^ c.y ^ k0, p1, (p0 >> 32u) ^ c.w ^ k1, p0);
 }
 
-// The four words of one block. Unrolled: a checked shader module pays for every turn of a loop.
+// The four words of one block. The rounds are unrolled, because a checked shader module pays for every
+// iteration of a loop.
 fn philox4x32_10(counter: vec2<u32>, seed: vec2<u32>) -> vec4<u32> {
     let k0 = u64(seed.x);
     let k1 = u64(seed.y);

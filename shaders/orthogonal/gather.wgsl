@@ -1,4 +1,4 @@
-// Adds the sums of a window's chunks, in their order, to the totals of the windows before.
+// Adds the sums of a window's chunks, in their order, to the totals of the earlier windows.
 
 @group(0) @binding(1) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> totals: array<vec4<f32>>;

@@ -4,7 +4,7 @@
 @group(0) @binding(2) var<storage, read> matrix: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> sums: array<vec4<f32>>;
 
-// The chunk's rows of V, 4 quads of each. All invocations read the same one at a time.
+// The chunk's rows of V, 4 quads of each. All invocations read the same quad at the same time.
 var<workgroup> staged: array<vec4<f32>, 4u * CHUNK>;
 
 fn add_product(sum: vec4<f32>, x: f32, y: vec4<f32>) -> vec4<f32> {

@@ -8,7 +8,7 @@ fn reciprocal_root(x: f32) -> f32 {
     return y;
 }
 
-// 2 / x, corrected once by what it misses.
+// 2 / x, corrected once by its error.
 fn double_reciprocal(x: f32) -> f32 {
     let y = reciprocal_root(x);
     let reciprocal = keep(y * y);

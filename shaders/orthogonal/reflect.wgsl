@@ -1,5 +1,6 @@
-// Turns a panel's normals into Householder vectors, and puts the signs on the diagonal of Q: one workgroup. The panel
-// and Q are bound in the window of their diagonal, whichever window's sums are added.
+// Turns a panel's normals into Householder vectors, and puts the signs on the diagonal of Q: one workgroup.
+// The panel and Q are bound in the window of the panel's diagonal, also while the sums of another window are
+// added.
 
 @group(0) @binding(1) var<storage, read_write> panel: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
@@ -19,7 +20,7 @@ fn orthogonal(@builtin(local_invocation_index) local: u32) {
         sum = state[local];
         error = state[WORKGROUP_SIZE + local];
     }
-    // Knuth's TwoSum. Chunks are counted in the whole matrix, so that windows change nothing.
+    // Knuth's TwoSum. Chunks are counted in the whole matrix, so the choice of windows changes no bit.
     for (var i = (partial - params.first_chunk) % PARTIALS; i < params.chunks; i += PARTIALS) {
         let part = sums[i * PANEL + j];
         let total = keep(sum + part);
@@ -47,7 +48,7 @@ fn reflection(j: u32, below: f32) -> f32 {
     let diagonal = row * 4u * params.width + j;
     let x = panel[diagonal];
     let sign = bitcast<u32>(x) & 0x80000000u;
-    // A single number has no reflection: its sign does it, exactly.
+    // The last row has nothing to reflect: the sign of its number makes the result exact.
     let alone = column + 1u == params.rows;
     let minus = select(sign ^ 0x80000000u, sign, alone);
     matrix[row * 4u * params.stride + column] = bitcast<f32>(minus | 0x3F800000u);

@@ -1,5 +1,5 @@
-// T W of W = V^T Q, in place, by back substitution in the inverse of T. That inverse is the upper triangle of V^T V,
-// which lies in the first columns, with |v|^2 / 2 on the diagonal. An invocation solves one column.
+// Replaces W = V^T Q by T W, by back substitution in the inverse of T. That inverse is the upper triangle of
+// V^T V, which lies in the first columns, with |v|^2 / 2 on the diagonal. An invocation solves one column.
 
 @group(0) @binding(1) var<storage, read_write> totals: array<f32>;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;

@@ -4,7 +4,7 @@
 @group(0) @binding(2) var<storage, read> totals: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> matrix: array<vec4<f32>>;
 
-// The rows of V. All invocations read the same quad at a time.
+// The rows of V. All invocations read the same quad at the same time.
 var<workgroup> staged: array<vec4<f32>, UPDATE_ROWS * PANEL / 4u>;
 
 // Adds the products of four reflections, in their order.

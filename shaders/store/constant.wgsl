@@ -1,9 +1,9 @@
-// Eight vectors of a constant per invocation, on processors other than llvmpipe: each invocation has a high fixed cost
-// there. A vector lies inside the range or outside it.
+// Eight vectors of a constant per invocation, on CPUs other than llvmpipe: each invocation has a high fixed
+// cost there. A vector lies inside the range or outside it.
 fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
     let vector = vector_values(element);
     let first = at >> VECTOR_BITS;
-    // Without eight vectors, the last one is written again.
+    // If fewer than eight vectors are left, the last vector is written again.
     let last = (end >> VECTOR_BITS) - 1u;
     write_vector(first, vector);
     write_vector(min(first + 1u, last), vector);

@@ -1,9 +1,10 @@
-// Single 16-bit elements: the ragged ends of a run, and runs whose blocks do not lie on 16-byte boundaries. The two
-// halves of a word may belong to two invocations, or one half to somebody else. So atomic operations write a half and
-// keep the other half, whoever writes that one.
+// Single 16-bit elements: the ragged ends of a run, and runs whose blocks do not lie on 16-byte boundaries.
+// The two halves of a word may belong to two invocations, or one half may lie outside the range. So atomic
+// operations write one half and keep the other half.
 @group(0) @binding(1) var<storage, read_write> destination: array<atomic<u32>>;
 
-// `at` wraps below zero for the elements of a block that lie before the binding. Such a position is far above `end`.
+// `at` wraps below zero for the elements of a block that lie before the binding. Such a position is far above
+// `end`.
 fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
     let v = round_to_16(block_values(element >> 2u));
     if (at & 1u) == 0u {

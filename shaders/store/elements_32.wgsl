@@ -1,9 +1,10 @@
-// Single 32-bit elements: the ragged ends of a run, and runs whose blocks do not lie on 16-byte boundaries. Each word is
-// written alone, because a write to one component of a vec4 may touch all of it (WGSL, section 6.4.7), and the
-// neighbours belong to somebody else.
+// Single 32-bit elements: the ragged ends of a run, and runs whose blocks do not lie on 16-byte boundaries.
+// Each word is written alone, because a write to one component of a vec4 may touch the whole vec4 (WGSL,
+// section 6.4.7), and the neighbouring words may lie outside the range.
 @group(0) @binding(1) var<storage, read_write> destination: array<u32>;
 
-// `at` wraps below zero for the elements of a block that lie before the binding. Such a position is far above `end`.
+// `at` wraps below zero for the elements of a block that lie before the binding. Such a position is far above
+// `end`.
 fn store_elements(element: u32, at: u32, begin: u32, end: u32) {
     let values = block_values(element >> 2u);
     write_word(at, values.x, begin, end);

@@ -17,27 +17,27 @@ use crate::math::uniform;
 use crate::{DType, Error, Init, Key, Region, half};
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
-pub trait Element: Pod + Send + Sync + private::Narrow {
-    /// Its name.
+pub trait Element: Pod + Send + Sync + private::Rounded {
+    /// The element type's name.
     const DTYPE: DType;
 }
 
 mod private {
-    pub trait Narrow {
-        /// Rounds once, to nearest even, what a distribution makes.
-        fn narrow(value: f32) -> Self;
+    pub trait Rounded {
+        /// Rounds a distribution's value once, to nearest even.
+        fn rounded(value: f32) -> Self;
     }
 }
 
-use private::Narrow;
+use private::Rounded;
 
 impl Element for f32 {
     const DTYPE: DType = DType::F32;
 }
 
-impl Narrow for f32 {
+impl Rounded for f32 {
     #[inline(always)]
-    fn narrow(value: f32) -> Self {
+    fn rounded(value: f32) -> Self {
         value
     }
 }
@@ -46,9 +46,9 @@ impl Element for half::f16 {
     const DTYPE: DType = DType::F16;
 }
 
-impl Narrow for half::f16 {
+impl Rounded for half::f16 {
     #[inline(always)]
-    fn narrow(value: f32) -> Self {
+    fn rounded(value: f32) -> Self {
         Self::from_bits(round_to_f16(value.to_bits()))
     }
 }
@@ -57,15 +57,15 @@ impl Element for half::bf16 {
     const DTYPE: DType = DType::BF16;
 }
 
-impl Narrow for half::bf16 {
+impl Rounded for half::bf16 {
     #[inline(always)]
-    fn narrow(value: f32) -> Self {
+    fn rounded(value: f32) -> Self {
         Self::from_bits(round_to_bf16(value.to_bits()))
     }
 }
 
-/// Initialises `destination` with the elements of `region`: the bits that
-/// [`FillRecorder::fill`](crate::FillRecorder::fill) writes on any device.
+/// Initialises `destination` with the elements of `region`: the same bits that
+/// [`FillRecorder::fill`](crate::FillRecorder::fill) writes on every device.
 ///
 /// ```
 /// use seedbed::{Init, Key, half::bf16, host};
@@ -78,8 +78,8 @@ impl Narrow for half::bf16 {
 /// ```
 ///
 /// # Errors
-/// Those of the initialiser and the region; [`Error::LengthMismatch`] unless `destination` has just
-/// as many elements as the region.
+/// The errors of the initialiser and of the region; [`Error::LengthMismatch`] unless `destination` has
+/// exactly as many elements as the region.
 pub fn fill<'a, E: Element>(
     destination: &mut [E],
     region: impl Into<Region<'a>>,
@@ -92,11 +92,11 @@ pub fn fill<'a, E: Element>(
     write(destination, &runs, &args, key)
 }
 
-/// Whether the host can fill a tensor of this shape, before there is one: what [`fill`] would say of the
-/// initialiser and the shape. The largest orthogonal matrices take more memory than there is.
+/// Checks that the host can fill a tensor of this shape, without a tensor: the initialiser, the shape, and
+/// the memory that an orthogonal matrix takes.
 ///
 /// # Errors
-/// Those of [`fill`] that are not about the destination.
+/// The errors of [`fill`] that are not about the destination.
 pub fn check(init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
     match init.kernel_args(shape, dtype)? {
         KernelArgs { generator: Generator::Copy, matrix, .. } => {
@@ -106,11 +106,11 @@ pub fn check(init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
     }
 }
 
-/// As [`fill`], for an element type that is known at run time only: `destination` gets the elements one
-/// after the other, in this machine's byte order.
+/// Does what [`fill`] does, for an element type that is known only at run time: writes the elements to
+/// `destination` one after the other, in this machine's byte order.
 ///
 /// # Errors
-/// As [`fill`]; [`Error::DTypeMismatch`] of [`DType::U32`].
+/// The errors of [`fill`]; [`Error::DTypeMismatch`] for [`DType::U32`].
 pub fn fill_bytes<'a>(
     destination: &mut [u8],
     dtype: DType,
@@ -131,9 +131,9 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
     if let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(destination) {
         return fill(elements, region, init, key);
     }
-    // Bytes that lie between two elements, or a part of one: by way of memory that does not.
+    // The bytes are not aligned to elements, or end within one: fill aligned memory and copy it.
     let whole = destination.len().div_ceil(size_of::<E>());
-    let mut elements = vec![E::narrow(0.0); whole];
+    let mut elements = vec![E::rounded(0.0); whole];
     fill(&mut elements, region, init, key)?;
     let bytes = bytemuck::cast_slice::<E, u8>(&elements);
     if bytes.len() != destination.len() {
@@ -146,7 +146,7 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// Writes the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
 ///
 /// # Errors
-/// Those of the region; [`Error::LengthMismatch`] unless `destination` has just as many elements.
+/// The errors of the region; [`Error::LengthMismatch`] unless `destination` has exactly as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
     let runs = checked(&region.into(), destination.len())?;
     tiles(
@@ -181,9 +181,9 @@ fn write<E: Element>(
     let KernelArgs { mean, std, low, range, min, max, matrix, identity, zeros, .. } = *args;
     match args.generator {
         Generator::Constant => {
-            let value = E::narrow(f32::from_bits(args.value));
+            let value = E::rounded(f32::from_bits(args.value));
             match bytemuck::bytes_of(&value) {
-                // Zeros above all. Large parts, for which memset goes past the caches.
+                // Mostly zeros. Parts are large, because memset bypasses the caches for large ones.
                 [byte, rest @ ..] if rest.iter().all(|other| other == byte) => {
                     let bytes = bytemuck::cast_slice_mut(destination);
                     in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
@@ -207,7 +207,7 @@ fn write<E: Element>(
             #[inline(always)]
             |tile| tile.words(key),
             #[inline(always)]
-            |word| E::narrow(uniform::uniform(word, low, range, max)),
+            |word| E::rounded(uniform::uniform(word, low, range, max)),
         ),
         Generator::Normal => tiles(
             destination,
@@ -215,7 +215,7 @@ fn write<E: Element>(
             #[inline(always)]
             |tile| tile.normals(key),
             #[inline(always)]
-            |z| E::narrow(z * std + mean),
+            |z| E::rounded(z * std + mean),
         ),
         Generator::LogNormal => tiles(
             destination,
@@ -223,7 +223,7 @@ fn write<E: Element>(
             #[inline(always)]
             |tile| tile.normals(key),
             #[inline(always)]
-            |z| E::narrow(exp(z * std + mean)),
+            |z| E::rounded(exp(z * std + mean)),
         ),
         Generator::TruncNormal => {
             let Some(truncation) = args.truncation else { unreachable!("a truncated normal has its bounds") };
@@ -234,7 +234,7 @@ fn write<E: Element>(
                 #[inline(always)]
                 |tile| tile.quantiles(key, &table),
                 #[inline(always)]
-                |z| E::narrow(uniform::within(z * std + mean, min, max)),
+                |z| E::rounded(uniform::within(z * std + mean, min, max)),
             );
         }
         Generator::Identity => tiles(
@@ -243,21 +243,21 @@ fn write<E: Element>(
             #[inline(always)]
             |tile| tile.indexes(matrix),
             #[inline(always)]
-            |index| E::narrow(identity.value(index)),
+            |index| E::rounded(identity.value(index)),
         ),
         Generator::Sparse => tiles(
             destination,
             runs,
             #[inline(always)]
             |tile| tile.sparse(key, matrix, zeros, std),
-            E::narrow,
+            E::rounded,
         ),
         Generator::Copy => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
             in_parallel(destination, runs.len as usize, |at, part| {
-                for (element, place) in contiguous_spans(runs, at as u64, part.len()) {
-                    let from = &whole[element as usize..][..place.len()];
-                    part[place].iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * std));
+                for (element, dst_range) in contiguous_spans(runs, at as u64, part.len()) {
+                    let from = &whole[element as usize..][..dst_range.len()];
+                    part[dst_range].iter_mut().zip(from).for_each(|(to, from)| *to = E::rounded(from * std));
                 }
             });
         }
@@ -265,13 +265,14 @@ fn write<E: Element>(
     Ok(())
 }
 
-/// Writes as many values as there is room for.
+/// Writes the first values of `from`, as many as `to` has room for.
 #[inline(always)]
 fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = finish(*from));
 }
 
-/// Writes runs one after the other: `values` makes those of a tile, `finish` what is written of each.
+/// Writes runs one after the other. `values` computes the values of a tile's elements; `finish` turns a value
+/// into an element.
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
     runs: &StridedRuns,
@@ -289,14 +290,14 @@ fn tiles<V: Copy, T: Send>(
                         cache_line::prefetch_write(&part[end..part.len().min(end + ELEMENTS)]);
                         let values = values(&mut tile);
                         for span in spans.of_tile() {
-                            put(&mut part[span.place.clone()], &values[span.from..], &finish);
+                            put(&mut part[span.dst_range.clone()], &values[span.from..], &finish);
                         }
                     }
                 },
             );
         });
     }
-    // So that all parts but the first begin with a block.
+    // The head ends where a block begins, so that all parts of the body begin with a block.
     let start = runs.first;
     let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
     let (head, body) = cache_line::split_at_line(destination, ragged as usize, BLOCK as usize);
@@ -343,24 +344,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_does_not_depend_on_where_it_lies() {
+    fn elements_do_not_depend_on_their_address() {
         fn check<E: Element>(init: &Init, first: u64) {
             let (key, len) = (Key::new(8), PART + ELEMENTS + 7);
             let whole = |range: Range<u64>| Region::from(&[1 << 20]).elements(range);
             let bits = |elements: &[E]| bytemuck::cast_slice::<E, u8>(elements).to_vec();
-            // TileSpans that are too short to begin with a line.
-            let mut expected = vec![E::narrow(0.0); len];
+            // Slices that are too short to be split at a cache line.
+            let mut expected = vec![E::rounded(0.0); len];
             for (i, span) in expected.chunks_mut(1000).enumerate() {
                 let at = first + 1000 * i as u64;
                 fill(span, whole(at..at + span.len() as u64), init, key).unwrap();
             }
             for offset in 0..64 / size_of::<E>() {
-                let mut memory = vec![E::narrow(-77.0); offset + len + 40];
+                let mut memory = vec![E::rounded(-77.0); offset + len + 40];
                 fill(&mut memory[offset..offset + len], whole(first..first + len as u64), init, key).unwrap();
                 let (before, rest) = memory.split_at(offset);
                 let (filled, behind) = rest.split_at(len);
                 assert!(bits(filled) == bits(&expected), "{init:?}, {} at {offset}", E::DTYPE);
-                let untouched = |x: &E| bits(&[*x]) == bits(&[E::narrow(-77.0)]);
+                let untouched = |x: &E| bits(&[*x]) == bits(&[E::rounded(-77.0)]);
                 assert!(before.iter().chain(behind).all(untouched), "{init:?}, {} at {offset}", E::DTYPE);
             }
         }

@@ -1,11 +1,11 @@
-//! Orthogonal matrices: the sequence of `shaders/orthogonal_*.wgsl`, in the same order.
+//! Orthogonal matrices: the sequence of `shaders/orthogonal/*.wgsl`, in the same order.
 //!
 //! Stewart, "The efficient generation of random orthogonal matrices with an application to condition
 //! estimators", SIAM J. Numer. Anal. 17 (1980): the Q of a Gaussian matrix is a product of Householder
-//! reflections, and each may be made of fresh normals. No matrix has to be factorised. A diagonal
-//! of signs makes the result uniform (Haar): Mezzadri, Notices AMS 54 (2007). Reflections are applied 32
-//! at a time in the compact WY form of Schreiber and Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989), with
-//! the inverse of T, which is a triangle of `VᵀV`: Puglisi, SIAM J. Sci. Stat. Comput. 13 (1992).
+//! reflections, and each reflection may be computed from new normals. So no matrix has to be factorised. A
+//! diagonal of signs makes the result uniform (Haar): Mezzadri, Notices AMS 54 (2007). Reflections are
+//! applied 32 at a time, in the compact WY form of Schreiber and Van Loan, SIAM J. Sci. Stat. Comput. 10
+//! (1989). The inverse of T is a triangle of `VᵀV`: Puglisi, SIAM J. Sci. Stat. Comput. 13 (1992).
 //!
 //! docs/CONTRACT.md gives the order of operations.
 
@@ -13,16 +13,17 @@ use crate::math::box_muller::box_muller;
 use crate::math::philox::philox4x32_10;
 use crate::{Error, Key};
 
-/// Reflections that are applied together.
+/// Reflections of a panel, which are applied together.
 const PANEL: usize = 32;
-/// Rows whose products are added one after the other; sums of chunks are then added in their order.
+/// Rows of a chunk. Products are added row by row within a chunk, and then the sums of chunks are added in
+/// order.
 const CHUNK: usize = 128;
-/// Sums of squares that run side by side in a chunk, and over chunks.
-const LANES: usize = 8;
-/// Columns that are worked on together. Equal to a panel, so that `V` is a tile of itself.
+/// Partial sums of squares in a chunk, and over chunks.
+const PARTIALS: usize = 8;
+/// Columns of a tile, which are computed together. Equal to `PANEL`, so that `V` is one tile.
 const TILE: usize = 32;
 
-/// The row-major `rows` x `cols` matrix of orthonormal columns, or rows where those are fewer.
+/// The row-major `rows` x `cols` matrix whose columns are orthonormal, or whose rows are where `rows < cols`.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -33,8 +34,8 @@ pub(crate) fn orthogonal(key: Key, rows: u64, cols: u64) -> Result<Vec<f32>, Err
     Ok(if rows >= cols { q } else { transposed(&q, n, p) })
 }
 
-/// Whether the host has memory for all that the computation takes at once: the matrix, its transpose or the
-/// sums of its chunks, and a panel. An allocation that fails later would end the program.
+/// Checks that the host has memory for the whole computation: the matrix, its transpose or the sums of its
+/// chunks, and a panel. An allocation that fails later would end the program.
 pub(crate) fn has_memory(rows: u64, columns: u64) -> Result<(), Error> {
     let (n, p) = (u128::from(rows.max(columns)), u128::from(rows.min(columns)));
     let bytes = 4 * n * (2 * p + 2 * PANEL as u128);
@@ -48,7 +49,7 @@ pub(crate) fn has_memory(rows: u64, columns: u64) -> Result<(), Error> {
     }
 }
 
-/// The row-major n x p matrix of orthonormal columns, p <= n.
+/// The row-major n x p matrix whose columns are orthonormal, p <= n.
 fn tall(key: Key, n: usize, p: usize) -> Vec<f32> {
     let mut q = vec![0.0; n * p];
     if p == 0 {
@@ -74,11 +75,12 @@ struct Panel {
     n: usize,
     p: usize,
     start: usize,
-    /// Columns of `v`: those of a panel, or of the whole matrix rounded up to a multiple of four.
+    /// Columns of `v`: those of a panel, or those of the whole matrix rounded up to a multiple of four.
     width: usize,
-    /// Row-major, n x width. Zero above the diagonal, and in columns that the matrix does not have.
+    /// The Householder vectors as columns, row-major, n x width. Zero above the diagonal, and in columns that
+    /// the matrix does not have.
     v: Vec<f32>,
-    /// 2 / |v|²
+    /// `2 / |v|²` of each vector.
     tau: [f32; PANEL],
 }
 
@@ -92,7 +94,7 @@ impl Panel {
         self.start / CHUNK
     }
 
-    /// The rows of a chunk that the panel has to do with.
+    /// The rows of a chunk that the panel changes.
     fn chunk_rows(&self, chunk: usize) -> std::ops::Range<usize> {
         (chunk * CHUNK).max(self.start)..((chunk + 1) * CHUNK).min(self.n)
     }
@@ -120,31 +122,31 @@ impl Panel {
         });
     }
 
-    /// The sum of squares below the diagonal, for every column of a chunk.
+    /// The sums of squares below the diagonal, for every column of a chunk.
     fn chunk_squares(&self, chunk: usize) -> [f32; PANEL] {
-        let mut lanes = [[0.0_f32; PANEL]; LANES];
+        let mut partials = [[0.0_f32; PANEL]; PARTIALS];
         for row in self.chunk_rows(chunk) {
-            let lane = &mut lanes[row / 4 % LANES];
+            let partial = &mut partials[row / 4 % PARTIALS];
             for (j, &x) in self.v[row * self.width..][..self.width].iter().enumerate() {
                 if row > self.start + j {
-                    lane[j] += x * x;
+                    partial[j] += x * x;
                 }
             }
         }
-        tree(lanes)
+        tree(partials)
     }
 
-    /// The sum of squares below the diagonal. Compensated over chunks (Knuth's TwoSum), because it alone
-    /// decides how near to orthogonal a reflection is.
+    /// The sums of squares below the diagonal, for every column. The sum over chunks is compensated (Knuth's
+    /// TwoSum), because this sum alone decides how close to orthogonal a reflection is.
     fn squares(&self) -> [f32; PANEL] {
         let chunks = self.n.div_ceil(CHUNK);
         let mut parts = vec![[0.0; PANEL]; chunks - self.first_chunk()];
         each_part(&mut parts, 1, |i, part| part[0] = self.chunk_squares(self.first_chunk() + i));
 
-        let mut sums = [[0.0_f32; PANEL]; LANES];
-        let mut errors = [[0.0_f32; PANEL]; LANES];
+        let mut sums = [[0.0_f32; PANEL]; PARTIALS];
+        let mut errors = [[0.0_f32; PANEL]; PARTIALS];
         for (chunk, part) in (self.first_chunk()..).zip(&parts) {
-            let (sum, error) = (&mut sums[chunk % LANES], &mut errors[chunk % LANES]);
+            let (sum, error) = (&mut sums[chunk % PARTIALS], &mut errors[chunk % PARTIALS]);
             for j in 0..PANEL {
                 let total = sum[j] + part[j];
                 let added = total - sum[j];
@@ -159,7 +161,7 @@ impl Panel {
         tree(sums)
     }
 
-    /// Makes Householder vectors of the normals, and puts the signs on `q`'s diagonal.
+    /// Turns the normals into Householder vectors, and puts the signs on `q`'s diagonal.
     fn reflect(&mut self, q: &mut [f32]) {
         let below = self.squares();
         self.tau = [0.0; PANEL];
@@ -168,7 +170,7 @@ impl Panel {
             let diagonal = &mut self.v[k * self.width + j];
             let x = *diagonal;
             let sign = x.to_bits() & 0x8000_0000;
-            // A single number has no reflection: its sign does it, exactly.
+            // The last row has nothing to reflect: the sign of its number makes the result exact.
             if k + 1 == self.n {
                 q[k * self.p + k] = f32::from_bits(sign | 0x3F80_0000);
                 continue;
@@ -182,7 +184,7 @@ impl Panel {
         }
     }
 
-    /// `Vᵀ` times the columns of a matrix from `first` on, in tiles of `width` x `TILE`.
+    /// Computes `Vᵀ` times the columns of a matrix from `first` on, in tiles of `width` x `TILE`.
     fn project(&self, matrix: &[f32], stride: usize, first: usize, parts: &mut Vec<f32>) -> Vec<f32> {
         let tiles = (stride - first).div_ceil(TILE);
         let size = self.width * TILE;
@@ -212,7 +214,7 @@ impl Panel {
         sums
     }
 
-    /// `T Vᵀ Q` of `w = Vᵀ Q`, by back substitution in the inverse of T.
+    /// Computes `T Vᵀ Q` from `w = Vᵀ Q`, by back substitution in the inverse of T.
     fn solve(&self, gram: &[f32], mut w: Vec<f32>) -> Vec<f32> {
         each_part(&mut w, self.width * TILE, |_, w| {
             for i in (0..self.width).rev() {
@@ -232,7 +234,7 @@ impl Panel {
         w
     }
 
-    /// `Q -= V Y`
+    /// Subtracts the product: `Q -= V Y`.
     fn update(&self, q: &mut [f32], y: &[f32]) {
         const ROWS: usize = 4;
         let Self { p, start, width, .. } = *self;
@@ -266,17 +268,17 @@ fn normal_block(key: Key, block: u64) -> [f32; 4] {
     [z0, z1, z2, z3]
 }
 
-/// The sum of the lanes: the first half plus the second, until one is left.
-fn tree(mut lanes: [[f32; PANEL]; LANES]) -> [f32; PANEL] {
-    let mut half = LANES / 2;
+/// The sum of the partial sums: the first half plus the second half, until one is left.
+fn tree(mut partials: [[f32; PANEL]; PARTIALS]) -> [f32; PANEL] {
+    let mut half = PARTIALS / 2;
     while half > 0 {
-        let (first, second) = lanes.split_at_mut(half);
+        let (first, second) = partials.split_at_mut(half);
         for (sum, x) in first.as_flattened_mut().iter_mut().zip(second.as_flattened()) {
             *sum += x;
         }
         half /= 2;
     }
-    lanes[0]
+    partials[0]
 }
 
 /// `1 / sqrt(x)` for a positive normal x: Newton's iteration from a guess of the exponent.
@@ -289,7 +291,7 @@ fn reciprocal_root(x: f32) -> f32 {
     y
 }
 
-/// `2 / x`, corrected once by what it misses.
+/// `2 / x`, corrected once by its error.
 fn double_reciprocal(x: f32) -> f32 {
     let y = reciprocal_root(x);
     let reciprocal = y * y;
@@ -297,7 +299,7 @@ fn double_reciprocal(x: f32) -> f32 {
     2.0 * (reciprocal + reciprocal * miss)
 }
 
-/// Products of the columns of `v` with those of a tile, each added from the first row to the last.
+/// The products of the columns of `v` with the columns of a tile, each summed from the first row to the last.
 fn project_tile(v: &[f32], width: usize, tile: &[[f32; TILE]], out: &mut [f32]) {
     const ROWS: usize = 4;
     const COLUMNS: usize = 8;
@@ -320,7 +322,7 @@ fn project_tile(v: &[f32], width: usize, tile: &[[f32; TILE]], out: &mut [f32]) 
     }
 }
 
-/// Rows of `v` times `y`, each product added from the first reflection to the last.
+/// The products of rows of `v` with `y`, each summed from the first reflection to the last.
 fn product_tile(v: [&[f32]; 4], y: &[[f32; TILE]]) -> [[f32; TILE]; 4] {
     const COLUMNS: usize = 8;
     let mut out = [[0.0; TILE]; 4];
@@ -359,14 +361,14 @@ fn transposed(q: &[f32], n: usize, p: usize) -> Vec<f32> {
     out
 }
 
-/// Calls `write` with the parts of a slice and their numbers, on all cores.
+/// Calls `write` with the number and the elements of each part of a slice, on all cores.
 #[cfg(feature = "threads")]
 fn each_part<T: Send>(slice: &mut [T], part: usize, write: impl Fn(usize, &mut [T]) + Sync) {
     use rayon::prelude::*;
     slice.par_chunks_mut(part).enumerate().for_each(|(i, part)| write(i, part));
 }
 
-/// Calls `write` with the parts of a slice and their numbers.
+/// Calls `write` with the number and the elements of each part of a slice, one after the other.
 #[cfg(not(feature = "threads"))]
 fn each_part<T>(slice: &mut [T], part: usize, write: impl Fn(usize, &mut [T])) {
     for (i, part) in slice.chunks_mut(part).enumerate() {
@@ -407,7 +409,7 @@ mod tests {
         assert!(orthogonal(Key::new(3), 1, 1).unwrap()[0].abs() == 1.0);
     }
 
-    /// Stewart's algorithm, column by column and in f64: `H_1 ... H_p D`.
+    /// The expected matrix is `H_1 ... H_p D`, by Stewart's algorithm, column by column and in f64.
     #[test]
     fn is_the_product_of_reflections() {
         for (n, p) in [(7, 1), (6, 6), (70, 45), (200, 130)] {
@@ -436,9 +438,10 @@ mod tests {
         }
     }
 
-    /// Of a uniform orthogonal matrix, the trace has mean 0 and variance 1, and the trace of its square mean 1
-    /// and variance 2 (Diaconis and Shahshahani, 1994). Without the signs the trace's mean would be far
-    /// from 0. Passing means no more than that; the key is fixed, and the bounds are four standard errors.
+    /// The trace of a uniform orthogonal matrix has mean 0 and variance 1, and the trace of the matrix's
+    /// square has mean 1 and variance 2 (Diaconis and Shahshahani, 1994). Without the signs the trace's mean
+    /// would be far from 0. The key is fixed and the bounds are four standard errors, so a pass says only
+    /// that no such deviation was found.
     #[test]
     fn traces_are_those_of_uniform_matrices() {
         const N: usize = 8;

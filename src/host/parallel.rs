@@ -1,14 +1,15 @@
-//! A destination, cut into parts for all cores.
+//! Parts of a destination, for all cores.
 
-/// Elements that one thread takes at a time: a size that stays in its cache.
+/// Elements that a thread writes at a time: few enough for its cache.
 pub(super) const PART: usize = 1 << 16;
 
-/// The elements of a part: whole units, where those are smaller.
+/// The number of elements of a part: a multiple of `unit`, unless a unit is larger than a part.
 fn part(unit: usize) -> usize {
     if unit > PART { PART } else { PART / unit * unit }
 }
 
-/// Calls `write` with disjoint parts of the slice, of whole units, and where they begin, on all cores.
+/// Calls `write` with the start and the elements of each part of the slice, on all cores. Parts are disjoint
+/// and begin at multiples of `unit`, unless a unit is larger than a part.
 pub(super) fn in_parallel<T: Send>(
     destination: &mut [T],
     unit: usize,
@@ -17,7 +18,7 @@ pub(super) fn in_parallel<T: Send>(
     in_parts(destination, part(unit), write);
 }
 
-/// The same with parts of `size`.
+/// Calls `write` as [`in_parallel`] does, with parts of `size` elements.
 #[cfg(feature = "threads")]
 pub(super) fn in_parts<T: Send>(destination: &mut [T], size: usize, write: impl Fn(usize, &mut [T]) + Sync) {
     use rayon::prelude::*;
@@ -27,7 +28,7 @@ pub(super) fn in_parts<T: Send>(destination: &mut [T], size: usize, write: impl 
     destination.par_chunks_mut(size).enumerate().for_each(|(i, part)| write(i * size, part));
 }
 
-/// The same with parts of `size`.
+/// Calls `write` as [`in_parallel`] does, with parts of `size` elements, one after the other.
 #[cfg(not(feature = "threads"))]
 pub(super) fn in_parts<T>(destination: &mut [T], size: usize, write: impl Fn(usize, &mut [T])) {
     for (i, part) in destination.chunks_mut(size).enumerate() {
@@ -35,7 +36,7 @@ pub(super) fn in_parts<T>(destination: &mut [T], size: usize, write: impl Fn(usi
     }
 }
 
-/// The size of parts of which every core has one, if that is worth it.
+/// The size of parts that gives each core one part, but at least [`PART`].
 pub(super) fn share(len: usize) -> usize {
     #[cfg(feature = "threads")]
     let cores = rayon::current_num_threads();

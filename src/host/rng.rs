@@ -7,10 +7,11 @@ use rand_core::{SeedableRng, TryRng};
 use crate::Key;
 use crate::math::philox::philox4x32_10;
 
-/// The words of a key's stream, one after the other: what [`fill_words`](super::fill_words) writes.
+/// A generator of the words of a key's stream, one after the other, as [`fill_words`](super::fill_words)
+/// writes them.
 ///
-/// It implements `rand_core` 0.10's traits, so the distributions of `rand` and `rand_distr` can draw
-/// from it. It is no cryptographic generator.
+/// `PhiloxRng` implements `rand_core` 0.10's traits, so the distributions of `rand` and `rand_distr` can draw
+/// from a key's stream. `PhiloxRng` is not a cryptographic generator.
 ///
 /// ```
 /// use rand_core::Rng;
@@ -25,29 +26,29 @@ use crate::math::philox::philox4x32_10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhiloxRng {
     key: Key,
-    /// Of the next word. 66 bits count the words of a stream.
+    /// The position of the next word. 66 bits count the words of a stream.
     position: u128,
-    /// The block that holds the next word, unless that is its first.
+    /// The block that holds the next word. Stale if the next word is the first of a block.
     words: [u32; 4],
 }
 
 impl PhiloxRng {
-    /// At the first word of the key's stream.
+    /// A generator at the first word of the key's stream.
     pub fn new(key: Key) -> Self {
         Self { key, position: 0, words: [0; 4] }
     }
 
-    /// The key whose stream this is.
+    /// The key of the stream.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// How many words lie before the next one.
+    /// The position of the next word: the number of words before it.
     pub fn word_position(&self) -> u128 {
         self.position
     }
 
-    /// Goes to a word of the stream, in constant time. Positions wrap modulo 2^66.
+    /// Moves to a word of the stream, in constant time. Positions wrap modulo 2^66.
     pub fn set_word_position(&mut self, position: u128) {
         self.position = position % (1 << 66);
         self.words = self.block();
@@ -58,12 +59,12 @@ impl PhiloxRng {
     }
 
     fn next_word(&mut self) -> u32 {
-        let lane = (self.position % 4) as usize;
-        if lane == 0 {
+        let index = (self.position % 4) as usize;
+        if index == 0 {
             self.words = self.block();
         }
         self.position = (self.position + 1) % (1 << 66);
-        self.words[lane]
+        self.words[index]
     }
 }
 
@@ -79,7 +80,7 @@ impl TryRng for PhiloxRng {
         rand_core::utils::next_u64_via_u32(self)
     }
 
-    /// Words in little-endian order; what is left of the last one is dropped.
+    /// The next words, in little-endian order. Unused bytes of the last word are dropped.
     fn try_fill_bytes(&mut self, destination: &mut [u8]) -> Result<(), Infallible> {
         for bytes in destination.chunks_mut(4) {
             bytes.copy_from_slice(&self.next_word().to_le_bytes()[..bytes.len()]);
@@ -89,7 +90,7 @@ impl TryRng for PhiloxRng {
 }
 
 impl SeedableRng for PhiloxRng {
-    /// The key's seed, then its offset, both little-endian.
+    /// The key's seed, then the key's offset, both little-endian.
     type Seed = [u8; 16];
 
     fn from_seed(seed: [u8; 16]) -> Self {

@@ -1,4 +1,4 @@
-//! Runs that are no neighbours in the tensor, in tiles.
+//! Tiles of strided runs: spans of elements that are contiguous in the tensor and in the destination.
 
 use std::ops::Range;
 
@@ -6,8 +6,8 @@ use super::tile::{BLOCKS, ELEMENTS, Workspace};
 use crate::layout::runs::StridedRuns;
 use crate::math::philox::BLOCK;
 
-/// Neighbours, the first of them and their places, among `len` elements of a destination from one on that may lie
-/// within a run.
+/// Yields (first element, destination range) of each contiguous span in `start..start + len`, in elements of
+/// the region; `start` may lie inside a run. Destination ranges count from 0.
 pub(super) fn contiguous_spans(
     runs: &StridedRuns,
     start: u64,
@@ -16,31 +16,32 @@ pub(super) fn contiguous_spans(
     let mut at = 0;
     std::iter::from_fn(move || {
         let (run, within) = ((start + at as u64) / runs.len, (start + at as u64) % runs.len);
-        let place = at..len.min(at + (runs.len - within) as usize);
-        at = place.end;
-        (!place.is_empty()).then(|| (runs.start_of(run) + within, place))
+        let dst_range = at..len.min(at + (runs.len - within) as usize);
+        at = dst_range.end;
+        (!dst_range.is_empty()).then(|| (runs.start_of(run) + within, dst_range))
     })
 }
 
-/// Elements of a tile that are neighbours in the destination, too.
+/// A span of a tile: elements that are neighbours in the tile and in the destination.
 pub(super) struct Span {
-    /// The first one's place in the tile.
+    /// The index of the first element in the tile.
     pub(super) from: usize,
-    /// Their places in the destination.
-    pub(super) place: Range<usize>,
+    /// The elements' range in the destination.
+    pub(super) dst_range: Range<usize>,
 }
 
-/// Stretches, cut and gathered so that each tile has as many of them as it has room for. Blocks that a span has only
-/// a part of are computed whole.
+/// Contiguous spans, cut and gathered so that each tile is as full as possible. A block of which a span has
+/// only a part is computed whole.
 pub(super) struct TileSpans<S> {
     contiguous_spans: S,
-    /// What is left of the last span.
+    /// The rest of the last span that was taken.
     rest: (u64, Range<usize>),
+    /// The spans of the current tile.
     of_tile: Vec<Span>,
 }
 
 impl TileSpans<()> {
-    /// Of `len` elements of a destination from one on.
+    /// The spans of the elements `start..start + len` of a region.
     pub(super) fn of(
         runs: &StridedRuns,
         start: u64,
@@ -55,7 +56,8 @@ impl TileSpans<()> {
 }
 
 impl<S: Iterator<Item = (u64, Range<usize>)>> TileSpans<S> {
-    /// Gives the next tile its blocks. What it then writes ends there in the destination; `None` if nothing is left.
+    /// Gives the next tile its blocks. Returns the end of the tile's elements in the destination; `None` if
+    /// no element is left.
     pub(super) fn next(&mut self, tile: &mut Workspace) -> Option<usize> {
         self.of_tile.clear();
         let mut blocks = 0;
@@ -64,22 +66,22 @@ impl<S: Iterator<Item = (u64, Range<usize>)>> TileSpans<S> {
                 let Some(span) = self.contiguous_spans.next() else { break };
                 self.rest = span;
             }
-            let (element, place) = &mut self.rest;
+            let (element, dst_range) = &mut self.rest;
             let from = BLOCK as usize * blocks + (*element % BLOCK) as usize;
-            let len = place.len().min(ELEMENTS - from);
+            let len = dst_range.len().min(ELEMENTS - from);
             let end = (from + len).div_ceil(BLOCK as usize);
             for (block, slot) in (*element / BLOCK..).zip(&mut tile.blocks[blocks..end]) {
                 *slot = block;
             }
-            self.of_tile.push(Span { from, place: place.start..place.start + len });
+            self.of_tile.push(Span { from, dst_range: dst_range.start..dst_range.start + len });
             blocks = end;
             *element += len as u64;
-            place.start += len;
+            dst_range.start += len;
         }
-        self.of_tile.last().map(|span| span.place.end)
+        self.of_tile.last().map(|span| span.dst_range.end)
     }
 
-    /// What is written of the tile.
+    /// The spans of the tile that [`next`](Self::next) gave.
     pub(super) fn of_tile(&self) -> &[Span] {
         &self.of_tile
     }
@@ -92,7 +94,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Every element is taken once, to its own place, and no tile but the last has room for another block.
+        /// Every element is taken once, for its own index of the destination, and no tile but the last has
+        /// room for another block.
         #[test]
         fn tiles_cover_a_part_of_a_shard_exactly(
             (shape, start, local) in shards(1..5),
@@ -113,13 +116,16 @@ mod tests {
             while let Some(end) = spans.next(&mut tile) {
                 prop_assert!(was_full);
                 for span in spans.of_tile() {
-                    prop_assert_eq!(span.place.start, taken.len());
-                    taken.extend((span.from..span.from + span.place.len()).map(|from| {
+                    prop_assert_eq!(span.dst_range.start, taken.len());
+                    taken.extend((span.from..span.from + span.dst_range.len()).map(|from| {
                         tile.blocks[from / BLOCK as usize] * BLOCK + from as u64 % BLOCK
                     }));
                 }
                 prop_assert_eq!(end, taken.len());
-                was_full = spans.of_tile().last().is_some_and(|p| p.from + p.place.len() > ELEMENTS - BLOCK as usize);
+                was_full = spans
+                    .of_tile()
+                    .last()
+                    .is_some_and(|span| span.from + span.dst_range.len() > ELEMENTS - BLOCK as usize);
             }
             let expected: Vec<_> = all[part].iter().map(|(_, element)| *element).collect();
             prop_assert_eq!(taken, expected);

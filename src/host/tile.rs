@@ -1,4 +1,5 @@
-//! Blocks that are computed together: each step of the arithmetic is a loop over all of them.
+//! A tile: blocks that are computed together. Each step of the arithmetic is a loop over all blocks of the
+//! tile.
 
 use crate::Key;
 use crate::layout::matrix::{Matrix, MatrixIndex};
@@ -12,17 +13,18 @@ use crate::math::truncated_normal::QuantileTable;
 
 /// Blocks of a tile.
 pub(super) const BLOCKS: usize = 64;
-/// Elements of those.
+/// Elements of a tile.
 pub(super) const ELEMENTS: usize = BLOCK as usize * BLOCKS;
-/// Pairs of elements.
+/// Pairs of elements of a tile.
 const PAIRS: usize = ELEMENTS / 2;
 
-/// What a thread computes its tiles in, one after the other.
+/// The memory in which a thread computes its tiles, one after the other.
 ///
-/// A step is a loop that a compiler vectorises, from arrays to arrays, and a short one: the operations of a turn wait
-/// for each other, and a processor looks only so many operations ahead for another turn to go on with. The arrays stay
-/// in the first cache; they are not cleared between tiles, which would cost as much as a step; and they begin with
-/// a cache line, because a store across two lines takes as long as two stores.
+/// A step is a loop from arrays to arrays, which a compiler vectorises. A step is short: the operations of an
+/// iteration wait for each other, and a processor looks only a limited number of operations ahead for another
+/// iteration to work on. The arrays stay in the first cache. The arrays are not cleared between tiles, since
+/// that would cost as much as a step. The arrays begin with a cache line, because a store across two lines
+/// takes as long as two stores.
 #[repr(C, align(64))]
 pub(super) struct Workspace {
     pub(super) blocks: [u64; BLOCKS],
@@ -64,7 +66,7 @@ impl Workspace {
         }
     }
 
-    /// Takes blocks one after the other.
+    /// Sets the tile's blocks to `first` and the blocks that follow it.
     #[inline(always)]
     pub(super) fn follow(&mut self, first: u64) -> &mut Self {
         for (i, block) in self.blocks.iter_mut().enumerate() {
@@ -89,7 +91,7 @@ impl Workspace {
         bytemuck::cast_ref(&self.words)
     }
 
-    /// The same words, those at even indexes and those at odd ones: what Box-Muller pairs up.
+    /// Computes the same words into `even` and `odd`, by their indexes: Box-Muller pairs one of each.
     #[inline(always)]
     fn pairs(&mut self, key: Key) {
         let Self { blocks, rounds, even, odd, .. } = self;
@@ -147,8 +149,8 @@ impl Workspace {
         for i in 0..ELEMENTS {
             (segments[i], floats[i]) = segment(words[i]);
         }
-        // Rows one by one: what gathers four columns reads each row four times. The remainder is the segment itself, and
-        // spares a check.
+        // Copies row after row: a vectorised gather of the four columns would read each row four times. The
+        // remainder changes no segment, but saves a bounds check.
         for (cubic, segment) in cubics.iter_mut().zip(segments) {
             *cubic = table.coefficients[*segment as usize % table.coefficients.len()];
         }
@@ -158,7 +160,8 @@ impl Workspace {
         floats
     }
 
-    /// Normals of `std`, and 0 where a column's permutation puts a row among the first `zeros`.
+    /// Normals of standard deviation `std`, but 0 where a column's permutation puts a row among the first
+    /// `zeros`.
     #[inline(always)]
     pub(super) fn sparse(&mut self, key: Key, matrix: Matrix, zeros: u32, std: f32) -> &[f32; ELEMENTS] {
         self.indexes(matrix);
@@ -182,7 +185,7 @@ impl Workspace {
             for i in 0..BLOCKS {
                 at[i] = feistel(rectangle, indexes[i].row, word_of_each(keys, i));
             }
-            // Few come to none of the rows.
+            // A few results are no valid row.
             for (i, at) in at.iter_mut().enumerate() {
                 if *at >= rectangle.rows {
                     *at = cycle_walk(rectangle, *at, word_of_each(keys, i));
@@ -195,7 +198,7 @@ impl Workspace {
         floats
     }
 
-    /// Rows and columns of the blocks' elements.
+    /// The rows and columns of the blocks' elements.
     #[inline(always)]
     pub(super) fn indexes(&mut self, matrix: Matrix) -> &[MatrixIndex; ELEMENTS] {
         let Self { blocks, indexes, .. } = self;
@@ -214,12 +217,13 @@ impl Workspace {
     }
 }
 
+/// Word `i` of each of the four arrays.
 #[inline(always)]
 fn word_of_each([x, y, z, w]: &[[u32; BLOCKS]; 4], i: usize) -> [u32; 4] {
     [x[i], y[i], z[i], w[i]]
 }
 
-/// Two words, the low halves of lanes, in the order of memory.
+/// Packs two words, the low halves of u64, so that the first one comes first in memory.
 #[inline(always)]
 fn two(first: u64, second: u64) -> u64 {
     let two = (first & u64::from(u32::MAX)) | second << 32;
@@ -236,10 +240,10 @@ mod tests {
     use crate::math::rounding::{round_to_bf16, round_to_f16};
     use crate::math::truncated_normal::{Truncation, truncated_normal};
 
-    /// The bits of all that a tile computes, and of its normals in two bytes.
+    /// The bits of everything that a tile computes, and of its normals rounded to f16 and to bf16.
     type Bits = [[u32; ELEMENTS]; 6];
 
-    /// Rows that leave indexes of their rectangle over, where permutations turn more than once.
+    /// The rows do not fill their rectangle, so some permutations walk more than one pass.
     const MATRIX: Matrix = Matrix { rows: 1009, columns: 7 };
 
     #[inline(always)]
@@ -256,13 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn places_are_those_of_each_block() {
+    fn indexes_are_those_of_each_block() {
         let mut tile = Workspace::new();
         tile.follow(40).blocks[50..].reverse();
         let blocks = tile.blocks;
         for (i, index) in tile.indexes(MATRIX).iter().enumerate() {
-            let (block, lane) = (blocks[i / BLOCK as usize], i as u64 % BLOCK);
-            assert_eq!(*index, MATRIX.index_of(block * BLOCK + lane), "{i}");
+            let (block, within) = (blocks[i / BLOCK as usize], i as u64 % BLOCK);
+            assert_eq!(*index, MATRIX.index_of(block * BLOCK + within), "{i}");
         }
     }
 
@@ -271,7 +275,8 @@ mod tests {
         let key = Key { seed: 0xFEDC_BA98_7654_3210, offset: 7 };
         let table = truncated_normal(Truncation::new(0.0, 1.0, -1.0, 2.5));
         let mut tile = Workspace::new();
-        // In the same memory: blocks that carry into the counter's second word, and some that do not follow.
+        // One workspace for both: the second blocks carry into the counter's second word, and some do not
+        // follow each other.
         for first in [0, (1 << 32) - 30] {
             tile.follow(first).blocks[50..].reverse();
             let words = tile.blocks.map(|block| philox4x32_10(key.counter(block), key.seed));
@@ -293,13 +298,13 @@ mod tests {
 
             assert_eq!(computed(&mut tile, key, &table), expected);
             #[cfg(feature = "vectors")]
-            for level in crate::host::simd::levels() {
+            for simd_level in crate::host::simd::simd_levels() {
                 let computed = crate::host::simd::at(
-                    level,
+                    simd_level,
                     #[inline(always)]
                     || computed(&mut tile, key, &table),
                 );
-                assert_eq!(computed, expected, "{level:?}");
+                assert_eq!(computed, expected, "{simd_level:?}");
             }
         }
     }

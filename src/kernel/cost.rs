@@ -1,5 +1,5 @@
-//! How many operations an element costs, counted in the modules: what bounds a fill where it isn't memory, and what
-//! benches/REMARKS.md says of devices that nobody measured.
+//! Operations per invocation, counted in naga's modules. The counts bound the speed of a fill where memory
+//! does not, and benches/REMARKS.md uses them for devices that nobody measured.
 
 use std::ops::AddAssign;
 
@@ -13,15 +13,16 @@ use super::fill::FillVariant;
 use super::validate::parse;
 use crate::init::kernel_args::Generator;
 
-/// Of scalars, whose registers have 32 bits. Free are casts of bits and components, what no variable has a part in, and
-/// what chooses one half of a 64-bit lane or is the same for all invocations, as the keys of Philox are.
+/// Counts of operations of scalars, whose registers have 32 bits. Not counted are: casts of bits and accesses
+/// to components; operations on constants alone; operations that select one half of a 64-bit integer; and
+/// 64-bit sums that are the same for all invocations, such as the keys of Philox.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Cost {
-    /// `+ - *` of floats, and built-in functions.
+    /// Float `+ - *`, and built-in functions.
     float: u32,
-    /// Multiplications of integers.
+    /// Integer multiplications.
     multiply: u32,
-    /// Other operations of integers, comparisons and selections. `keep()` is one of them.
+    /// Other integer operations, comparisons and selections. `keep()` is one operation of this kind.
     integer: u32,
 }
 
@@ -33,7 +34,7 @@ impl AddAssign for Cost {
     }
 }
 
-/// Of one invocation that stores.
+/// The cost of one invocation that writes.
 fn cost(module: &Module) -> Cost {
     let [entry] = &module.entry_points[..] else { panic!("one entry point") };
     of_function(module, &entry.function)
@@ -50,19 +51,19 @@ fn of_function(module: &Module, function: &Function) -> Cost {
         matches!(function.expressions[handle], Expression::Literal(_) | Expression::Constant(_))
     };
     let of_expression = |handle: Handle<Expression>| {
-        let lanes = types.get(handle, &module.types).components().unwrap_or(1);
+        let components = types.get(handle, &module.types).components().unwrap_or(1);
         let mut cost = Cost::default();
         match function.expressions[handle] {
             Expression::Binary { left, right, .. } if is_constant(left) && is_constant(right) => {}
             Expression::Binary { op, left, .. } => match (scalar(left), op) {
-                (naga::Scalar { kind: ScalarKind::Float, .. }, _) => cost.float = lanes,
-                (_, BinaryOperator::Multiply) => cost.multiply = lanes,
+                (naga::Scalar { kind: ScalarKind::Float, .. }, _) => cost.float = components,
+                (_, BinaryOperator::Multiply) => cost.multiply = components,
                 (naga::Scalar { width: 8, .. }, op) if op != BinaryOperator::ExclusiveOr => {}
-                _ => cost.integer = lanes,
+                _ => cost.integer = components,
             },
-            Expression::Unary { .. } | Expression::Select { .. } => cost.integer = lanes,
-            Expression::As { kind: ScalarKind::Float, convert: Some(_), .. } => cost.integer = lanes,
-            Expression::Math { .. } => cost.float = lanes,
+            Expression::Unary { .. } | Expression::Select { .. } => cost.integer = components,
+            Expression::As { kind: ScalarKind::Float, convert: Some(_), .. } => cost.integer = components,
+            Expression::Math { .. } => cost.float = components,
             _ => {}
         }
         cost
@@ -85,7 +86,7 @@ fn of_block(module: &Module, block: &Block, of_expression: &dyn Fn(Handle<Expres
     cost
 }
 
-/// A change of these is a change of the figures in benches/REMARKS.md.
+/// A change of these counts requires a change of the figures in benches/REMARKS.md.
 #[test]
 fn of_a_block_on_a_gpu() {
     let block = |generator, math, int64| {

@@ -1,4 +1,4 @@
-//! A lint of the WGSL: no kernel lets a compiler change a bit. It walks naga's IR.
+//! A lint of the WGSL: no kernel lets a compiler change a bit. The lint walks naga's IR.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ fn portable_modules_let_no_compiler_change_a_bit() {
 }
 
 #[test]
-fn the_lint_finds_what_it_is_for() {
+fn the_lint_finds_each_kind_of_fault() {
     let native = every_module().find(|module| !module.is_portable).expect("a kernel of built-in functions");
     assert!(!faults(&native.parse()).is_empty());
 
@@ -68,7 +68,7 @@ fn the_lint_finds_what_it_is_for() {
     }
 }
 
-/// What a compiler could turn into other bits, in the whole module.
+/// The faults of a module: expressions that a compiler could turn into other bits.
 fn faults(module: &Module) -> Vec<String> {
     let mut faults = Vec::new();
     for function in functions(module) {
@@ -76,7 +76,7 @@ fn faults(module: &Module) -> Vec<String> {
         for (_, expression) in function.expressions.iter() {
             lint.check(expression, &mut faults);
         }
-        // What another invocation, or a later statement, loads again counts as kept.
+        // A value loaded from workgroup memory counts as kept, so an unkept value must not be stored there.
         visit(&function.body, &mut |statement| {
             if let naga::Statement::Store { pointer, value } = *statement
                 && lint.is_workgroup(pointer)
@@ -94,7 +94,7 @@ fn functions(module: &Module) -> impl Iterator<Item = &naga::Function> {
     module.functions.iter().map(|(_, f)| f).chain(module.entry_points.iter().map(|e| &e.function))
 }
 
-/// Values of functions that a search has been to.
+/// The values, each with its function, that a search has visited.
 type Seen = HashSet<(*const naga::Function, Handle<Expression>)>;
 
 struct Lint<'a> {
@@ -121,13 +121,13 @@ impl Lint<'_> {
                     }
                 }
             }
-            // Integer built-ins are exact, bitcasts too; of floats, none is allowed.
+            // Integer built-ins and bitcasts are exact. Float built-ins are not allowed.
             Expression::Math { fun, arg, .. } if self.is_float(arg) => {
                 faults.push(format!("{name}: the built-in {fun:?} may differ between devices"));
             }
             Expression::Derivative { .. } => faults.push(format!("{name}: a derivative")),
-            // An inexact conversion rounds as the device likes. From integers the shaders convert only
-            // what is small enough to be exact; to integers, nothing.
+            // A device rounds an inexact conversion in its own way. The shaders convert only integers that
+            // are small enough to be exact, and convert no float to an integer.
             Expression::As { expr, kind, convert: Some(_) }
                 if self.is_float(expr)
                     || (kind == ScalarKind::Float && self.magnitude(expr).is_none_or(|m| m > 1 << 24)) =>
@@ -138,16 +138,16 @@ impl Lint<'_> {
         }
     }
 
-    /// The float operation whose result this value is, unless it went through `keep()` on the way.
+    /// The float operation whose result this value is, unless the value passed through `keep()`.
     fn unkept(&self, value: Handle<Expression>, seen: &mut Seen) -> Option<BinaryOperator> {
-        // A variable that is made of itself adds nothing the second time.
+        // A value that depends on itself (in a loop) is visited once.
         if !seen.insert((std::ptr::from_ref(self.function), value)) {
             return None;
         }
         match self.function.expressions[value] {
             Expression::Binary { op, left, .. } if self.is_float(left) => Some(op),
-            // An integer operation separates, if it is one that a compiler can't see through: `keep()`'s
-            // own has an operand that only the run knows.
+            // An integer operation keeps a value if a compiler can't simplify the operation, such as that of
+            // `keep()`: one operand is known only at run time.
             Expression::Binary { left, right, .. } => {
                 if self.is_unknown(left) || self.is_unknown(right) {
                     None
@@ -194,7 +194,7 @@ impl Lint<'_> {
         }
     }
 
-    /// Whether a value comes from the parameter block's `zero`.
+    /// Whether a value is the parameter block's `zero`, or a vector of it, which no compiler knows.
     fn is_unknown(&self, value: Handle<Expression>) -> bool {
         match self.function.expressions[value] {
             Expression::Load { pointer } => {
@@ -217,7 +217,7 @@ impl Lint<'_> {
         }
     }
 
-    /// Every value that any statement stores into a local variable.
+    /// The values that statements store into a local variable.
     fn stored(&self, pointer: Handle<Expression>) -> Vec<Handle<Expression>> {
         let local = |mut pointer| loop {
             match self.function.expressions[pointer] {
@@ -238,6 +238,7 @@ impl Lint<'_> {
         values
     }
 
+    /// The values that this function returns.
     fn returned(&self) -> Vec<Handle<Expression>> {
         let mut values = Vec::new();
         visit(&self.function.body, &mut |statement| {
@@ -248,7 +249,7 @@ impl Lint<'_> {
         values
     }
 
-    /// What the callers of this function pass as an argument.
+    /// The values that the callers of this function pass as argument `index`, each with its caller.
     fn passed(&self, index: u32) -> Vec<(Lint<'_>, Handle<Expression>)> {
         let mut values = Vec::new();
         for function in functions(self.module) {
@@ -267,7 +268,7 @@ impl Lint<'_> {
         self.scalar(value) == Some(ScalarKind::Float)
     }
 
-    /// The most that an integer can be away from 0, where its expression bounds it.
+    /// The greatest magnitude of an integer, if its expression bounds the magnitude.
     fn magnitude(&self, value: Handle<Expression>) -> Option<u64> {
         use BinaryOperator::{Add, And, ShiftRight, Subtract};
         match self.function.expressions[value] {
@@ -275,16 +276,16 @@ impl Lint<'_> {
             Expression::Literal(naga::Literal::I32(x)) => Some(x.unsigned_abs().into()),
             Expression::Splat { value, .. } => self.magnitude(value),
             Expression::Compose { ref components, .. } => {
-                components.iter().map(|&c| self.magnitude(c)).try_fold(0, |most, m| Some(most.max(m?)))
+                components.iter().map(|&c| self.magnitude(c)).try_fold(0, |max, m| Some(max.max(m?)))
             }
-            // Between 32-bit integers the bits stay.
+            // A conversion between 32-bit integers keeps the bits.
             Expression::As { expr, convert: None | Some(4), .. } if !self.is_float(expr) => {
                 self.magnitude(expr)
             }
             Expression::Select { accept, reject, .. } => {
                 Some(self.magnitude(accept)?.max(self.magnitude(reject)?))
             }
-            // A mask bounds what it leaves.
+            // The result of a mask is at most the mask.
             Expression::Binary { op: And, left, right } => {
                 [left, right].into_iter().filter_map(|v| self.magnitude(v)).min()
             }

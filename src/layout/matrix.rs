@@ -1,4 +1,4 @@
-//! Tensors as matrices: which row and column an element has.
+//! Tensors as matrices: the row and the column of an element.
 
 use crate::error::Error;
 use crate::layout::product;
@@ -11,7 +11,7 @@ pub(crate) struct Matrix {
     pub(crate) columns: u64,
 }
 
-/// Row and column, both from 0.
+/// An element's row and column, both counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MatrixIndex {
     pub(crate) row: u32,
@@ -19,7 +19,8 @@ pub(crate) struct MatrixIndex {
 }
 
 impl Matrix {
-    /// All dimensions but the first make the columns, as in `torch.nn.init.orthogonal_`.
+    /// The matrix of a tensor: the first dimension makes the rows, all others make the columns, as in
+    /// `torch.nn.init.orthogonal_`.
     ///
     /// # Errors
     /// [`Error::Dimensions`] below two dimensions.
@@ -34,7 +35,8 @@ impl Matrix {
         Ok(Self { rows, columns })
     }
 
-    /// Kernels count rows and columns in 32 bits, and step by up to a window within a row.
+    /// Checks that kernels can index the matrix: a kernel adds the index of an element in its work item to a
+    /// column, in 32 bits.
     ///
     /// # Errors
     /// [`Error::MatrixTooLarge`] from 2^31 rows or columns on; [`Error::ShapeOverflow`].
@@ -47,7 +49,7 @@ impl Matrix {
         Ok(self)
     }
 
-    /// Where an element stands, of a matrix that is [`checked`](Self::checked).
+    /// The row and column of an element. The matrix is [`checked`](Self::checked).
     pub(crate) fn index_of(self, element: u64) -> MatrixIndex {
         let columns = self.columns.max(1);
         MatrixIndex { row: (element / columns) as u32, column: (element % columns) as u32 }
@@ -55,7 +57,7 @@ impl Matrix {
 }
 
 impl MatrixIndex {
-    /// Of the element after this one.
+    /// The index of the next element.
     pub(crate) fn next(self, columns: u32) -> Self {
         if self.column + 1 == columns {
             Self { row: self.row + 1, column: 0 }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_follow_each_other() {
+    fn indexes_follow_each_other() {
         for columns in [1, 2, 3, 7] {
             let matrix = Matrix { rows: 5, columns };
             let mut index = matrix.index_of(0);

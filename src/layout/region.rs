@@ -1,4 +1,4 @@
-//! Which elements of which logical tensor a fill writes.
+//! The elements of a logical tensor that a fill writes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,13 +7,13 @@ use crate::error::Error;
 use crate::layout::product;
 use crate::layout::runs::StridedRuns;
 
-/// The most elements of a tensor: bytes, blocks and their ends all fit 64 bits.
+/// The largest element count: byte offsets, block indexes and the ends of ranges then fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;
 
 /// A logical tensor, and the part of it that goes into the destination.
 ///
-/// Values depend on the element's row-major index in the whole tensor and fans on the whole shape,
-/// so a part holds just what the whole would hold there.
+/// An element's value depends on its row-major index in the whole tensor, and fans depend on the whole shape.
+/// So a part holds exactly the values that the whole tensor has there.
 ///
 /// ```
 /// use seedbed::Region;
@@ -21,7 +21,7 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// let whole = Region::from([50257, 768]);
 /// // A contiguous part: rows 25128 and on.
 /// let second_half_of_the_rows = Region::from([50257, 768]).elements(25128 * 768..50257 * 768);
-/// // What one of 2 x 4 devices holds of it: 25129 rows, and of each 192 columns.
+/// // The shard of one of 2 x 4 devices: 25129 rows, and 192 columns of each.
 /// let shard = Region::from([50257, 768]).shard([0, 576], [25129, 192]);
 /// ```
 ///
@@ -67,27 +67,30 @@ enum Part {
 }
 
 impl<'a> Region<'a> {
-    /// The whole tensor of this shape. No dimensions make a scalar, of one element.
+    /// The whole tensor of this shape. A shape without dimensions is a scalar: one element.
     pub fn new(shape: impl Into<Cow<'a, [u64]>>) -> Self {
         Self { shape: shape.into(), part: Part::Whole }
     }
 
-    /// Only these elements (row-major indexes in the whole tensor): a tensor of one dimension in the destination.
+    /// Selects a range of elements, by row-major index in the whole tensor. The destination holds the range
+    /// as a tensor of one dimension.
     #[must_use]
     pub fn elements(self, elements: Range<u64>) -> Self {
         Self { part: Part::Elements(elements), ..self }
     }
 
-    /// Only the shard that begins at index `start` of the whole tensor and has this local `shape`, both with one
-    /// number per dimension. Any dimensions may be cut. The destination holds it row-major.
+    /// Selects the shard that begins at index `start` of the whole tensor and has the local shape `shape`.
+    /// Both have one number per dimension. Any dimensions may be cut. The destination holds the shard
+    /// row-major.
     ///
-    /// These are PyTorch's `compute_local_shape_and_global_offset`, and the slices of a JAX sharding's
-    /// `devices_indices_map`.
+    /// PyTorch's `compute_local_shape_and_global_offset` gives `shape` and `start`; so do the slices of a JAX
+    /// sharding's `devices_indices_map`.
     ///
-    /// A shard whose elements are not contiguous in the whole tensor is filled in runs. Philox makes blocks of
-    /// four neighbours, so a run computes each block that it touches once: nothing more than
-    /// its elements where it begins and ends at multiples of four, up to four times as much for runs of one element.
-    /// On a device, rows that lie more than 2^30 elements apart in the whole tensor are planned one by one.
+    /// A shard whose elements are not contiguous in the whole tensor is filled in runs. Philox makes blocks
+    /// of four neighbouring elements, and a run computes each block that the run touches once. A run that
+    /// begins and ends at multiples of four computes nothing else; a run of one element computes four times
+    /// as much as it writes. On a device, rows that lie more than 2^30 elements apart in the whole tensor are
+    /// planned one by one.
     #[must_use]
     pub fn shard(self, start: impl AsRef<[u64]>, shape: impl AsRef<[u64]>) -> Self {
         let (start, shape) = (start.as_ref().to_vec(), shape.as_ref().to_vec());
@@ -99,7 +102,7 @@ impl<'a> Region<'a> {
         &self.shape
     }
 
-    /// The shape of what is written.
+    /// The shape of the part that is written.
     pub fn local_shape(&self) -> Cow<'_, [u64]> {
         match &self.part {
             Part::Whole => Cow::Borrowed(&self.shape),
@@ -108,21 +111,22 @@ impl<'a> Region<'a> {
         }
     }
 
-    /// How many elements are written.
+    /// The number of elements that are written.
     ///
     /// # Errors
-    /// [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`], [`Error::ShardRank`], [`Error::ShardOutOfRange`].
+    /// [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`], [`Error::ShardRank`],
+    /// [`Error::ShardOutOfRange`].
     pub fn element_count(&self) -> Result<u64, Error> {
         Ok(self.runs()?.elements())
     }
 
-    /// The runs of the region in a destination that holds them one after the other.
+    /// The runs of the region, in a destination whose rows follow each other without a gap.
     pub(crate) fn runs(&self) -> Result<StridedRuns, Error> {
         self.runs_with(None)
     }
 
-    /// The runs of the region in a destination whose rows (of the last dimension) begin every `row_pitch` elements,
-    /// a row's elements or more.
+    /// The runs of the region, in a destination whose rows (of the last dimension) begin every `row_pitch`
+    /// elements. `row_pitch` is at least the number of elements of a row.
     pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<StridedRuns, Error> {
         let len = product(&self.shape)
             .filter(|&len| len <= MAX_ELEMENTS)

@@ -2,35 +2,37 @@
 
 use std::ops::Range;
 
-/// Runs of elements that are neighbours in the logical tensor and in the destination, all of one length. Nested strided
-/// dimensions say where each run begins; without any there is one run.
+/// Runs of elements that are neighbours in the logical tensor and in the destination, all of one length.
+/// Nested strided dimensions say where each run begins; without any there is one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StridedRuns {
-    /// The first run's first element, of the logical tensor.
+    /// The first run's first element, as an index in the logical tensor.
     pub(crate) first: u64,
     /// Elements of a run.
     pub(crate) len: u64,
-    /// Outermost first. Each has a count of at least two.
+    /// The strided dimensions, outermost first, each with a count of at least two.
     pub(crate) dims: Vec<StridedDim>,
 }
 
-/// A dimension around the runs.
+/// A strided dimension: it repeats the runs, or the dimension within, `count` times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StridedDim {
     pub(crate) count: u64,
-    /// Distance of neighbours in this dimension, in elements of the logical tensor.
+    /// The distance between neighbours in this dimension, in elements of the logical tensor.
     pub(crate) src_stride: u64,
-    /// Distance of neighbours in this dimension, in elements of the destination.
+    /// The distance between neighbours in this dimension, in elements of the destination.
     pub(crate) dst_stride: u64,
 }
 
 impl StridedRuns {
+    /// A single run.
     pub(crate) fn contiguous(elements: Range<u64>) -> Self {
         Self { first: elements.start, len: elements.end - elements.start, dims: Vec::new() }
     }
 
-    /// The shard of a tensor that begins at `start` (at its beginning, without one), in a destination whose rows
-    /// begin every `row_pitch` elements. The shard lies in the tensor, which has at most 2^60 elements.
+    /// The runs of a shard that begins at `start` (`None`: where the tensor begins), in a destination whose
+    /// rows begin every `row_pitch` elements. The shard lies in the tensor, and the tensor has at most 2^60
+    /// elements.
     pub(crate) fn of_shard(
         shape: &[u64],
         start: Option<&[u64]>,
@@ -40,7 +42,8 @@ impl StridedRuns {
         if local.contains(&0) {
             return Self::contiguous(0..0);
         }
-        // From the innermost dimension out: a dimension without a gap joins the run or the dimension before.
+        // The loop goes from the innermost dimension out. A dimension without a gap joins the run or the
+        // dimension within.
         let mut runs = Self::contiguous(0..1);
         let (mut src_stride, mut dst_stride) = (1, 1);
         for dimension in (0..shape.len()).rev() {
@@ -49,7 +52,7 @@ impl StridedRuns {
             src_stride *= shape[dimension];
             dst_stride = match row_pitch {
                 Some(row_pitch) if dimension + 1 == shape.len() => row_pitch,
-                // What the destination has room for was checked before, or will be: see `span`.
+                // The product may saturate: callers check the destination's size, by its length or by `span`.
                 _ => dst_stride.saturating_mul(local[dimension]),
             };
         }
@@ -80,17 +83,17 @@ impl StridedRuns {
         self.len == 0
     }
 
-    /// How many elements there are.
+    /// The number of elements of all runs.
     pub(crate) fn elements(&self) -> u64 {
         self.len * self.count()
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     pub(crate) fn count(&self) -> u64 {
         self.dims.iter().map(|dim| dim.count).product()
     }
 
-    /// Elements of the destination from the first to the last one that is written; `None` past 64 bits.
+    /// Elements of the destination, from the first to the last one that is written; `None` past 64 bits.
     pub(crate) fn span(&self) -> Option<u64> {
         self.dims.iter().try_fold(self.len, |span, dim| {
             dim.dst_stride.checked_mul(dim.count - 1).and_then(|gap| span.checked_add(gap))
@@ -126,7 +129,7 @@ pub(crate) mod tests {
         )
     }
 
-    /// The elements of a shard and where they lie, from the definition.
+    /// The (position in the destination, element) of each element of a shard, by the definition of a shard.
     pub(crate) fn by_definition(
         shape: &[u64],
         start: &[u64],

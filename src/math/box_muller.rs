@@ -1,5 +1,5 @@
-//! Portable Box-Muller: the sequence of `shaders/math/box_muller.wgsl`, whose comments explain it. Rust
-//! neither fuses nor reassociates, so nothing here needs the shader's `keep()`.
+//! Portable Box-Muller: the sequence of `shaders/math/box_muller.wgsl`, whose comments explain the steps.
+//! Rust neither fuses nor reassociates, so nothing here needs the shader's `keep()`.
 
 #[inline(always)]
 pub(crate) fn select<T>(if_false: T, if_true: T, condition: bool) -> T {
@@ -14,7 +14,7 @@ pub fn half_radius(w: u32) -> f32 {
 
 // The steps of `half_radius` and `double_cos_sin`. `src/host/tile.rs` has a loop for each.
 
-/// `t` and `e` of `u1 = (1 + t) * 2^-e`.
+/// Splits u1: returns `(t, e)`, where `u1 = (1 + t) * 2^-e`.
 #[inline(always)]
 pub(crate) fn reduce_argument(w: u32) -> (f32, f32) {
     let near_one = w >= 0x851E_B800; // 0.52 * 2^32
@@ -68,15 +68,15 @@ pub fn double_cos_sin(w: u32) -> [f32; 2] {
     to_quadrant(a, within_quadrant(angle(a)))
 }
 
-// The steps of it.
+// The steps of `double_cos_sin`.
 
-/// By an eighth: the quadrant is then in the two top bits.
+/// Rotates the angle by an eighth of a circle, so that the quadrant is in the two top bits.
 #[inline(always)]
 pub(crate) fn rotate_eighth(w: u32) -> u32 {
     w.wrapping_add(0x2000_0000)
 }
 
-/// `t` of `2πu2 = (quadrant + t/2) π/2`.
+/// The angle within its quadrant: `t` of `2πu2 = (quadrant + t/2) π/2`.
 #[inline(always)]
 pub(crate) fn angle(a: u32) -> f32 {
     let high = f32::from_bits(0x4480_0000 | ((a >> 16) & 0x3FFF)) - 1_025.007_8; // 2^10 + 1 + 2^-7
@@ -106,7 +106,7 @@ pub(crate) fn within_quadrant(t: f32) -> [f32; 2] {
     [cosine, sine]
 }
 
-/// Turns what is within the quadrant to it.
+/// Rotates a point into its quadrant: odd quadrants swap the coordinates, and each quadrant has its signs.
 #[inline(always)]
 pub(crate) fn to_quadrant(a: u32, [cosine, sine]: [f32; 2]) -> [f32; 2] {
     let odd = a & 0x4000_0000 != 0;

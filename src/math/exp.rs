@@ -1,10 +1,10 @@
-//! Portable exponential: the sequence of `shaders/math/exp.wgsl`, whose comments explain the steps. Rust neither
-//! fuses nor reassociates, so nothing here needs the shader's `keep4()`.
+//! Portable exponential: the sequence of `shaders/math/exp.wgsl`, whose comments explain the steps. Rust
+//! neither fuses nor reassociates, so nothing here needs the shader's `keep4()`.
 
 /// The least f32 whose exponential is a normal f32.
 const LEAST_EXPONENT: f32 = -87.336_54;
 
-/// `exp(x)` within 1 ulp, for `x` up to 88.72283. An `x` below -87.33654 counts as -87.33654, so that no result is
+/// `exp(x)` within 1 ulp, for `x` up to 88.72283. An `x` below -87.33654 counts as -87.33654, so no result is
 /// subnormal or zero.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
@@ -40,8 +40,8 @@ mod tests {
     /// The greatest f32 whose exponential is finite.
     const GREATEST_EXPONENT: f32 = 88.722_83;
 
-    /// The error in units of the last f32 place of the exact value. An f64 exponential is exact enough: an
-    /// f32 ulp is 2^29 of its ulps.
+    /// The error, in units in the last f32 place of the exact value. An f64 exponential is exact enough: an
+    /// f32 ulp is 2^29 f64 ulps.
     fn ulps(x: f32) -> f64 {
         let exact = f64::from(x).exp();
         let ulp = f64::from_bits((exact.to_bits() & 0x7FF0_0000_0000_0000) - (23 << 52));
@@ -53,7 +53,7 @@ mod tests {
         assert_same_literals(&[include_str!("../../shaders/math/exp.wgsl")], include_str!("exp.rs"), 12);
     }
 
-    /// Every 1009th f32 of the domain.
+    /// Checks every 1009th f32 of the domain.
     #[test]
     fn is_within_one_ulp_and_never_falls() {
         for (sign, last) in [(0, GREATEST_EXPONENT), (0x8000_0000, LEAST_EXPONENT)] {
@@ -68,7 +68,8 @@ mod tests {
         }
     }
 
-    /// The 2001 f32 around each half of ln 2: there `n` changes, and there the result passes a power of two.
+    /// Checks the 2001 f32 around each multiple of ln 2 / 2, where `n` changes or the result passes a power
+    /// of two.
     #[test]
     fn is_within_one_ulp_where_the_reduction_changes() {
         for half in (-252..=256).filter(|&half| half != 0) {
@@ -82,7 +83,7 @@ mod tests {
         }
     }
 
-    /// Known answers, all of them the f32 nearest to the exponential.
+    /// Known answers: each is the f32 nearest to the exponential.
     #[test]
     fn special_points() {
         for (x, wanted) in [

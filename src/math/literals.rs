@@ -1,6 +1,6 @@
-//! For tests: the numbers of a source file, so that a shader's can be compared with its mirror's.
+//! The numbers of a source file. Tests compare a shader's numbers with those of its mirror in Rust.
 
-/// Float and hexadecimal literals of WGSL or Rust, in order, as the bits of f32 or u32.
+/// The float and hexadecimal literals of WGSL or Rust, in order, as the bits of f32 or u32.
 fn literals(text: &str) -> Vec<u32> {
     let code: String = text.lines().flat_map(|line| [line.split("//").next().unwrap_or(""), " "]).collect();
     code.replace("std::f32::consts::LOG2_E", "1.4426950408889634")
@@ -23,7 +23,8 @@ fn literals(text: &str) -> Vec<u32> {
         .collect()
 }
 
-/// Checks that a mirror has the same numbers as its shaders, in the same order, and as many as expected.
+/// Checks that a mirror has the same numbers as its shaders, in the same order, and that there are `count`
+/// numbers.
 pub(crate) fn assert_same_literals(shaders: &[&str], mirror: &str, count: usize) {
     let shader: Vec<u32> = shaders.iter().flat_map(|shader| literals(shader)).collect();
     let code = mirror.split("#[cfg(test)]\nmod tests").next().unwrap_or("");

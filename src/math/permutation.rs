@@ -1,12 +1,13 @@
-//! A random permutation of a column's rows: `shaders/math/permutation.wgsl`, whose comments explain the method.
+//! A random permutation of a column's rows: `shaders/math/permutation.wgsl`, whose comments explain the
+//! method.
 
-/// The rows, and the rectangle in which they are permuted.
+/// The rectangle of cells in which the rows are permuted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rectangle {
     pub(crate) rows: u32,
     /// The least number whose square is `rows` or more: 46,341 at the most.
     pub(crate) width: u32,
-    /// As few rows of cells as hold all rows.
+    /// The least number of rows of cells that holds all rows.
     pub(crate) height: u32,
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn permute(rectangle: Rectangle, row: u32, key: [u32; 4]) -> u32 {
 
 // The steps of `permute`. `src/host/tile.rs` has a loop for each.
 
-/// Permutes the cells of the rectangle.
+/// Permutes the cells of the rectangle: returns the new index of cell `at`.
 #[inline(always)]
 pub(crate) fn feistel(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
     let width = rectangle.width;
@@ -66,7 +67,7 @@ pub(crate) fn feistel(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
     cell[1] * width + cell[0]
 }
 
-/// Permutes a cell again until it is a row.
+/// Permutes a cell again until the cell is a row (cycle walking).
 pub(crate) fn cycle_walk(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
     for _pass in 0..rectangle.width {
         if at < rectangle.rows {
@@ -87,9 +88,9 @@ mod tests {
     fn rectangles_hold_the_rows_and_little_more() {
         for rows in (1..2000).chain([46_340 * 46_340, 46_340 * 46_340 + 1, (1 << 31) - 1, 1 << 31]) {
             let Rectangle { width, height, .. } = Rectangle::of(rows);
-            let places = u64::from(width) * u64::from(height);
-            assert!(width <= 46_341 && height <= width && places >= rows.into());
-            assert!(places - u64::from(rows) < width.into(), "{rows}");
+            let cells = u64::from(width) * u64::from(height);
+            assert!(width <= 46_341 && height <= width && cells >= rows.into());
+            assert!(cells - u64::from(rows) < width.into(), "{rows}");
         }
     }
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_its_own_place() {
+    fn every_row_has_its_own_index() {
         for rows in (1..70).chain([255, 256, 257, 1000, 4096]) {
             let rectangle = Rectangle::of(rows);
             for column in 0..20 {
@@ -117,8 +118,8 @@ mod tests {
         }
     }
 
-    /// Which of the subsets of the right size are the zeros: each equally often, and so every pair of rows
-    /// too. Chi-square against its normal limit, at an alpha of 1e-4.
+    /// All subsets of the right size are equally likely to be the zeros, and so are all pairs of rows. The
+    /// test is chi-square against its normal limit, at an alpha of 1e-4.
     #[test]
     fn subsets_are_equally_likely() {
         for (rows, zeros) in [(2, 1), (3, 1), (4, 2), (5, 2), (6, 3), (7, 3), (8, 4)] {

@@ -1,6 +1,6 @@
 //! Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11).
 
-/// Words of a block, and elements that it makes.
+/// Words in a block, and elements that a block makes.
 pub(crate) const BLOCK: u64 = 4;
 
 const PHILOX_M0: u32 = 0xD2511F53;
@@ -8,14 +8,14 @@ const PHILOX_M1: u32 = 0xCD9E8D57;
 const PHILOX_W0: u32 = 0x9E3779B9;
 const PHILOX_W1: u32 = 0xBB67AE85;
 
-/// The four words of one block: the counter's upper 64 bits are zero.
+/// The four words of one block. The counter's upper 64 bits are zero.
 #[inline(always)]
 pub const fn philox4x32_10(counter: u64, seed: u64) -> [u32; 4] {
     let c = rounds::<0, 10>([counter, counter >> 32, 0, 0], seed);
     [c[0] as u32, c[1] as u32, c[2] as u32, c[3] as u32]
 }
 
-/// A round of `shaders/math/philox_u64.wgsl`: the state in 64-bit lanes, of which only the low half counts.
+/// A round of `shaders/math/philox_u64.wgsl`: the state is four u64, of which only the low halves count.
 #[inline(always)]
 const fn philox_round(c: [u64; 4], k: [u32; 2]) -> [u64; 4] {
     const LOW: u64 = u32::MAX as u64;
@@ -37,10 +37,12 @@ const fn rounds<const FIRST: u32, const LAST: u32>(mut c: [u64; 4], seed: u64) -
     c
 }
 
-/// Calls `write` with each block's index and its four words, each the low half of a lane. `state` is written over.
+/// Calls `write` with each block's index and its four words, each in the low half of a u64. `state` is
+/// scratch memory.
 ///
-/// Loops that a compiler vectorises, each of a few rounds: a processor then has several of their turns under way, where
-/// ten rounds, each of which waits for the last one, are more than it looks ahead.
+/// A compiler vectorises each loop. A loop does only a few rounds, because each round waits for the round
+/// before: a processor executes several iterations at once if they are short, and ten rounds are more
+/// operations than a processor looks ahead.
 #[inline(always)]
 pub(crate) fn philox4x32_10_blocks<const N: usize>(
     state: &mut [[u64; N]; 4],
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_side_by_side_are_the_same() {
+    fn blocks_computed_together_are_the_same() {
         let counters = [0, 1, u64::MAX, 1 << 32, 0x0123_4567_89AB_CDEF];
         let seed = 0xFEDC_BA98_7654_3210;
         let mut calls = 0;

@@ -1,10 +1,11 @@
-//! Portable inverse transform: the sequence of `shaders/math/quantile.wgsl`, whose comments explain it.
+//! Portable inverse transform: the sequence of `shaders/math/quantile.wgsl`, whose comments explain the
+//! steps.
 
 use super::box_muller::select;
 #[cfg(test)]
 use crate::math::truncated_normal::QuantileTable;
 
-/// The quantile of `u = (w + 1/2) / 2^32`: its steps in a row, for tests.
+/// The quantile of `u = (w + 1/2) / 2^32`: both steps, one after the other, for tests.
 #[cfg(test)]
 pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
     let (segment, t) = segment(w);
@@ -13,7 +14,7 @@ pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
 
 // The steps of `quantile`. `src/host/tile.rs` has a loop for each.
 
-/// The segment of the table, and `t` in it.
+/// The word's segment of the table, and `t`, the position within the segment.
 #[inline(always)]
 pub(crate) fn segment(w: u32) -> (u32, f32) {
     let v = select(w, !w, w >= 0x8000_0000);
@@ -26,6 +27,7 @@ pub(crate) fn segment(w: u32) -> (u32, f32) {
     (segment, t)
 }
 
+/// The cubic of a segment at `t`.
 #[inline(always)]
 pub(crate) fn cubic(c: [f32; 4], t: f32) -> f32 {
     let mut z = c[3] * t;

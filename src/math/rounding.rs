@@ -1,5 +1,5 @@
-//! f32 -> 16 bits, to nearest even: `shaders/rounding/f16.wgsl` and `shaders/rounding/bf16.wgsl`, whose comments explain
-//! the operations.
+//! f32 -> 16 bits, to nearest even: `shaders/rounding/f16.wgsl` and `shaders/rounding/bf16.wgsl`, whose
+//! comments explain the operations.
 
 /// The bits of an f32 that does not overflow -> the bits of a binary16.
 #[inline(always)]
@@ -29,7 +29,8 @@ mod tests {
     use super::*;
     use crate::math::literals::assert_same_literals;
 
-    /// Against the crate `half`, for every pattern of upper bits with telling lower ones.
+    /// Compares with the crate `half`: every pattern of upper bits, with lower bits on both sides of each
+    /// rounding border.
     #[test]
     fn rounds_to_nearest_even() {
         for upper in 0..=0xFFFF_u32 {
@@ -48,11 +49,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_has_its_own_exponent() {
-        let narrow = |x: f32| round_to_f16(x.to_bits());
-        assert_eq!(narrow(65_536.0), f16::INFINITY.to_bits());
-        assert_eq!(narrow(-65_536.0), f16::NEG_INFINITY.to_bits());
-        assert_eq!(narrow(98_304.0), f16::NAN.to_bits());
+    fn infinity_and_nan_have_their_own_exponent() {
+        let rounded = |x: f32| round_to_f16(x.to_bits());
+        assert_eq!(rounded(65_536.0), f16::INFINITY.to_bits());
+        assert_eq!(rounded(-65_536.0), f16::NEG_INFINITY.to_bits());
+        assert_eq!(rounded(98_304.0), f16::NAN.to_bits());
     }
 
     #[test]

@@ -1,55 +1,60 @@
-//! The quantile function of a truncated normal -> the table that `shaders/math/quantile.wgsl` reads.
+//! The table that `shaders/math/quantile.wgsl` reads, computed from the quantile function of a truncated
+//! normal.
 //!
 //! The textbook inverse, Φ⁻¹ of a uniform between Φ(alpha) and Φ(beta), underflows in far tails and
 //! quantises in narrow slices, because it takes differences of a distribution function. Here no such
-//! difference is taken. The density, scaled to 1 at its highest point in the interval, is integrated
-//! from the nearer end to each node of the table, step by step, and each step is solved for its
-//! length. So every probability keeps its relative accuracy, however improbable the interval is.
+//! difference is taken. The density is scaled to 1 at its highest point in the interval, and integrated
+//! from the nearer end to each node of the table, step by step; the length of each step is solved for.
+//! So every probability keeps its relative accuracy, however improbable the interval is.
 //!
-//! All of it is f64 `+ - * /` and `sqrt`, which IEEE 754 rounds correctly, so every host computes the
-//! same bits. `f64::exp` would not do: it is the platform's.
+//! The computation uses only f64 `+ - * /` and `sqrt`, which IEEE 754 rounds correctly, so every host
+//! computes the same bits. `f64::exp` differs between platforms, so this file has its own `exp`.
 
-/// Segments per half: 32 octaves of the probability, from 2^-33 to 1/2, each cut into eight.
+/// Segments per half of the table: 32 octaves of the probability, from 2^-33 to 1/2, each cut into eight.
 const SEGMENTS: usize = 256;
 
-/// Where a segment's cubic meets the function, in its coordinate: at both ends, so that neighbours
-/// join, and at ±(√2 - 1)/2, which makes the greatest error between the nodes least.
+/// The inner nodes of a segment's cubic, at ±(√2 - 1)/2 in the segment's coordinate: they minimise the
+/// greatest error between the nodes. The outer nodes are the segment's ends, at ±1/2, so that neighbouring
+/// segments join.
 const JOINT: f64 = 0.207_106_781_186_547_52;
 
-/// The density is cut off where it has fallen to exp(-45) of its highest value: less than 2^-64 of
-/// the whole lies beyond, and the table ends at 2^-33.
+/// The density is cut off where it has fallen to exp(-CUT) of its highest value. Less than 2^-64 of the whole
+/// lies beyond, and the table ends at 2^-33.
 const CUT: f64 = 45.0;
 
-/// A piecewise cubic for the shader, with the segments that count from the top in the second half.
+/// A piecewise cubic for the shader. The segments of the second half count from the upper end of the
+/// distribution.
 #[derive(Clone, Debug)]
 pub(crate) struct QuantileTable {
     /// `z = c[0] + t (c[1] + t (c[2] + t c[3]))` for t in [-1/2, 1/2).
     pub(crate) coefficients: Box<[[f32; 4]; 2 * SEGMENTS]>,
 }
 
-/// Where a standard normal is cut off, seen from its mode: the point of the interval that is nearest to 0.
-/// All distances are in standard deviations.
+/// The bounds of a truncated standard normal, as distances from its mode: the point of the interval that is
+/// nearest to 0. All distances are in standard deviations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Truncation {
     mode: f64,
-    /// From the lower bound to the mode, and from there to the upper bound. Either may be infinite.
+    /// The distance from the lower bound to the mode; may be infinite.
     below: f64,
+    /// The distance from the mode to the upper bound; may be infinite.
     above: f64,
 }
 
 impl Truncation {
-    /// Of a normal distribution of `mean` and `std` within `a` and `b`. Distances are taken between values, not
-    /// between standardised bounds: far from the mean those would be equal before their values are.
+    /// The truncation of a normal distribution of `mean` and `std` to the interval from `a` to `b`. Distances
+    /// are taken between values, not between standardised bounds: far from the mean, two standardised bounds
+    /// may round to the same number although the values differ.
     pub(crate) fn new(mean: f64, std: f64, a: f64, b: f64) -> Self {
         let mode = mean.clamp(a, b);
         Self { mode: (mode - mean) / std, below: (mode - a) / std, above: (b - mode) / std }
     }
 
-    /// In which a bound that cuts off nothing is infinite: a key for tables, since equal results
-    /// mean equal tables, bit for bit.
+    /// The same truncation, with infinity for each bound that cuts off nothing. Equal results mean equal
+    /// tables, bit for bit, so the result serves as a key for tables.
     pub(crate) fn canonical(self) -> Self {
         let reach = reach(self.mode);
-        // + 0.0 makes the two zeros one.
+        // + 0.0 turns -0 into +0.
         let canonical = |distance| if distance >= reach { f64::INFINITY } else { distance + 0.0 };
         Self { mode: self.mode + 0.0, below: canonical(self.below), above: canonical(self.above) }
     }
@@ -58,7 +63,7 @@ impl Truncation {
         [self.mode, self.below, self.above].map(f64::to_bits)
     }
 
-    /// Whether there is anything between the bounds.
+    /// Whether the interval has no width.
     pub(crate) fn is_empty(self) -> bool {
         self.below + self.above == 0.0
     }
@@ -68,10 +73,10 @@ impl Truncation {
     }
 }
 
-/// The table of `z - mode`, z being the truncated standard normal.
+/// The table of `z - mode`, where z is the truncated standard normal.
 ///
-/// Better than that of z where much of it cancels: a mean of -30, a standard deviation of 1 and a bound of 0 put
-/// the mode at 30, which would leave z in f32 only a few digits of what exceeds 30.
+/// A table of z itself would lose digits. For example, a mean of -30, a standard deviation of 1 and a lower
+/// bound of 0 put the mode at 30, and an f32 z has only a few digits left for what exceeds 30.
 pub(crate) fn truncated_normal(truncation: Truncation) -> QuantileTable {
     scaled(truncation, -truncation.mode, 1.0)
 }
@@ -88,7 +93,7 @@ fn scaled(truncation: Truncation, mean: f64, std: f64) -> QuantileTable {
     QuantileTable { coefficients }
 }
 
-/// Mean, counted from the mode, and standard deviation of the truncated standard normal.
+/// The mean, counted from the mode, and the standard deviation of the truncated standard normal.
 pub(crate) fn moments(truncation: Truncation) -> (f64, f64) {
     let density = Density::new(truncation);
     let total = density.total();
@@ -98,23 +103,23 @@ pub(crate) fn moments(truncation: Truncation) -> (f64, f64) {
     (density.unit * mean, density.unit * variance.sqrt())
 }
 
-/// How far from the mode the density has fallen to exp(-[`CUT`]) of its value there.
+/// The distance from the mode at which the density has fallen to exp(-[`CUT`]) of its value at the mode.
 fn reach(mode: f64) -> f64 {
     let m = mode.abs();
     if m < 1e8 {
         2.0 * CUT / (m + (m * m + 2.0 * CUT).sqrt())
     } else {
-        // The same, where the square could overflow.
+        // The same distance, by a formula that needs no square, which could overflow.
         CUT / m
     }
 }
 
-/// A truncated normal density in a coordinate in which the interval has length 1 and the mode lies at
-/// 0, and scaled so that it is 1 there: `exp(-x (slope + curvature x / 2))`.
+/// A truncated normal density, in a coordinate in which the interval has length 1 and the mode lies at 0. The
+/// density is scaled to 1 at the mode: `exp(-x (slope + curvature x / 2))`.
 #[derive(Clone, Copy, Debug)]
 struct Density {
     mode: f64,
-    /// Of the coordinate, in standard deviations.
+    /// The unit of the coordinate, in standard deviations.
     unit: f64,
     slope: f64,
     curvature: f64,
@@ -125,7 +130,7 @@ struct Density {
 impl Density {
     fn new(Truncation { mode, below, above }: Truncation) -> Self {
         let reach = reach(mode);
-        let (below, above) = (least(below, reach), least(above, reach));
+        let (below, above) = (min(below, reach), min(above, reach));
         let unit = below + above;
         Self {
             mode,
@@ -151,7 +156,7 @@ impl Density {
         -(self.slope + self.curvature * x)
     }
 
-    /// A width from `x` on over which [`Self::panel`] is good to the last bits.
+    /// A width, from `x` on, over which [`Self::panel`] is accurate to the last bits.
     fn width(&self, x: f64) -> f64 {
         let rate = self.growth(x).abs();
         let rate = if rate > self.unit { rate } else { self.unit };
@@ -190,7 +195,7 @@ impl Density {
     /// The cubics of the half that counts from `low`, for the value `origin + unit x`.
     fn half(&self, total: f64, origin: f64, unit: f64, segments: &mut [[f32; 4]]) {
         let mut walk = Walk { density: *self, total, x: self.low, mass: 0.0 };
-        let mut start = 1.0 / (1_u64 << 33) as f64; // of w = 0
+        let mut start = 1.0 / (1_u64 << 33) as f64; // the probability of w = 0
         let mut first = walk.to(start);
         for octave in segments.chunks_exact_mut(8) {
             let width = 0.125 * start;
@@ -211,17 +216,18 @@ impl Density {
     }
 }
 
-/// A way through the interval from its lower end, through ever greater probabilities.
+/// A walk through the interval, from its lower end through increasing probabilities.
 struct Walk {
     density: Density,
     total: f64,
+    /// The current point.
     x: f64,
     /// Integral of the density up to `x`.
     mass: f64,
 }
 
 impl Walk {
-    /// On to where the probability is `p`.
+    /// Walks on to the point whose probability is `p`, and returns the point.
     fn to(&mut self, p: f64) -> f64 {
         let density = self.density;
         let target = p * self.total;
@@ -247,8 +253,8 @@ impl Walk {
         }
     }
 
-    /// The step from `x` whose integral is `missing`. Halley's iteration: what a correction of 2^-15
-    /// panels leaves over is below an f64's last bits.
+    /// The step from `x` whose integral is `missing`, by Halley's iteration. After a correction of 2^-15
+    /// panels or less, the remaining error is below an f64's last bits.
     fn solve(&self, missing: f64, width: f64, start: f64) -> f64 {
         let mut step = start;
         for _ in 0..8 {
@@ -275,27 +281,27 @@ fn cubic(values: [f64; 4]) -> [f64; 4] {
     [even_inner - second * SQUARE, odd_inner - third * SQUARE, second, third]
 }
 
-fn least(a: f64, b: f64) -> f64 {
+fn min(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
-/// The nearest f32 that every device reads alike: finite, and 0 where that would be subnormal.
+/// The nearest f32 that every device reads alike: finite, and 0 instead of a subnormal number.
 fn portable(x: f64) -> f32 {
     let x = (x as f32).clamp(f32::MIN, f32::MAX);
     if x.abs() < f32::MIN_POSITIVE { 0.0 } else { x }
 }
 
-/// `e^x` for x in [-708, 708], within 3e-16 of itself; the same bits everywhere.
+/// `e^x` for x in [-708, 708], with a relative error up to 3e-16 and the same bits everywhere.
 fn exp(x: f64) -> f64 {
     // fdlibm's ln 2 in two parts (e_exp.c): a product of the first with an integer of 20 bits is exact.
     const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    // Adding 1.5 * 2^52 rounds to an integer, and leaves it in the low bits.
+    // Adding 1.5 * 2^52 rounds to an integer, and leaves the integer in the low bits of the sum.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     let rounded = x * std::f64::consts::LOG2_E + ROUND;
     let k = rounded - ROUND;
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    // Taylor's series: |r| <= ln 2 / 2, and the first term left out is below 2^-57.
+    // Taylor's series. |r| <= ln 2 / 2, so the first term left out is below 2^-57.
     const INVERSE_FACTORIALS: [f64; 12] = [
         1.0 / 6_227_020_800.0,
         1.0 / 479_001_600.0,
@@ -341,7 +347,7 @@ mod tests {
         table.coefficients.iter().flatten().map(|c| c.to_bits()).collect()
     }
 
-    /// Lines of the known answers that begin with `tag`, in columns.
+    /// The columns of each known answer whose line begins with `tag`.
     fn known(tag: &str) -> impl Iterator<Item = Vec<&'static str>> {
         include_str!("../../tests/vectors/truncated_normal.txt").lines().filter_map(move |line| {
             let mut columns = line.split_whitespace();
@@ -357,7 +363,7 @@ mod tests {
         u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
     }
 
-    /// The contract's bound, docs/CONTRACT.md, section 9.
+    /// The contract's bound of an error (docs/CONTRACT.md, section 9).
     fn bound(exact: f64, slope: f64) -> f64 {
         exact.abs().max(slope) / (1 << 21) as f64
     }
@@ -375,7 +381,8 @@ mod tests {
         assert_eq!(cases, 21 * 23);
     }
 
-    /// Scaled in f64, a value near 0 keeps the digits that z of 30 has none left for.
+    /// A value near 0 keeps its digits, because the table is scaled in f64: an f32 z of 30 would have none
+    /// left for it.
     #[test]
     fn known_quantiles_scaled() {
         for columns in known("z").filter(|c| c[0] == "30.0") {
@@ -404,7 +411,7 @@ mod tests {
         }
     }
 
-    /// Changes where any bit of a table does.
+    /// A digest changes when any bit of its table changes.
     #[test]
     fn golden_tables() {
         for (alpha, beta, digest) in [
@@ -439,8 +446,8 @@ mod tests {
         }
     }
 
-    /// Across the borders of segments and elsewhere, a greater word makes a value that is less by one
-    /// unit in the last place at the most.
+    /// A greater word makes a value that is at most one unit in the last place less, also across the borders
+    /// of segments.
     #[test]
     fn monotone_up_to_rounding() {
         for (alpha, beta) in [(-2.0, 2.0), (0.0, 0.1), (4.0, 5.0), (-INF, INF), (-5.0, 0.5), (100.0, INF)] {
@@ -480,7 +487,8 @@ mod tests {
         }
     }
 
-    /// Where the standardised bounds are one f64, the slice still has its width: uniform between a and b.
+    /// The standardised bounds round to one f64 here, but the slice keeps its width: values are uniform
+    /// between a and b.
     #[test]
     fn a_slice_far_from_the_mean() {
         for (mean, std, b) in [(-1e16, 1e16, 1.0), (-1e9, 1e9, 1e-8), (-1e15, 1e15, 0.3)] {
@@ -541,8 +549,8 @@ mod tests {
         }
     }
 
-    /// Kolmogorov-Smirnov test of 2^20 values against the distribution function, written with erfc. At
-    /// alpha = 1e-4 and a fixed stream, passing says that no such deviation was found.
+    /// A Kolmogorov-Smirnov test compares 2^20 values with the distribution function, written with erfc.
+    /// alpha is 1e-4 and the stream is fixed, so a pass says only that no such deviation was found.
     #[test]
     fn distributed_as_it_should_be() {
         const N: usize = 1 << 20;

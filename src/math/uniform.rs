@@ -1,6 +1,7 @@
-//! One word -> one value: what `shaders/generator/uniform.wgsl` computes. Also the clamp of a truncated normal.
+//! The arithmetic of `shaders/generator/uniform.wgsl`, one word -> one value, and the clamp of
+//! `shaders/generator/trunc_normal.wgsl`.
 
-/// `low + range · u`, and at most `max`.
+/// `low + range · u`, but at most `max`.
 #[inline(always)]
 pub(crate) fn uniform(word: u32, low: f32, range: f32, max: f32) -> f32 {
     let u = (word & 0x00FF_FFFF) as i32 as f32 * 5.960_464_5e-8; // 2^-24
@@ -8,7 +9,7 @@ pub(crate) fn uniform(word: u32, low: f32, range: f32, max: f32) -> f32 {
     if x > max { max } else { x }
 }
 
-/// `x`, brought within the bounds: what `shaders/generator/trunc_normal.wgsl` does.
+/// `x`, clamped to the bounds as `shaders/generator/trunc_normal.wgsl` does it.
 #[inline(always)]
 pub(crate) fn within(x: f32, min: f32, max: f32) -> f32 {
     let at_least = if x < min { min } else { x };

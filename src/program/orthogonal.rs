@@ -1,11 +1,12 @@
 //! Rows and columns -> buffers, bindings and dispatches of an orthogonal matrix. Pure arithmetic.
 //!
-//! The matrix is worked on with at least as many rows as columns, in rows of whole quads (four columns), and in windows of
-//! rows that a storage binding can hold. Windows hold whole chunks of rows, and sums are taken per chunk, so windows change
-//! no bit. Where the result has the same layout, the windows are parts of the result. Otherwise each window is a buffer of
-//! its own and is copied into the result at the end.
+//! The working matrix has at least as many rows as columns; a wide matrix is computed as its transpose. A row
+//! consists of whole quads (four columns). A window is a range of rows that a storage binding can hold. A
+//! window has whole chunks of rows, and sums are taken per chunk, so the choice of windows changes no bit. If
+//! the result has the same layout as the working matrix, the windows are parts of the result. Otherwise each
+//! window is a buffer of its own and is copied into the result at the end.
 //!
-//! `src/host/orthogonal.rs` is the same algorithm on the CPU, and says where the algorithm comes from.
+//! `src/host/orthogonal.rs` is the same algorithm on the CPU, and cites the sources of the algorithm.
 
 use std::ops::Range;
 
@@ -21,7 +22,8 @@ const QUAD_BYTES: u64 = 16;
 const WORD_BYTES: u64 = 4;
 const STATE_BYTES: u64 = STATE_WORDS * WORD_BYTES;
 
-/// Indexes of the whole matrix stay below 2^32, also those of the rows of a chunk past the end.
+/// The largest element count: indexes of the whole matrix stay below 2^32, including rows of the last chunk
+/// that lie past the end.
 const MAX_INDEX: u64 = u32::MAX as u64 - CHUNK;
 
 /// A buffer that a dispatch binds, or a part of it.
@@ -33,7 +35,7 @@ pub(super) enum Scratch {
     Matrix(usize),
     /// The sums of a window's chunks.
     Sums,
-    /// The totals of those sums, and the solutions of the back substitution.
+    /// The totals of the chunks' sums, and the solutions of the back substitution.
     Totals,
     /// Sums of squares, and scales of the reflections.
     State,
@@ -46,17 +48,17 @@ pub(super) enum Scratch {
 pub(super) struct Step {
     pub(super) kernel: OrthogonalKernel,
     pub(super) params: OrthogonalParams,
-    /// Bindings 1, 2, ...
+    /// The buffers of bindings 1, 2, ...
     pub(super) bindings: Vec<Scratch>,
     /// Workgroups in x and y.
     pub(super) workgroups: [u32; 2],
 }
 
-/// How a matrix is computed.
+/// The plan by which a matrix is computed.
 #[derive(Clone, Debug)]
 pub(super) struct MatrixPlan {
     limits: OrthogonalLimits,
-    /// Rows and columns of the matrix as it is worked on: rows >= columns.
+    /// The rows and columns of the working matrix: rows >= columns.
     rows: u64,
     columns: u64,
     /// Whether the result is the transpose.
@@ -86,7 +88,7 @@ impl MatrixPlan {
         require(&[("max_storage_buffer_binding_size", limits.binding, needed)])?;
         let groups = ceiling_root(plan.max_groups(plan.window));
         require(&[("max_compute_workgroups_per_dimension", limits.workgroups, groups)])?;
-        // As many whole smallest windows as the limits allow.
+        // A window is as many smallest windows as the limits allow.
         let smallest = plan.window;
         let by_binding = limits.binding / (smallest * plan.stride() * QUAD_BYTES);
         let by_groups = limits.groups() / plan.max_groups(smallest);
@@ -94,7 +96,8 @@ impl MatrixPlan {
         Ok(plan)
     }
 
-    /// The largest number of workgroups of a dispatch over so many rows. The number grows no faster than the rows.
+    /// The largest number of workgroups of a dispatch over `rows` rows. The number grows at most in
+    /// proportion to `rows`.
     fn max_groups(&self, rows: u64) -> u64 {
         let across = self.stride().div_ceil(OrthogonalKernel::Update.workgroup_size().into());
         let update = rows / UPDATE_ROWS * across;
@@ -104,17 +107,17 @@ impl MatrixPlan {
         update.max(project).max(totals)
     }
 
-    /// Quads of a row of the matrix.
+    /// The quads of a row of the matrix.
     pub(super) fn stride(&self) -> u64 {
         self.columns.div_ceil(4)
     }
 
-    /// Quads of a row of Householder vectors.
+    /// The quads of a row of Householder vectors.
     fn width(&self) -> u64 {
         self.stride().min(PANEL / 4)
     }
 
-    /// Whether the result is worked on in place.
+    /// Whether the matrix is computed in place, in the result.
     pub(super) fn is_in_place(&self) -> bool {
         !self.is_transposed && self.columns.is_multiple_of(4)
     }
@@ -123,7 +126,7 @@ impl MatrixPlan {
         self.rows * self.columns * WORD_BYTES
     }
 
-    /// Rows of each window.
+    /// The range of rows of each window.
     pub(super) fn windows(&self) -> impl Iterator<Item = Range<u64>> {
         let rows = if self.columns == 0 { 0 } else { self.rows };
         (0..rows).step_by(self.window as usize).map(move |start| start..(start + self.window).min(rows))
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_device_can_not_do_is_named() {
+    fn a_device_limit_that_is_too_small_is_named() {
         let small = OrthogonalLimits { buffer: 256 << 20, ..LIMITS };
         assert!(MatrixPlan::new(small, 8192, 8192).is_ok());
         let error = MatrixPlan::new(small, 8193, 8192).unwrap_err().to_string();
