@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Lists all adapters: GPUs first, software last, each kind in wgpu's order.
 pub async fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {

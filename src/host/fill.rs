@@ -7,14 +7,18 @@ use super::simd::vectorised;
 use super::spans::{TileSpans, contiguous_spans};
 use super::tile::{BLOCKS, ELEMENTS, Workspace};
 use super::{cache_line, orthogonal};
+use crate::dtype::DType;
+use crate::error::Error;
+use crate::init::Init;
 use crate::init::kernel_args::{Generator, KernelArgs};
+use crate::key::Key;
+use crate::layout::region::Region;
 use crate::layout::runs::StridedRuns;
 use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
 use crate::math::truncated_normal::truncated_normal;
 use crate::math::uniform;
-use crate::{DType, Error, Init, Key, Region, half};
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
 pub trait Element: Pod + Send + Sync + private::Rounded {

@@ -9,9 +9,10 @@
 //!
 //! docs/CONTRACT.md gives the order of operations.
 
+use crate::error::Error;
+use crate::key::Key;
 use crate::math::box_muller::box_muller;
 use crate::math::philox::philox4x32_10;
-use crate::{Error, Key};
 
 /// Reflections of a panel, which are applied together.
 const PANEL: usize = 32;

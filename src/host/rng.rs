@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use rand_core::{SeedableRng, TryRng};
 
-use crate::Key;
+use crate::key::Key;
 use crate::math::philox::philox4x32_10;
 
 /// A generator of the words of a key's stream, one after the other, as [`fill_words`](super::fill_words)

@@ -1,7 +1,7 @@
 //! A tile: blocks that are computed together. Each step of the arithmetic is a loop over all blocks of the
 //! tile.
 
-use crate::Key;
+use crate::key::Key;
 use crate::layout::matrix::{Matrix, MatrixIndex};
 use crate::math::box_muller::{
     angle, half_sqrt, neg_ln, reduce_argument, rotate_eighth, to_quadrant, within_quadrant,
