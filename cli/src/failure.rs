@@ -38,6 +38,7 @@ impl Failure {
         }
     }
 
+    /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Run(_) => 1,

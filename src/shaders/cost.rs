@@ -1,5 +1,5 @@
 //! How many operations an element costs, counted in the modules: what bounds a fill where it isn't memory, and what
-//! benches/REMARKS.md says of devices that nobody measured.
+//! benches/results/REMARKS.md says of devices that nobody measured.
 
 use std::ops::AddAssign;
 
@@ -81,7 +81,7 @@ fn of_block(module: &Module, block: &Block, of_expression: &dyn Fn(Handle<Expres
     cost
 }
 
-/// A change of these is a change of the figures in benches/REMARKS.md.
+/// A change of these is a change of the figures in benches/results/REMARKS.md.
 #[test]
 fn of_a_block_on_a_gpu() {
     let block = |values, math, int64| {
