@@ -1,4 +1,4 @@
-"""growth.svg: a panel for each kind of fill, in it a line for each engine: python plot.py growth.svg <growth.json"""
+"""A panel for each kind of fill, in it a line for each engine: python plot.py growth.svg <growth.json"""
 
 import json
 import math
@@ -20,11 +20,12 @@ def elements(number, _):
     return f"{1 << power % 10}{['', ' Ki', ' Mi', ' Gi', ' Ti'][power // 10]}"
 
 
-matplotlib.rcParams.update({"font.size": 11, "svg.fonttype": "none", "svg.hashsalt": "seedbed", "axes.axisbelow": True})
+matplotlib.rcParams.update({"font.size": 11, "svg.fonttype": "none", "svg.hashsalt": "seedbed"})
 engines = json.load(sys.stdin)["engines"]
 kinds = list(dict.fromkeys((row["name"], row["dtype"]) for engine in engines for row in engine["rows"]))
+size = (4.8 * len(kinds), 6)
 figure, panels = pyplot.subplots(
-    1, len(kinds), figsize=(4.8 * len(kinds), 6), sharex=True, sharey=True, squeeze=False, layout="constrained"
+    1, len(kinds), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
 )
 for kind, panel in zip(kinds, panels[0]):
     panel.set(title=" ".join(kind), xlabel="elements", ylabel="time of one fill", xscale="log", yscale="log")
@@ -36,11 +37,12 @@ for kind, panel in zip(kinds, panels[0]):
                 continue
             colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
             points = [(point["elements"], point["wall"]["median"]) for point in row["points"]]
-            panel.plot(*zip(*points), color=colour, marker=marker, markersize=5, label=engine["name"])
+            panel.plot(*zip(*points), color=colour, marker=marker, ms=5, label=engine["name"])
             knee = row["fit"]["knee_elements"]
             if knee and 1 <= knee <= points[-1][0]:
                 # A fill of so many elements takes the launch twice.
-                panel.plot([knee] * 2, [0, 2 * row["fit"]["launch_seconds"]], color=colour, linestyle="--", linewidth=1)
+                top = 2 * row["fit"]["launch_seconds"]
+                panel.plot([knee] * 2, [0, top], color=colour, linestyle="--", linewidth=1)
     panel.set_xscale("log", base=2)
     panel.xaxis.set_major_locator(ticker.LogLocator(base=32))
     panel.xaxis.set_major_formatter(elements)

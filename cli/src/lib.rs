@@ -13,8 +13,8 @@
 //! | the file, whole or not at all | `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `bench.rs` measures instead. Its parts are public for the measuring tools in `benches/tool`, which are part of the
-//! same repository: they are no interface for others, and change without notice.
+//! `bench.rs` measures instead. Its parts are public for the measuring tools in `benches/tool`, which are
+//! part of the same repository: they are no interface for others, and change without notice.
 //!
 //! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
 

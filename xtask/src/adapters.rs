@@ -16,8 +16,8 @@ const REQUIRE: &str = "SEEDBED_REQUIRE_ADAPTERS";
 /// The environment in which tests and benchmarks see the adapters.
 pub type Variables = Vec<(String, String)>;
 
-/// Provides the adapters in `required`, looks for the others, and prints what there is. Without `required`, the script
-/// chooses by the environment and the machine.
+/// Provides the adapters in `required`, looks for the others, and prints what there is. Without `required`,
+/// the script chooses by the environment and the machine.
 pub fn set_up(workspace: &Workspace, required: Option<&str>) -> Result<Variables> {
     if !cfg!(target_os = "linux") {
         println!("nothing to set up: software adapters come with Linux; here the tests use the system's own");

@@ -8,14 +8,14 @@ use crate::adapters::{self, Variables};
 use crate::tally::Tally;
 use crate::workspace::{self, Workspace};
 
-// Every step builds with the same profile and, where it can, for the whole workspace: cargo then builds wgpu once for
-// clippy and the documentation, and once for tests and benchmarks.
+// Every step builds with the same profile and, where it can, for the whole workspace: cargo then builds wgpu
+// once for clippy and the documentation, and once for tests and benchmarks.
 const TEST: [&str; 3] = ["test", "--release", "--workspace"];
 // `--bench *` leaves out the unit tests that a plain `cargo bench` would run.
 const BENCH: [&str; 4] = ["bench", "--workspace", "--bench", "*"];
 
-/// The feature combinations of the library that the other steps do not build: those build the default one. CI runs
-/// clippy, the unit tests and the documentation's examples with each.
+/// The feature combinations of the library that the other steps do not build: those build the default one. CI
+/// runs clippy, the unit tests and the documentation's examples with each.
 const FEATURES: &[&[&str]] = &[
     &["--no-default-features"],
     // TODO(merge): &["--no-default-features", "--features", "wgpu"],

@@ -31,11 +31,12 @@ use crate::shapes;
 /// The baselines in Python, each a file of benches/baselines.
 const PYTHON: [&str; 4] = ["pytorch", "numpy_philox", "jax_glorot", "onemkl"];
 
-/// Measures seedbed beside PyTorch, JAX, NumPy, oneMKL, rand_distr and burn, and writes benches/results/RESULTS.md
+/// Measures seedbed beside PyTorch, JAX, NumPy, oneMKL, rand_distr and burn, and writes
+/// benches/results/RESULTS.md
 #[derive(clap::Args)]
 pub struct Options {
-    /// A Python that has the packages of benches/baselines/requirements.txt [default: they are installed in the target
-    /// folder]
+    /// A Python that has the packages of benches/baselines/requirements.txt [default: they are installed in
+    /// the target folder]
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
     /// Elements of a fill

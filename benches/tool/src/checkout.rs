@@ -32,8 +32,8 @@ pub fn seedbed(shell: &Shell) -> Result<PathBuf> {
     Ok(env::current_exe()?.with_file_name(format!("seedbed{EXE_SUFFIX}")))
 }
 
-/// The Python that was `given`, which has the packages, or else that of a virtual environment called `name`, into which
-/// the packages of the file `requirements` are installed.
+/// The Python that was `given`, which has the packages, or else that of a virtual environment called `name`,
+/// into which the packages of the file `requirements` are installed.
 pub fn python(shell: &Shell, given: Option<&Path>, name: &str, requirements: &str) -> Result<PathBuf> {
     if let Some(python) = given {
         // A bare name is looked for in PATH. A path is meant from where this program was started.
@@ -49,8 +49,8 @@ pub fn python(shell: &Shell, given: Option<&Path>, name: &str, requirements: &st
     Ok(python)
 }
 
-/// Runs a program, and returns what it printed, and whether it failed after that. The error is the last line that the
-/// program wrote to standard error: of a traceback, this line says what is wrong.
+/// Runs a program, and returns what it printed, and whether it failed after that. The error is the last line
+/// that the program wrote to standard error: of a traceback, this line says what is wrong.
 pub fn printed(command: Cmd<'_>) -> (String, Result<()>) {
     let shown = command.to_string();
     let output = match command.quiet().ignore_status().output() {

@@ -40,7 +40,8 @@ const TEXT: &str = "GROWTH.md";
 /// More elements would take days on the engines of today.
 const MAX: u64 = 1 << 40;
 
-/// The most elements of a buffer: 1 GiB, far out of every cache, and small enough for machines that do other things too.
+/// The most elements of a buffer: 1 GiB, far out of every cache, and small enough for machines that do other
+/// things too.
 const WINDOW: u64 = 1 << 28;
 
 /// A device that has no memory for a window of this size has a problem of another kind.
@@ -51,10 +52,10 @@ const EFFORT: Effort = Effort { budget: Duration::from_secs(1), min: 3, max: 301
 
 /// Measures how the time of a fill grows with its elements, and draws it
 ///
-/// Measures fills of 1, 4, 16 and so on elements, each from the first recorded command to the end of the wait, and fits
-/// launch + elements / rate to them: the knee is the number of elements that take as long as the launch. What exceeds
-/// 1 GiB, the adapter's largest buffer or its memory is filled in windows of one buffer. Without --json, the results
-/// are benches/results/GROWTH.md and growth.svg.
+/// Measures fills of 1, 4, 16 and so on elements, each from the first recorded command to the end of the
+/// wait, and fits launch + elements / rate to them: the knee is the number of elements that take as long as
+/// the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in windows of one
+/// buffer. Without --json, the results are benches/results/GROWTH.md and growth.svg.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -166,9 +167,9 @@ fn windows(elements: u64, capacity: u64) -> impl Iterator<Item = Range<u64>> {
     starts.map(move |start| start..elements.min(start + capacity))
 }
 
-/// Measures fills of one size. `once` returns the seconds on the wall and, if it is told to read the queue's clock and
-/// there is one, those of the queue. The clock takes time on the wall (about 60 us on lavapipe, where a small fill takes
-/// 90), so each has repetitions of its own.
+/// Measures fills of one size. `once` returns the seconds on the wall and, if it is told to read the queue's
+/// clock and there is one, those of the queue. The clock takes time on the wall (about 60 us on lavapipe,
+/// where a small fill takes 90), so each has repetitions of its own.
 fn point(
     elements: u64,
     capacity: u64,

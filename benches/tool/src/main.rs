@@ -1,5 +1,5 @@
-//! `seedbed-bench`: measuring tools for those who develop seedbed. Users have `seedbed bench`, whose parts these tools
-//! share.
+//! `seedbed-bench`: measuring tools for those who develop seedbed. Users have `seedbed bench`, whose parts
+//! these tools share.
 //!
 //! | tool | module |
 //! |---|---|

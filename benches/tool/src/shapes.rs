@@ -20,7 +20,8 @@ use serde::Serialize;
 const INVOCATIONS: [u32; 5] = [64, 128, 256, 512, 1024];
 /// The vectors of four elements that an invocation writes, with one statement for each.
 const VECTORS: [u32; 5] = [1, 2, 4, 8, 16];
-/// The elements that the largest workgroup writes. In multiples of it, no shape has to check where the buffer ends.
+/// The elements that the largest workgroup writes. In multiples of it, no shape has to check where the buffer
+/// ends.
 const MULTIPLE: u64 = 1024 * 16 * 4;
 /// All kernels run once in each round, because the machine is not equally busy at all times.
 const ROUNDS: usize = 7;
@@ -29,9 +30,9 @@ const VALUE: f32 = 0.01;
 
 /// Measures how fast a constant is beside other kernels that write one
 ///
-/// The other kernels have 64 to 1024 invocations in a workgroup. Each invocation writes 1 to 16 vectors of four
-/// elements, blocked (an invocation's vectors are neighbours) or strided (neighbours are written by neighbouring
-/// invocations). The host has no workgroups and is left out.
+/// The other kernels have 64 to 1024 invocations in a workgroup. Each invocation writes 1 to 16 vectors of
+/// four elements, blocked (an invocation's vectors are neighbours) or strided (neighbours are written by
+/// neighbouring invocations). The host has no workgroups and is left out.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -111,8 +112,8 @@ impl Shape {
         shapes
     }
 
-    /// The vector that an invocation writes is the invocation's index in its group times the first step, plus the
-    /// vector's index times the second step.
+    /// The vector that an invocation writes is the invocation's index in its group times the first step, plus
+    /// the vector's index times the second step.
     fn steps(self) -> [u32; 2] {
         match self.order {
             Order::Blocked => [self.vectors, 1],
@@ -161,7 +162,8 @@ pub struct EngineReport {
     pub shapes: Vec<Row>,
     /// The constant, as a fill records it.
     pub constant: Time,
-    /// The speed of the constant, as a part of that of the best shape. The best shape is also the luckiest one.
+    /// The speed of the constant, as a part of that of the best shape. The best shape is also the luckiest
+    /// one.
     of_best: f64,
 }
 

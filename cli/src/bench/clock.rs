@@ -63,8 +63,8 @@ impl Clock {
     }
 }
 
-/// Measures the seconds from the submission of what is recorded to its end: by a clock on the wall, and by the queue.
-/// The time for recording, a matter of microseconds, is not counted.
+/// Measures the seconds from the submission of what is recorded to its end: by a clock on the wall, and by
+/// the queue. The time for recording, a matter of microseconds, is not counted.
 pub fn time(
     gpu: &Gpu,
     clock: Option<&Clock>,

@@ -30,7 +30,8 @@ pub struct Figures {
 }
 
 impl Engines {
-    /// Creates the file that `--json` asks for: a path that can't be written is found before anything is measured.
+    /// Creates the file that `--json` asks for: a path that can't be written is found before anything is
+    /// measured.
     pub fn file(&self) -> Result<Option<Figures>, Failure> {
         let create = |path: &PathBuf| Ok(Figures { output: Output::create(path)?, path: path.clone() });
         self.json.as_ref().map(create).transpose().map_err(Failure::Input)

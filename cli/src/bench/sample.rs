@@ -51,8 +51,8 @@ impl Seconds {
     }
 }
 
-/// The middle of the times, or the mean of the middle two: the one median of all measuring tools here. Returns `None`
-/// for no times.
+/// The middle of the times, or the mean of the middle two: the one median of all measuring tools here.
+/// Returns `None` for no times.
 pub fn median(mut times: Vec<f64>) -> Option<f64> {
     times.sort_by(f64::total_cmp);
     let upper = *times.get(times.len() / 2)?;
@@ -66,7 +66,8 @@ pub fn repeat<T>(mut once: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<
     repeat_warm(USUAL, once)
 }
 
-/// Calls `once` until there are enough results for this effort. The caller has called it before, to warm it up.
+/// Calls `once` until there are enough results for this effort. The caller has called it before, to warm it
+/// up.
 pub fn repeat_warm<T>(effort: Effort, mut once: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
     let start = Instant::now();
     let mut results = Vec::new();

@@ -1,5 +1,6 @@
-//! One trial per adapter and check, for programs that take `--adapter`. An adapter that is not on this machine says
-//! "ignored", unless `SEEDBED_REQUIRE_ADAPTERS` (a list such as `lavapipe,gl,swiftshader`) names it.
+//! One trial per adapter and check, for programs that take `--adapter`. An adapter that is not on this
+//! machine says "ignored", unless `SEEDBED_REQUIRE_ADAPTERS` (a list such as `lavapipe,gl,swiftshader`) names
+//! it.
 
 use std::process::ExitCode;
 

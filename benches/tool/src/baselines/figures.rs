@@ -19,8 +19,8 @@ pub struct Figure {
     pub seconds: f64,
 }
 
-/// The name of seedbed's constant that was measured in turns with the shapes. The adapter's name follows, as in the
-/// names below.
+/// The name of seedbed's constant that was measured in turns with the shapes. The adapter's name follows, as
+/// in the names below.
 pub const IN_TURNS: &str = "seedbed, in turns with store shapes";
 /// The name of every shape. The version says which shape it is.
 const SHAPE: &str = "store shape";
@@ -116,8 +116,8 @@ pub fn reported(figures: &[Figure]) -> Vec<Figure> {
     reported
 }
 
-/// The adapter that a user would have: the first that is neither the host nor SwiftShader, which is here for tests
-/// alone.
+/// The adapter that a user would have: the first that is neither the host nor SwiftShader, which is here for
+/// tests alone.
 pub fn usual_adapter(engines: &[EngineReport]) -> Option<&str> {
     let mut names = engines.iter().map(|engine| engine.name.as_str());
     names.find(|name| *name != "host" && !name.contains("SwiftShader"))

@@ -46,8 +46,8 @@ impl Report {
         write!(
             f,
             "# Results\n\n\
-             Written by `cargo run --release -p seedbed-bench -- baselines --elements {} --rounds {}`. Compare the \
-             figures only with each other.\n\n\
+             Written by `cargo run --release -p seedbed-bench -- baselines --elements {} --rounds {}`. \
+             Compare the figures only with each other.\n\n\
              | | |\n|---|---|\n\
              | date | {date} |\n\
              | machine | {threads} threads of {processor}, {kernel} |\n\
@@ -67,11 +67,12 @@ impl Report {
     fn speeds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "\n## Fills\n\n\
-             The speeds are millions of elements a second by the median of wall time (of several rounds: the median of the \
-             rounds' medians), and multiples of PyTorch's f32 `xavier_normal_` on the CPU. `clear` writes zeros by the \
-             engine's own means: `clear_buffer`, and on the host a parallel memset. `memset` writes another byte. `native` \
-             is `normal` by the device's own functions. Store shapes are up to 45 other kernels that write a constant in \
-             vectors of four elements, without a check (`seedbed-bench shapes`). `benches/baselines` has the program of \
+             The speeds are millions of elements a second by the median of wall time (of several rounds: \
+             the median of the rounds' medians), and multiples of PyTorch's f32 `xavier_normal_` on the \
+             CPU. `clear` writes zeros by the engine's own means: `clear_buffer`, and on the host a \
+             parallel memset. `memset` writes another byte. `native` is `normal` by the device's own \
+             functions. Store shapes are up to 45 other kernels that write a constant in vectors of four \
+             elements, without a check (`seedbed-bench shapes`). `benches/baselines` has the program of \
              each baseline.\n\n\
              | name | what | type | elements | Melem/s | of torch |\n|---|---|---|---:|---:|---:|\n",
         )?;
@@ -98,8 +99,9 @@ impl Report {
             return Ok(());
         }
         f.write_str(
-            "\n## Ratios\n\nEach ratio is the speed in the first column over the speed in the second, in f32: by the medians \
-             of all rounds, and the smallest and the largest of one round. The threshold is what this project wants.\n\n\
+            "\n## Ratios\n\nEach ratio is the speed in the first column over the speed in the second, in \
+            f32: by the medians of all rounds, and the smallest and the largest of one round. The \
+            threshold is what this project wants.\n\n\
              | of | to | ratio | of one round | threshold | |\n|---|---|---:|---:|---:|---|\n",
         )?;
         for goals::Outcome { of, to, ratio, range: (min, max), threshold, reached } in outcomes {
@@ -113,11 +115,11 @@ impl Report {
         write!(
             f,
             "\n## A whole job\n\n\
-             `seedbed init {MODEL}` beside `benches/baselines/torch_init.py`, which makes the same tensors by the same \
-             rules with `torch.nn.init` and saves them with `safetensors`: whole processes in turns, medians of {rounds}. \
-             seedbed waits for the disk before it gives the file its name, and PyTorch does not: the second column waits \
-             for the disk in both cases. Memory is the largest resident set, which includes a software adapter's \
-             buffers.\n\n\
+             `seedbed init {MODEL}` beside `benches/baselines/torch_init.py`, which makes the same tensors \
+             by the same rules with `torch.nn.init` and saves them with `safetensors`: whole processes in \
+             turns, medians of {rounds}. seedbed waits for the disk before it gives the file its name, and \
+             PyTorch does not: the second column waits for the disk in both cases. Memory is the largest \
+             resident set, which includes a software adapter's buffers.\n\n\
              | name | process s | file on disk s | without imports s | peak MiB |\n|---|---:|---:|---:|---:|\n"
         )?;
         for Job { name, seconds, seconds_on_disk, seconds_inside, peak_bytes, .. } in &self.jobs {
@@ -138,9 +140,9 @@ fn first_use(f: &mut fmt::Formatter<'_>, engines: &[EngineReport]) -> fmt::Resul
     write!(
         f,
         "\n## First use\n\n\
-         The times are milliseconds for `xavier_normal` in f32 on a fresh device, with the driver's shader cache as the \
-         first round found it. The first fill has a fresh buffer, into which wgpu writes zeros before. The threshold for \
-         creating the pipelines is {threshold:.0} ms.\n\n\
+         The times are milliseconds for `xavier_normal` in f32 on a fresh device, with the driver's shader \
+         cache as the first round found it. The first fill has a fresh buffer, into which wgpu writes \
+         zeros before. The threshold for creating the pipelines is {threshold:.0} ms.\n\n\
          | adapter | pipelines | | first fill | second fill |\n|---|---:|---|---:|---:|\n",
     )?;
     for (name, first) in first_uses {

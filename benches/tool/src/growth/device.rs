@@ -62,8 +62,8 @@ impl Bench {
         }
     }
 
-    /// Measures the seconds from the first recorded command to the end of the wait, by a clock on the wall; and by the
-    /// queue, if the fill is `clocked`.
+    /// Measures the seconds from the first recorded command to the end of the wait, by a clock on the wall;
+    /// and by the queue, if the fill is `clocked`.
     fn once(&self, work: Work, elements: u64, clocked: bool) -> anyhow::Result<(f64, Option<f64>)> {
         let Self { gpu, buffer, recorder, .. } = self;
         let clock = self.clock.as_ref().filter(|_| clocked);

@@ -1,4 +1,5 @@
-//! The line that says where the cost of launching a fill ends and that of its elements begins. Pure arithmetic.
+//! The line that says where the cost of launching a fill ends and that of its elements begins. Pure
+//! arithmetic.
 
 use seedbed_cli::bench::sample::median;
 use serde::{Deserialize, Serialize};
@@ -11,13 +12,15 @@ const LARGE_PART: u64 = 16;
 
 /// The line `seconds = launch + elements / rate` by the measured times of one kind of fill.
 ///
-/// The line goes through the medians of both ends. Least squares would see the largest fill alone, over nine orders of
-/// magnitude. Least squares of logarithms would see the middle, where caches and threads bend the line.
+/// The line goes through the medians of both ends. Least squares would see the largest fill alone, over nine
+/// orders of magnitude. Least squares of logarithms would see the middle, where caches and threads bend the
+/// line.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     /// The seconds of the smallest fills.
     pub launch_seconds: f64,
-    /// The rate of the largest fills, without their launch; `None` where launching is half of their time, or more.
+    /// The rate of the largest fills, without their launch; `None` where launching is half of their time, or
+    /// more.
     pub elements_per_second: Option<f64>,
     /// The number of elements that take as long as the launch.
     pub knee_elements: Option<f64>,

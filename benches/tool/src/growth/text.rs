@@ -9,12 +9,13 @@ pub fn table(report: &Report<EngineReport>, origin: &str, plot: &str) -> String 
     let mut text = format!(
         "# Growth\n\n{origin}. Compare the figures only with each other.\n\n\
          ![Time of one fill against its elements, for every engine]({plot})\n\n\
-         The time of a fill is wall time from the creation of the command encoder to the end of the wait for the device. \
-         Each point is the median of repeated fills; a fill that takes a second or more runs once. The line \
-         *launch + elements / rate* is fitted to both ends: `launch` is the median time of fills of up to 16 elements, and \
-         the rate is that of the largest fills. At the knee the elements take as long as the launch. Below the knee \
-         launching dominates, and `fill_all` saves time, because its fills share launches. `furthest` is the factor by \
-         which the worst time misses the line.\n\n\
+         The time of a fill is wall time from the creation of the command encoder to the end of the wait \
+         for the device. Each point is the median of repeated fills; a fill that takes a second or more \
+         runs once. The line *launch + elements / rate* is fitted to both ends: `launch` is the median \
+         time of fills of up to 16 elements, and the rate is that of the largest fills. At the knee the \
+         elements take as long as the launch. Below the knee launching dominates, and `fill_all` saves \
+         time, because its fills share launches. `furthest` is the factor by which the worst time misses \
+         the line.\n\n\
          | engine | fill | type | launch µs | Melem/s | knee, elements | furthest |\n|---|---|---|---:|---:|---:|---:|\n",
     );
     let rows = report.engines.iter().flat_map(|engine| engine.rows.iter().map(move |row| (engine, row)));
