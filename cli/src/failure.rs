@@ -20,7 +20,7 @@ impl Failure {
         Self::Input(error.into())
     }
 
-    /// For `map_err`. [`Interrupted`] is not an error like others.
+    /// For `map_err`. `Interrupted` is not an error like others.
     pub fn run(error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
         if error.is::<Interrupted>() { Self::Interrupted } else { Self::Run(error) }
