@@ -1,8 +1,23 @@
 //! Element types, and rounding to them.
 
 use std::fmt;
+use std::str::FromStr;
 
-/// Type of the elements of a tensor.
+/// The type of the elements of a tensor.
+///
+/// The textual form is the name in lower case. [`FromStr`] reads the names of PyTorch, NumPy and safetensors
+/// too:
+///
+/// ```
+/// use seedbed::DType;
+///
+/// assert_eq!(DType::BF16.to_string(), "bf16");
+/// for name in ["bf16", "BF16", "bfloat16", "torch.bfloat16"] {
+///     assert_eq!(name.parse(), Ok(DType::BF16));
+/// }
+/// ```
+///
+/// The feature `serde` serialises a `DType` as a string, such as `"bf16"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
@@ -36,7 +51,7 @@ impl DType {
         }
     }
 
-    /// Bits of the significand, the leading one included, and the least exponent of a normal value.
+    /// The significand's bits, the leading one included, and the least exponent of a normal value.
     const fn precision(self) -> (i32, i32) {
         match self {
             Self::F16 => (11, -14),
@@ -54,8 +69,8 @@ impl DType {
         f64::from_bits(((power + 1023) as u64) << 52)
     }
 
-    /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. Too large a value
-    /// becomes an infinity, every NaN the quiet one without payload.
+    /// Rounds once, to nearest even, to a value of this type, which f32 holds exactly. A value that is too
+    /// large becomes an infinity; every NaN becomes the quiet one without payload.
     pub(crate) fn round(self, value: f64) -> f32 {
         if value.is_nan() {
             return f32::from_bits(0x7FC0_0000);
@@ -69,7 +84,7 @@ impl DType {
         if rounded.abs() > self.max() {
             return f32::INFINITY.copysign(value as f32);
         }
-        // The sign of a zero is lost in none of these.
+        // None of these operations loses the sign of a zero.
         rounded as f32
     }
 
@@ -91,7 +106,7 @@ impl DType {
         if most < value { most } else { most - self.spacing_above(-most) }
     }
 
-    /// From a value of this type to the next one above.
+    /// The distance from a value of this type to the next one above.
     fn spacing_above(self, value: f64) -> f64 {
         let spacing = self.spacing(value);
         // Towards zero from a power of two, the neighbour is half as far, unless subnormals begin there.
@@ -101,14 +116,61 @@ impl DType {
     }
 }
 
+impl DType {
+    const ALL: [Self; 4] = [Self::F32, Self::F16, Self::BF16, Self::U32];
+
+    /// The name of the textual form, and PyTorch's.
+    const fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::F32 => ["f32", "float32"],
+            Self::F16 => ["f16", "float16"],
+            Self::BF16 => ["bf16", "bfloat16"],
+            Self::U32 => ["u32", "uint32"],
+        }
+    }
+}
+
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
-            Self::U32 => "u32",
-        })
+        f.write_str(self.names()[0])
+    }
+}
+
+/// A text that names no [`DType`].
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+#[error(
+    "the element type {text:?} is unknown; there are {known}",
+    known = DType::ALL.map(|dtype| dtype.names().join(" or ")).join(", ")
+)]
+#[non_exhaustive]
+pub struct UnknownDType {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for DType {
+    type Err = UnknownDType;
+
+    /// In any case of letters, and after `torch.` too.
+    fn from_str(text: &str) -> Result<Self, UnknownDType> {
+        let lower = text.to_ascii_lowercase();
+        let name = lower.strip_prefix("torch.").unwrap_or(&lower);
+        let dtype = Self::ALL.into_iter().find(|dtype| dtype.names().contains(&name));
+        dtype.ok_or_else(|| UnknownDType { text: text.to_owned() })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for DType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for DType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -145,6 +207,40 @@ mod tests {
             assert!(even == low || even == high);
         }
         assert_eq!(*ascending.last().unwrap(), dtype.max());
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for dtype in DType::ALL {
+            assert_eq!(dtype.to_string().parse(), Ok(dtype));
+            let [own, torch] = dtype.names();
+            for name in [own.to_uppercase(), torch.to_owned(), format!("torch.{torch}")] {
+                assert_eq!(name.parse(), Ok(dtype), "{name}");
+            }
+        }
+        for bad in ["f64", "", "torch.", "torch.torch.f32", "f32 ", "float"] {
+            assert_eq!(
+                bad.parse::<DType>().unwrap_err().to_string(),
+                format!(
+                    "the element type {bad:?} is unknown; there are f32 or float32, f16 or float16, \
+                     bf16 or bfloat16, u32 or uint32"
+                )
+            );
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serialises_as_its_name() {
+        for dtype in DType::ALL {
+            let json = serde_json::to_string(&dtype).unwrap();
+            assert_eq!(json, format!("\"{dtype}\""));
+            assert_eq!(serde_json::from_str::<DType>(&json).unwrap(), dtype);
+        }
+        assert_eq!(serde_json::from_str::<DType>(r#""torch.float16""#).unwrap(), DType::F16);
+        let error = serde_json::from_str::<DType>(r#""f64""#).unwrap_err().to_string();
+        assert!(error.starts_with(&"f64".parse::<DType>().unwrap_err().to_string()), "{error}");
+        assert!(serde_json::from_str::<DType>("32").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can go wrong, each with the offending value and the remedy.
 
-use crate::{DType, Nonlinearity};
+use crate::dtype::{DType, UnknownDType};
 
 /// Why a fill was refused. Nothing has been recorded or written when a function returns one.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
@@ -22,6 +22,25 @@ pub enum Error {
     NegativeStd {
         /// The standard deviation, after the gain and the fans.
         std: f64,
+    },
+    /// A standard deviation that a log-normal distribution does not take. The first half is PyTorch's.
+    #[error("log_normal_ expects std > 0.0, but found std={std}; for one value everywhere use constant")]
+    LogNormalStd {
+        /// The standard deviation of the logarithm.
+        std: f64,
+    },
+    /// A log-normal distribution whose largest elements the element type can't hold.
+    #[error(
+        "log_normal can make exp(mean + 6.77 std) = exp({exponent:.2}), which overflows {dtype}; \
+         choose mean and std so that mean + 6.77 std is at most {max}"
+    )]
+    LogNormalOverflow {
+        /// `mean + 6.77·std`.
+        exponent: f64,
+        /// The largest exponent for the element type.
+        max: f64,
+        /// The element type.
+        dtype: DType,
     },
     /// Another number of dimensions than the initialiser is for. The first sentence is PyTorch's.
     #[error("Only tensors with {supported} are supported: the shape is {shape:?}")]
@@ -48,10 +67,12 @@ pub enum Error {
         supported: &'static str,
     },
     /// A non-linearity without a gain. The first sentence is PyTorch's.
-    #[error("Unsupported nonlinearity {name}; there are {known}", known = Nonlinearity::ALL.map(Nonlinearity::name).join(", "))]
+    #[error("Unsupported nonlinearity {name}; there are {known}")]
     Nonlinearity {
-        /// Its name.
+        /// The name that was given.
         name: String,
+        /// The names that there are, in a list.
+        known: String,
     },
     /// A matrix that the host has no memory for.
     #[error("no memory for a matrix of {rows} x {columns}, which takes {bytes} bytes")]
@@ -256,12 +277,26 @@ pub enum Error {
         size: u64,
     },
     /// A buffer that was created without a usage that the fill needs.
-    #[error("the buffer was created with usage {actual:?}; a fill needs {needed:?} too")]
+    #[error("the buffer was created with usage {actual}; a fill needs {needed} too")]
     MissingUsage {
-        /// The missing usage.
-        needed: wgpu::BufferUsages,
+        /// The missing usage, such as `BufferUsages(STORAGE)`.
+        needed: String,
         /// The buffer's usages.
-        actual: wgpu::BufferUsages,
+        actual: String,
+    },
+    /// A program that does not fit the device, the buffers, or itself.
+    #[error("the program can't be replayed: {reason}; plan the fills anew for this device and these buffers")]
+    Program {
+        /// What does not fit.
+        reason: String,
+    },
+    /// A number that is too large for a buffer of a program.
+    #[error("{number} is the number of a buffer; numbers begin at 0, have no gaps, and end at {max}")]
+    BufferNumber {
+        /// The number.
+        number: u32,
+        /// The largest number.
+        max: u32,
     },
     /// A byte offset between two elements.
     #[error("the byte offset {offset} is not a multiple of {alignment}, the alignment of {dtype}")]
@@ -303,6 +338,12 @@ pub enum Error {
         /// What is wrong with it.
         error: Box<Error>,
     },
+    /// A gain for an initialiser that takes none.
+    #[error("{init} takes no gain; xavier_uniform, xavier_normal and orthogonal take one")]
+    NoGain {
+        /// The initialiser, in its textual form.
+        init: String,
+    },
     /// A text that names no initialiser.
     #[error("{text:?} is not an initialiser: {reason}")]
     Parse {
@@ -311,6 +352,9 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
+    /// A text that names no element type.
+    #[error(transparent)]
+    DType(#[from] UnknownDType),
     /// No adapter matches.
     #[error("no adapter {}; there are: {}",
         match wanted { Some(w) => format!("matches {w:?}"), None => "was found".into() },

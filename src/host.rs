@@ -13,6 +13,6 @@ mod simd;
 mod spans;
 mod tile;
 
-pub use crate::math::{box_muller, philox};
+pub use crate::math::{box_muller, exp, philox};
 pub use fill::{Element, check, fill, fill_bytes, fill_words};
 pub use rng::PhiloxRng;

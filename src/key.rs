@@ -1,6 +1,6 @@
 //! The key of a stream, and the keys derived from it.
 
-use crate::Error;
+use crate::error::Error;
 use crate::math::philox::philox4x32_10;
 
 /// Selects one of 2^64 streams of random words (`seed`) and where in it to begin (`offset`, in
@@ -17,11 +17,26 @@ use crate::math::philox::philox4x32_10;
 /// let weight = model.named("transformer.h.0.attn.c_attn.weight");
 /// assert_ne!(weight, model.named("transformer.h.1.attn.c_attn.weight"));
 /// ```
+///
+/// The feature `serde` serialises a `Key` as its two fields. A missing offset is 0. Both fields have 64 bits;
+/// JavaScript's numbers hold only 53 of them.
+///
+/// ```
+/// # #[cfg(feature = "serde")] {
+/// # use seedbed::Key;
+/// let key: Key = serde_json::from_str(r#"{"seed":42}"#)?;
+/// assert_eq!(serde_json::to_string(&key)?, r#"{"seed":42,"offset":0}"#);
+/// # }
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Key {
     /// The Philox key.
     pub seed: u64,
     /// The counter of block 0. Counters wrap modulo 2^64.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub offset: u64,
 }
 
@@ -94,6 +109,19 @@ mod tests {
         assert_eq!(fnv1a_64(b""), 0xcbf29ce484222325);
         assert_eq!(fnv1a_64(b"a"), 0xaf63dc4c8601ec8c);
         assert_eq!(fnv1a_64(b"foobar"), 0x85944171f73967e8);
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serialises_as_its_fields() {
+        for key in [Key::new(7), Key { seed: u64::MAX, offset: u64::MAX - 1 }] {
+            let json = serde_json::to_string(&key).unwrap();
+            assert_eq!(json, format!(r#"{{"seed":{},"offset":{}}}"#, key.seed, key.offset));
+            assert_eq!(serde_json::from_str::<Key>(&json).unwrap(), key);
+        }
+        for bad in ["{}", r#"{"seed":-1}"#, r#"{"seed":1,"ofset":2}"#, r#"{"seed":18446744073709551616}"#] {
+            assert!(serde_json::from_str::<Key>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where a fill writes: a part of a logical tensor, as runs of neighbouring elements. Pure arithmetic.
 
 pub(crate) mod matrix;
+pub(crate) mod placement;
 pub(crate) mod region;
 pub(crate) mod runs;
 

@@ -1,68 +1,92 @@
-#![doc = include_str!("../README.md")]
+// The README's program needs a device of wgpu.
+#![cfg_attr(feature = "wgpu", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "wgpu"), doc = "# seedbed")]
+//!
+//! # The house
+//!
+//! Layers, lowest first. A file imports only from its own layer and from those above it in this table.
+//!
+//! | layer | holds |
+//! |---|---|
+//! | `math` | the contract's arithmetic, one file for each file of `shaders/math`; imports std alone |
+//! | `dtype`, `error` | element types, and rounding to them; what can go wrong |
+//! | `layout` | **where**: regions of tensors, runs of neighbours, placements in buffers |
+//! | `key` | **which stream**: seed, offset, derived keys |
+//! | `init` | **what**: the initialisers and their table (`init/table.rs`), fans, gains, distributions |
+//! | `kernel` | **with what**: a kernel and its choices, parameter blocks, WGSL by slots (`shaders/README.md`) |
+//! | [`program`] | **how**: fills and a device's limits -> a [`Program`](program::Program), plain data |
+//! | [`host`], `wgpu_recorder` | the executors: the CPU; a device of wgpu (feature `wgpu`), with [`gpu`] for programs that own no device |
 //!
 //! # The way of a fill
 //!
-//! | step | module |
+//! | step | file |
 //! |---|---|
-//! | which stream: seed, offset, derived keys | [`Key`] (`key.rs`) |
-//! | what to write: the initialisers under PyTorch's names, and their textual form | [`Init`] (`init.rs`, `init/text.rs`) |
-//! | shape -> fan_in, fan_out; gains | [`Fans`] (`fan.rs`, `axes.rs`), [`calculate_gain`] (`gain.rs`) |
-//! | what a kernel understands, validated | `init/kernel_args.rs` |
-//! | element types, and rounding to them | [`DType`] (`dtype.rs`) |
-//! | which elements of which logical tensor | [`Region`] (`region.rs`), as `layout/runs.rs` |
-//! | where to: a part of a buffer | [`TensorView`] (`tensor.rs`) |
-//! | what you call: records into your encoder | [`FillRecorder`] (`recorder.rs`), [`Fill`] (`fill.rs`) |
-//! | pipelines of one device, bindings, passes | `recorder.rs` |
-//! | fills that are recorded together -> clears and dispatches | `plan.rs` |
-//! | a fill -> jobs that a binding can hold; jobs -> dispatches under the limits of the device, which is a GPU or a processor | `jobs.rs`, `dispatch.rs`, `target.rs` |
-//! | the parameter block that the GPU reads, one per job | `params.rs`, `slots.rs` |
-//! | WGSL files -> one shader module | `shaders.rs`, then `shaders/fill.wgsl` and on |
+//! | [`FillRecorder::fill`] is called with a view, an initialiser, a key | `wgpu_recorder.rs`, `wgpu_recorder/tensor_view.rs` |
+//! | initialiser and shape -> a distribution -> what a kernel takes, validated and rounded | `init/resolve.rs`, `init/distribution/`, `init/kernel_args.rs` |
+//! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/region.rs`, `layout/runs.rs` |
+//! | checked fills -> clears and dispatches | `program/planner.rs` |
+//! | a fill -> work items that a binding can hold; work items -> dispatches | `program/split.rs`, `program/batch.rs` |
+//! | a work item -> its parameter block | `program/encode.rs` |
+//! | a kernel's choices -> WGSL | `kernel/fill.rs`, then `shaders/entry/` and on |
+//! | the program -> commands of your encoder | `wgpu_recorder/replay.rs`, `wgpu_recorder/pipelines.rs` |
 //!
-//! Two initialisers take a detour in the recorder: a truncated normal by a table (`quantile.rs`), an orthogonal
-//! matrix by kernels of its own (`orthogonal.rs`), which the fill then copies.
+//! Two initialisers take a detour in the planner: a truncated normal by a table (`math/truncated_normal.rs`), an orthogonal
+//! matrix by kernels of its own (`program/orthogonal.rs`), whose result the fill then copies. [`host::fill`] takes the same
+//! way as far as the distribution, and then computes on the CPU.
 //!
-//! [`embedding`] walks through a program that does all of that.
+//! # Glossary
 //!
-//! Beside it: [`host`] is the same arithmetic in Rust (the oracle of the tests, and a CPU engine),
-//! [`gpu`] picks, opens and reads back for programs that own no device, [`Error`] is what can go
-//! wrong.
+//! | word | meaning |
+//! |---|---|
+//! | block | four words: what one call of Philox gives; four neighbouring elements |
+//! | run | elements that are neighbours in the logical tensor and in the destination |
+//! | strided dimension | a dimension around the runs, such as the rows of a shard |
+//! | work item | what one kernel writes in one dispatch: a run, or runs within strided dimensions |
+//! | batch | work items that share a dispatch |
+//! | generator | what a kernel computes: normals, uniforms, a constant, … |
+//! | store path | how an invocation writes: whole vectors of 16 bytes, or element by element |
+//! | device class | GPU, llvmpipe or another CPU: chooses among kernels with the same bits |
+//! | wave | fills that may be written at once; a later wave overwrites an earlier one |
+//! | panel, chunk, window | of an orthogonal matrix: 32 reflections; 128 rows that are summed in order; rows that a binding holds |
+//! | keep | what a float passes through, so that no compiler fuses or reorders it |
+//!
+//! [`embedding`] walks through a program that fills its own buffers.
 
-mod dispatch;
 mod dtype;
+#[cfg(feature = "wgpu")]
 pub mod embedding;
 mod error;
-mod fill;
-mod fill_recorder;
+#[cfg(feature = "wgpu")]
 pub mod gpu;
 pub mod host;
 mod init;
-mod jobs;
+mod kernel;
 mod key;
 mod layout;
 mod math;
-mod orthogonal;
-mod params;
-mod plan;
-mod recorder;
-mod shaders;
-mod slots;
-mod target;
-mod tensor_view;
+pub mod program;
+#[cfg(feature = "wgpu")]
+mod wgpu_recorder;
 
-pub use dtype::DType;
+pub use dtype::{DType, UnknownDType};
 pub use error::Error;
-pub use fill::Fill;
-pub use fill_recorder::{FillRecorder, Math};
 /// The 16-bit element types of the host engine.
 pub use half;
+pub use init::Init;
+pub use init::arguments::Argument;
 pub use init::axes::Axes;
 pub use init::fan::{FanMode, Fans};
 pub use init::gain::{Nonlinearity, calculate_gain};
-pub use init::{Framework, Init, Kaiming, ScaledDistribution, VarianceScaling};
+pub use init::kaiming::Kaiming;
+pub use init::table::Signature;
+pub use init::variance_scaling::{Framework, ScaledDistribution, VarianceScaling};
+pub use kernel::choices::Math;
 pub use key::Key;
 pub use layout::region::Region;
-pub use tensor_view::TensorView;
+#[cfg(feature = "wgpu")]
 pub use wgpu;
+#[cfg(feature = "wgpu")]
+pub use wgpu_recorder::{FillRecorder, fill::Fill, tensor_view::TensorView};
 
 /// Version of the numeric contract ([`docs/CONTRACT.md`]): what a key, an initialiser, an element
 /// index and an element type determine. A change of any bit of any output changes this number.

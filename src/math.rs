@@ -3,6 +3,7 @@
 
 pub mod box_muller;
 pub(crate) mod division;
+pub mod exp;
 #[cfg(test)]
 pub(crate) mod literals;
 pub(crate) mod permutation;

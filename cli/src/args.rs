@@ -37,6 +37,7 @@ pub struct Args {
 pub enum Command {
     Init(InitArgs),
     Fill(FillArgs),
+    Program(ProgramArgs),
     Bench(BenchArgs),
     /// Lists what --adapter can choose, with the limits that matter
     Adapters {
@@ -78,19 +79,7 @@ pub struct InitArgs {
 ///
 /// Its key is (seed, offset), with each --fold-in folded in, in the order given.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Initialisers, under the names of torch.nn.init:
-  constant(val)  zeros  ones  uniform(a=0,b=1)  normal(mean=0,std=1)  trunc_normal(mean=0,std=1,a=-2,b=2)
-  eye  dirac(groups=1)  xavier_uniform(gain=1)  xavier_normal(gain=1)  orthogonal(gain=1)
-  kaiming_uniform(a=0,mode=fan_in,nonlinearity=leaky_relu)  kaiming_normal(the same)
-  sparse(sparsity,std=0.01)
-of jax.nn.initializers and keras.initializers, after jax:: or keras:::
-  variance_scaling(scale,mode,distribution)  glorot_normal  glorot_uniform  lecun_normal  lecun_uniform
-  he_normal  he_uniform; jax:: ones take in_axis=-2,out_axis=-1,batch_axis=() too
-
-Examples:
-  seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
-  seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors")]
+#[command(after_help = fill_help())]
 pub struct FillArgs {
     /// The initialiser, such as "xavier_normal(gain=2)"
     pub init: Init,
@@ -113,6 +102,41 @@ pub struct FillArgs {
     pub common: Common,
 }
 
+/// Prints the kernels of a fill as WGSL, with their buffers, bindings and workgroups
+///
+/// A line `// ---- shaders/PATH` stands before each part of a kernel. All other lines are WGSL comments, so that the output
+/// for a single kernel is a module that other tools take. Use it where a driver rejects a kernel, or to see what runs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed program \"xavier_normal(gain=1)\" --shape 768,3072
+  seedbed program \"normal(std=0.02)\" --shape 50257,768 --dtype bf16 --limits nvidia
+  seedbed program \"orthogonal()\" --shape 512,512 --kernel 1 > reflect.wgsl
+  seedbed program \"uniform()\" --shape 1000 --json > program.json")]
+pub struct ProgramArgs {
+    /// The initialiser, such as "xavier_normal(gain=2)"
+    pub init: Init,
+    /// Dimensions, separated by commas; "" is a scalar
+    #[arg(long, value_name = "N,N,...")]
+    pub shape: Shape,
+    /// Element type
+    #[arg(long, value_enum, default_value = "f32")]
+    pub dtype: TensorType,
+    /// Decimal, or hexadecimal after 0x; 64 bits
+    #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
+    pub seed: u64,
+    /// For which device: webgpu (the limits that every WebGPU device has), or a name that `seedbed adapters` lists or a
+    /// part of it
+    #[arg(long, value_name = "webgpu|NAME", default_value = "webgpu")]
+    pub limits: PlanFor,
+    /// Prints the WGSL of this kernel alone, counted from 0
+    #[arg(long, value_name = "N", conflicts_with = "json")]
+    pub kernel: Option<usize>,
+    /// Prints the whole program as JSON: what another executor needs
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Measures how fast every adapter and the host are
 ///
 /// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them. `clear` is
@@ -129,6 +153,28 @@ pub struct BenchArgs {
     /// Elements of a fill
     #[arg(long, value_name = "N", default_value_t = ELEMENTS, value_parser = integer)]
     pub elements: u64,
+}
+
+/// Columns of a signature in the help. The text of a longer one is on a line of its own.
+const SIGNATURE: usize = 25;
+
+/// The help of `seedbed fill`: the initialisers, from the library's table, and examples.
+fn fill_help() -> String {
+    let rows = Init::signatures().map(|row| {
+        let signature = row.to_string();
+        let gap =
+            if signature.len() > SIGNATURE { format!("\n{:1$}", "", SIGNATURE + 2) } else { String::new() };
+        format!("  {signature:SIGNATURE$}{gap}  {}\n", row.help)
+    });
+    format!(
+        "\
+Initialisers, as in torch.nn.init; after jax:: and keras::, as in those frameworks:
+{}
+Examples:
+  seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
+  seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors",
+        rows.collect::<String>()
+    )
 }
 
 #[derive(Debug, clap::Args)]
@@ -211,6 +257,25 @@ impl FromStr for AdapterChoice {
     }
 }
 
+/// The values of `--limits`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlanFor {
+    WebGpu,
+    Adapter(String),
+}
+
+impl FromStr for PlanFor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "" => return Err("give webgpu, or a part of an adapter's name"),
+            "webgpu" => Self::WebGpu,
+            name => Self::Adapter(name.to_owned()),
+        })
+    }
+}
+
 /// The value of `--shape`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape(pub Vec<u64>);
@@ -249,6 +314,17 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_every_initialiser() {
+        use clap::CommandFactory;
+        let mut args = Args::command();
+        let fill = args.find_subcommand_mut("fill").unwrap();
+        let help = fill.render_long_help().to_string();
+        for row in Init::signatures() {
+            assert!(help.contains(&format!("\n  {row}")) && help.contains(row.help), "{row}");
+        }
     }
 
     #[test]

@@ -59,9 +59,10 @@ fn infos(fills: &[Fill]) -> Result<Vec<(&str, TensorInfo)>> {
         })?;
         let shape = fill.shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>()?;
         let dtype = match fill.dtype {
+            DType::F32 => Dtype::F32,
             DType::F16 => Dtype::F16,
             DType::BF16 => Dtype::BF16,
-            _ => Dtype::F32,
+            other => bail!("parameter {:?}: {other} is no type of a model's parameter", fill.name),
         };
         let info = TensorInfo { dtype, shape, data_offsets: (start, end) };
         start = end;
@@ -125,6 +126,9 @@ mod tests {
         let half = fill("half", &[1 << 60]);
         let error = safetensors(&[half.clone(), half], &[]).unwrap_err().to_string();
         assert!(error.contains("\"half\": with it, the output would have more than 2^63 bytes"), "{error}");
+        let words = Fill { dtype: DType::U32, ..fill("words", &[1]) };
+        let error = safetensors(&[words], &[]).unwrap_err().to_string();
+        assert_eq!(error, "parameter \"words\": u32 is no type of a model's parameter");
         let error = safetensors(&[fill(METADATA, &[1])], &[]).unwrap_err().to_string();
         assert!(error.contains("can't be the name"), "{error}");
     }

@@ -13,8 +13,9 @@
 //! | the file, whole or not at all | `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `bench.rs` measures instead. Its parts are public for the measuring tools in `benches/tool`, which are
-//! part of the same repository: they are no interface for others, and change without notice.
+//! `bench.rs` measures instead, `program.rs` prints kernels. The parts of `bench.rs` are public for the measuring
+//! tools in `benches/tool`, which are part of the same repository: they are no interface for others, and change
+//! without notice.
 //!
 //! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
 
@@ -28,6 +29,7 @@ mod header;
 mod interrupt;
 mod model;
 mod output;
+mod program;
 mod report;
 mod rules;
 mod run;
@@ -72,6 +74,7 @@ fn command(command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => run::init(&args),
         Command::Fill(args) => run::fill(&args),
+        Command::Program(args) => program::print(&args),
         Command::Adapters { json } => adapters::print(json),
         Command::Bench(args) => bench::run(&args),
         Command::Rules => stdout::print(rules::DEFAULT),

@@ -123,7 +123,7 @@ fn run(job: Job, common: &Common) -> Result<(), Failure> {
         engine.run(&fills, &mut |piece, bytes| {
             interrupt.check()?;
             if !common.quiet {
-                stats[piece.fill].add(fills[piece.fill].dtype, bytes);
+                stats[piece.fill].add(fills[piece.fill].dtype, bytes)?;
             }
             output.write(bytes)?;
             progress.inc(bytes.len() as u64);

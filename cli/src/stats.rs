@@ -1,5 +1,6 @@
 //! Mean and standard deviation of what was written.
 
+use anyhow::{Result, bail};
 use seedbed::DType;
 use seedbed::half::{bf16, f16};
 
@@ -18,12 +19,17 @@ pub struct Stats {
 
 impl Stats {
     /// Adds little-endian elements.
-    pub fn add(&mut self, dtype: DType, bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// Elements that are no floats have no mean.
+    pub fn add(&mut self, dtype: DType, bytes: &[u8]) -> Result<()> {
         match dtype {
+            DType::F32 => self.add_all(bytes, |element| f32::from_le_bytes(element).into()),
             DType::F16 => self.add_all(bytes, |element| f16::from_le_bytes(element).to_f64()),
             DType::BF16 => self.add_all(bytes, |element| bf16::from_le_bytes(element).to_f64()),
-            _ => self.add_all(bytes, |element| f32::from_le_bytes(element).into()),
+            other => bail!("elements of {other} have no mean and no standard deviation here"),
         }
+        Ok(())
     }
 
     fn add_all<const SIZE: usize>(&mut self, bytes: &[u8], value: impl Fn([u8; SIZE]) -> f64) {
@@ -76,8 +82,8 @@ mod tests {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         // In two pieces, as windows come.
         let (a, b) = bytes.split_at(bytes.len() / 8 * 4);
-        stats.add(DType::F32, a);
-        stats.add(DType::F32, b);
+        stats.add(DType::F32, a).unwrap();
+        stats.add(DType::F32, b).unwrap();
         (stats.mean(), stats.std())
     }
 
@@ -98,11 +104,17 @@ mod tests {
     fn sixteen_bits() {
         let mut stats = Stats::default();
         let bytes = |values: [f32; 2]| values.map(|v| f16::from_f32(v).to_le_bytes()).concat();
-        stats.add(DType::F16, &bytes([1.5, 2.5]));
+        stats.add(DType::F16, &bytes([1.5, 2.5])).unwrap();
         assert_eq!((stats.mean(), stats.std()), (Some(2.0), Some(0.5)));
         let mut stats = Stats::default();
-        stats.add(DType::BF16, &bf16::from_f32(-0.125).to_le_bytes());
+        stats.add(DType::BF16, &bf16::from_f32(-0.125).to_le_bytes()).unwrap();
         assert_eq!(stats.mean(), Some(-0.125));
+    }
+
+    #[test]
+    fn other_types_are_errors() {
+        let error = Stats::default().add(DType::U32, &[0; 4]).unwrap_err().to_string();
+        assert_eq!(error, "elements of u32 have no mean and no standard deviation here");
     }
 
     #[test]

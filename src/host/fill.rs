@@ -8,7 +8,8 @@ use super::spans::{TileSpans, contiguous_spans};
 use super::tile::{BLOCKS, ELEMENTS, Workspace};
 use super::{cache_line, orthogonal};
 use crate::init::kernel_args::KernelArgs;
-use crate::layout::runs::Runs;
+use crate::layout::runs::StridedRuns;
+use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
 use crate::math::uniform;
@@ -156,7 +157,7 @@ pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, ke
     Ok(())
 }
 
-fn checked(region: &Region<'_>, actual: usize) -> Result<Runs, Error> {
+fn checked(region: &Region<'_>, actual: usize) -> Result<StridedRuns, Error> {
     let runs = region.runs()?;
     let (expected, actual) = (runs.elements(), actual as u64);
     if expected != actual {
@@ -165,7 +166,12 @@ fn checked(region: &Region<'_>, actual: usize) -> Result<Runs, Error> {
     Ok(runs)
 }
 
-fn write<E: Element>(destination: &mut [E], runs: &Runs, args: &KernelArgs, key: Key) -> Result<(), Error> {
+fn write<E: Element>(
+    destination: &mut [E],
+    runs: &StridedRuns,
+    args: &KernelArgs,
+    key: Key,
+) -> Result<(), Error> {
     if destination.is_empty() {
         return Ok(());
     }
@@ -207,6 +213,14 @@ fn write<E: Element>(destination: &mut [E], runs: &Runs, args: &KernelArgs, key:
             #[inline(always)]
             |z| E::narrow(z * std + mean),
         ),
+        KernelArgs::LogNormal { mean, std } => tiles(
+            destination,
+            runs,
+            #[inline(always)]
+            |tile| tile.normals(key),
+            #[inline(always)]
+            |z| E::narrow(exp(z * std + mean)),
+        ),
         KernelArgs::TruncNormal { truncation, mode, std, least, most } => {
             let table = crate::math::truncated_normal::truncated_normal(truncation);
             tiles(
@@ -222,9 +236,9 @@ fn write<E: Element>(destination: &mut [E], runs: &Runs, args: &KernelArgs, key:
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.places(matrix),
+            |tile| tile.indexes(matrix),
             #[inline(always)]
-            |place| E::narrow(identity.value(place)),
+            |index| E::narrow(identity.value(index)),
         ),
         KernelArgs::Sparse { matrix, zeros, std } => tiles(
             destination,
@@ -255,11 +269,11 @@ fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
 /// Writes runs one after the other: `values` makes those of a tile, `finish` what is written of each.
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
-    runs: &Runs,
+    runs: &StridedRuns,
     values: impl Fn(&mut Workspace) -> &[V; ELEMENTS] + Sync,
     finish: impl Fn(V) -> T + Sync,
 ) {
-    if !runs.levels.is_empty() {
+    if !runs.dims.is_empty() {
         return in_parallel(destination, runs.len as usize, |at, part| {
             vectorised(
                 #[inline(always)]

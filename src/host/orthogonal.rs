@@ -403,7 +403,7 @@ mod tests {
             let error = error(&q, rows as usize, cols as usize);
             assert!(error < 1e-6, "{rows}x{cols}: {error}");
         }
-        assert_eq!(orthogonal(Key::new(3), 0, 5).unwrap(), []);
+        assert_eq!(orthogonal(Key::new(3), 0, 5).unwrap(), [0.0_f32; 0]);
         assert!(orthogonal(Key::new(3), 1, 1).unwrap()[0].abs() == 1.0);
     }
 

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::tile::{BLOCKS, ELEMENTS, Workspace};
-use crate::layout::runs::Runs;
+use crate::layout::runs::StridedRuns;
 use crate::math::philox::BLOCK;
 
 /// Neighbours, the first of them and their places, among `len` elements of a destination from one on that may lie
 /// within a run.
 pub(super) fn contiguous_spans(
-    runs: &Runs,
+    runs: &StridedRuns,
     start: u64,
     len: usize,
 ) -> impl Iterator<Item = (u64, Range<usize>)> {
@@ -42,7 +42,7 @@ pub(super) struct TileSpans<S> {
 impl TileSpans<()> {
     /// Of `len` elements of a destination from one on.
     pub(super) fn of(
-        runs: &Runs,
+        runs: &StridedRuns,
         start: u64,
         len: usize,
     ) -> TileSpans<impl Iterator<Item = (u64, Range<usize>)>> {
@@ -107,7 +107,7 @@ mod tests {
             let at = |fraction: f64| (fraction * all.len() as f64) as usize;
             let part = at(begin)..at(end).max(at(begin));
 
-            let runs = Runs::of_shard(&shape, Some(&start), &local, None);
+            let runs = StridedRuns::of_shard(&shape, Some(&start), &local, None);
             let mut spans = TileSpans::of(&runs, part.start as u64, part.len());
             let (mut tile, mut taken, mut was_full) = (Workspace::new(), Vec::new(), true);
             while let Some(end) = spans.next(&mut tile) {

@@ -1,7 +1,7 @@
 //! Blocks that are computed together: each step of the arithmetic is a loop over all of them.
 
 use crate::Key;
-use crate::layout::matrix::{Matrix, Place};
+use crate::layout::matrix::{Matrix, MatrixIndex};
 use crate::math::box_muller::{
     angle, half_sqrt, neg_ln, reduce_argument, rotate_eighth, to_quadrant, within_quadrant,
 };
@@ -37,7 +37,7 @@ pub(super) struct Workspace {
     segments: [u32; ELEMENTS],
     cubics: [[f32; 4]; ELEMENTS],
     floats: [f32; ELEMENTS],
-    places: [Place; ELEMENTS],
+    indexes: [MatrixIndex; ELEMENTS],
     keys: [[u32; BLOCKS]; 4],
     at: [u32; BLOCKS],
 }
@@ -58,7 +58,7 @@ impl Workspace {
             segments: [0; ELEMENTS],
             cubics: [[0.0; 4]; ELEMENTS],
             floats: [0.0; ELEMENTS],
-            places: [Place { row: 0, column: 0 }; ELEMENTS],
+            indexes: [MatrixIndex { row: 0, column: 0 }; ELEMENTS],
             keys: [[0; BLOCKS]; 4],
             at: [0; BLOCKS],
         }
@@ -89,7 +89,7 @@ impl Workspace {
         bytemuck::cast_ref(&self.words)
     }
 
-    /// The same words, those at even places and those at odd ones: what Box-Muller pairs up.
+    /// The same words, those at even indexes and those at odd ones: what Box-Muller pairs up.
     #[inline(always)]
     fn pairs(&mut self, key: Key) {
         let Self { blocks, rounds, even, odd, .. } = self;
@@ -161,17 +161,17 @@ impl Workspace {
     /// Normals of `std`, and 0 where a column's permutation puts a row among the first `zeros`.
     #[inline(always)]
     pub(super) fn sparse(&mut self, key: Key, matrix: Matrix, zeros: u32, std: f32) -> &[f32; ELEMENTS] {
-        self.places(matrix);
+        self.indexes(matrix);
         self.normals(key);
         let (columns, rectangle) = (key.sparse_columns(), Rectangle::of(matrix.rows as u32));
-        let Self { rounds, floats, places, keys, at, .. } = self;
+        let Self { rounds, floats, indexes, keys, at, .. } = self;
         let (floats_of, _) = floats.as_chunks_mut::<BLOCKS>();
-        for (places, floats) in places.as_chunks::<BLOCKS>().0.iter().zip(floats_of) {
+        for (indexes, floats) in indexes.as_chunks::<BLOCKS>().0.iter().zip(floats_of) {
             philox4x32_10_blocks(
                 rounds,
                 columns.seed,
                 #[inline(always)]
-                |i| columns.counter(places[i].column.into()),
+                |i| columns.counter(indexes[i].column.into()),
                 #[inline(always)]
                 |i, words| {
                     for (keys, word) in keys.iter_mut().zip(words) {
@@ -180,7 +180,7 @@ impl Workspace {
                 },
             );
             for i in 0..BLOCKS {
-                at[i] = feistel(rectangle, places[i].row, word_of_each(keys, i));
+                at[i] = feistel(rectangle, indexes[i].row, word_of_each(keys, i));
             }
             // Few come to none of the rows.
             for (i, at) in at.iter_mut().enumerate() {
@@ -197,20 +197,20 @@ impl Workspace {
 
     /// Rows and columns of the blocks' elements.
     #[inline(always)]
-    pub(super) fn places(&mut self, matrix: Matrix) -> &[Place; ELEMENTS] {
-        let Self { blocks, places, .. } = self;
-        let mut next = matrix.place(blocks[0] * BLOCK);
-        let (of_blocks, _) = places.as_chunks_mut::<{ BLOCK as usize }>();
-        for (i, places) in of_blocks.iter_mut().enumerate() {
+    pub(super) fn indexes(&mut self, matrix: Matrix) -> &[MatrixIndex; ELEMENTS] {
+        let Self { blocks, indexes, .. } = self;
+        let mut next = matrix.index_of(blocks[0] * BLOCK);
+        let (of_blocks, _) = indexes.as_chunks_mut::<{ BLOCK as usize }>();
+        for (i, indexes) in of_blocks.iter_mut().enumerate() {
             if i > 0 && blocks[i] != blocks[i - 1].wrapping_add(1) {
-                next = matrix.place(blocks[i] * BLOCK);
+                next = matrix.index_of(blocks[i] * BLOCK);
             }
-            for place in places {
-                *place = next;
+            for index in indexes {
+                *index = next;
                 next = next.next(matrix.columns as u32);
             }
         }
-        places
+        indexes
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
     /// The bits of all that a tile computes, and of its normals in two bytes.
     type Bits = [[u32; ELEMENTS]; 6];
 
-    /// Rows that leave places of their rectangle over, where permutations turn more than once.
+    /// Rows that leave indexes of their rectangle over, where permutations turn more than once.
     const MATRIX: Matrix = Matrix { rows: 1009, columns: 7 };
 
     #[inline(always)]
@@ -260,9 +260,9 @@ mod tests {
         let mut tile = Workspace::new();
         tile.follow(40).blocks[50..].reverse();
         let blocks = tile.blocks;
-        for (i, place) in tile.places(MATRIX).iter().enumerate() {
+        for (i, index) in tile.indexes(MATRIX).iter().enumerate() {
             let (block, lane) = (blocks[i / BLOCK as usize], i as u64 % BLOCK);
-            assert_eq!(*place, MATRIX.place(block * BLOCK + lane), "{i}");
+            assert_eq!(*index, MATRIX.index_of(block * BLOCK + lane), "{i}");
         }
     }
 
@@ -282,9 +282,9 @@ mod tests {
             let (columns, rectangle) = (key.sparse_columns(), Rectangle::of(MATRIX.rows as u32));
             let mut sparse = normals;
             for (i, x) in sparse.iter_mut().enumerate() {
-                let place = MATRIX.place(tile.blocks[i / 4] * BLOCK + i as u64 % 4);
-                let of_column = philox4x32_10(columns.counter(place.column.into()), columns.seed);
-                let is_zero = permute(rectangle, place.row, of_column) < 500;
+                let index = MATRIX.index_of(tile.blocks[i / 4] * BLOCK + i as u64 % 4);
+                let of_column = philox4x32_10(columns.counter(index.column.into()), columns.seed);
+                let is_zero = permute(rectangle, index.row, of_column) < 500;
                 *x = if is_zero { 0 } else { (f32::from_bits(*x) * 2.0 + 0.0).to_bits() };
             }
             let half = |x: u32| half::f16::from_f32_const(f32::from_bits(x)).to_bits().into();

@@ -1,10 +1,10 @@
-//! Which axes of a weight are its inputs, its outputs, its batch.
+//! Lists of axes: a weight's inputs, outputs, or batch.
 
 use std::fmt;
 
-use crate::Error;
+use crate::error::Error;
 
-/// A few axes of a tensor, as JAX takes them: one, or several; negative ones count from the end.
+/// A few axes of a tensor, as JAX takes them: one, or several. Negative axes count from the end.
 ///
 /// ```
 /// use seedbed::Axes;
@@ -19,7 +19,7 @@ pub struct Axes {
 }
 
 impl Axes {
-    /// The most axes that it holds.
+    /// The most axes of a list.
     pub const MAX: usize = 8;
     /// No axis at all.
     pub const NONE: Self = Self { axes: [0; Self::MAX], len: 0 };
@@ -31,7 +31,7 @@ impl Axes {
         Self { axes, len: 1 }
     }
 
-    /// These axes; `None` of more than [`Self::MAX`], or of one beyond ±127.
+    /// These axes; `None` for more than [`Self::MAX`] of them, and for an axis beyond ±127.
     pub fn new(axes: &[i64]) -> Option<Self> {
         let mut all = Self { len: axes.len() as u8, ..Self::NONE };
         if axes.len() > Self::MAX {
@@ -48,7 +48,7 @@ impl Axes {
         self.axes[..usize::from(self.len)].iter().map(|&axis| axis.into())
     }
 
-    /// Counted from 0, in a tensor of this shape.
+    /// The axes of a tensor of this shape, counted from 0.
     pub(crate) fn resolve(&self, shape: &[u64]) -> Result<Vec<usize>, Error> {
         let rank = shape.len();
         self.iter()
@@ -70,7 +70,7 @@ impl From<i8> for Axes {
 }
 
 impl<const N: usize> From<[i8; N]> for Axes {
-    /// Up to [`Self::MAX`] axes; more do not compile.
+    /// Takes up to [`Self::MAX`] axes; more do not compile.
     fn from(axes: [i8; N]) -> Self {
         const { assert!(N <= Self::MAX) }
         let mut all = Self { len: N as u8, ..Self::NONE };

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::Error;
+use crate::init::axes::Axes;
 use crate::layout::product;
-use crate::{Axes, Error};
 
-/// How many inputs feed one unit and how many outputs one unit feeds
+/// The fans of a weight: how many inputs feed one unit, and how many units one input feeds
 /// (`torch.nn.init._calculate_fan_in_and_fan_out`).
 ///
-/// For a weight of shape `[out, in, k…]`: `fan_in = in · ∏k`, `fan_out = out · ∏k`.
-/// JAX's may be fractions.
+/// A weight of shape `[out, in, k…]` has `fan_in = in · ∏k` and `fan_out = out · ∏k`. JAX's fans may be
+/// fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fans {
     /// Inputs of one unit.
@@ -34,8 +35,8 @@ impl Fans {
         Ok(Self { fan_in: fan(*input)?, fan_out: fan(*out)? })
     }
 
-    /// The fans of a weight whose axes have these meanings (`jax.nn.initializers`): the receptive field is what
-    /// the other axes leave, `∏shape / in / out / batch`, and a fraction where an axis has two meanings.
+    /// The fans of a weight whose axes have these meanings (`jax.nn.initializers`). The receptive field is
+    /// what the other axes leave: `∏shape / in / out / batch`, a fraction if an axis has two meanings.
     ///
     /// # Errors
     /// [`Error::TooFewAxes`] below two dimensions, [`Error::AxisOutOfRange`].
@@ -56,7 +57,7 @@ impl Fans {
     /// (`keras.initializers`).
     ///
     /// # Errors
-    /// None of a shape that a tensor can have.
+    /// None for a shape that a tensor can have.
     pub fn keras(shape: &[u64]) -> Result<Self, Error> {
         match *shape {
             [] => Ok(Self { fan_in: 1.0, fan_out: 1.0 }),
@@ -65,7 +66,7 @@ impl Fans {
         }
     }
 
-    /// The one, the other, or a mean of both.
+    /// The fan that the mode says: the one, the other, or a mean of both.
     pub fn of_mode(self, mode: FanMode) -> f64 {
         let Self { fan_in, fan_out } = self;
         match mode {
@@ -83,7 +84,7 @@ impl Fans {
     }
 }
 
-/// Which fan the variance is divided by.
+/// The fan that the variance is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FanMode {
@@ -101,7 +102,7 @@ pub enum FanMode {
 impl FanMode {
     pub(crate) const ALL: [Self; 4] = [Self::FanIn, Self::FanOut, Self::FanAvg, Self::FanGeoAvg];
 
-    /// As the frameworks write it.
+    /// The frameworks' name, such as `fan_in`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FanIn => "fan_in",
@@ -121,7 +122,7 @@ impl fmt::Display for FanMode {
 impl FromStr for FanMode {
     type Err = Error;
 
-    /// In any case of letters, as in PyTorch.
+    /// Reads the name in any case of letters, as PyTorch does.
     fn from_str(text: &str) -> Result<Self, Error> {
         let lower = text.to_lowercase();
         let mode = Self::ALL.into_iter().find(|mode| mode.name() == lower);

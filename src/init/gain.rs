@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A non-linear function, by its name in `torch.nn.functional`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub enum Nonlinearity {
 }
 
 impl Nonlinearity {
-    /// All of them, in PyTorch's order.
+    /// All non-linearities, in PyTorch's order.
     pub const ALL: [Self; 12] = [
         Self::Linear,
         Self::Conv1d,
@@ -71,12 +71,15 @@ impl FromStr for Nonlinearity {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let nonlinearity = Self::ALL.into_iter().find(|n| n.name() == text);
-        nonlinearity.ok_or_else(|| Error::Nonlinearity { name: text.to_owned() })
+        nonlinearity.ok_or_else(|| Error::Nonlinearity {
+            name: text.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
     }
 }
 
-/// `torch.nn.init.calculate_gain`: what a layer's weights are scaled by so that the non-linearity after it
-/// keeps the variance.
+/// The factor of a layer's weights with which the non-linearity after the layer keeps the variance
+/// (`torch.nn.init.calculate_gain`).
 ///
 /// | non-linearity | gain |
 /// |---|---|
@@ -86,8 +89,8 @@ impl FromStr for Nonlinearity {
 /// | leaky_relu | √(2 / (1 + s²)), where s, the negative slope, is `param` or 0.01 |
 /// | selu | 3/4 |
 ///
-/// `param` has no meaning for the others. An infinite or NaN slope gives a gain that a fill refuses or
-/// that is 0.
+/// `param` has no meaning for the other non-linearities. An infinite slope gives the gain 0; a NaN slope
+/// gives a gain that a fill refuses.
 pub fn calculate_gain(nonlinearity: Nonlinearity, param: Option<f64>) -> f64 {
     match nonlinearity {
         Nonlinearity::Tanh => 5.0 / 3.0,

@@ -1,9 +1,11 @@
-//! He et al.'s scale.
+//! The scale of He et al.'s initialisers.
 
+use crate::error::Error;
+use crate::init::checks::finite;
+use crate::init::fan::{FanMode, Fans};
 use crate::init::gain::{Nonlinearity, calculate_gain};
-use crate::{Error, FanMode, Fans};
 
-/// Arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
+/// The arguments of `kaiming_uniform_` and `kaiming_normal_`, with PyTorch's defaults.
 ///
 /// ```
 /// use seedbed::{FanMode, Init, Kaiming, Nonlinearity};
@@ -13,12 +15,12 @@ use crate::{Error, FanMode, Fans};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kaiming {
-    /// Negative slope of the leaky ReLU after the layer, finite; other non-linearities take no notice of it. 0
-    /// by default.
+    /// The negative slope of the leaky ReLU after the layer: finite, 0 by default. Other non-linearities
+    /// ignore it.
     pub a: f64,
-    /// [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
+    /// The fan: [`FanMode::FanIn`] (the default) or [`FanMode::FanOut`].
     pub mode: FanMode,
-    /// [`Nonlinearity::LeakyRelu`] by default.
+    /// The non-linearity after the layer, [`Nonlinearity::LeakyRelu`] by default.
     pub nonlinearity: Nonlinearity,
 }
 
@@ -32,12 +34,12 @@ impl Kaiming {
     pub(super) const DEFAULT: Self =
         Self { a: 0.0, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
 
-    /// `gain / sqrt(fan)`; of a shape without a fan, which has no elements either, 0.
+    /// The standard deviation, `gain / sqrt(fan)`; 0 for a fan of 0, whose tensor has no elements.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });
         }
-        let a = crate::init::kernel_args::finite("a", self.a)?;
+        let a = finite("a", self.a)?;
         let fan = Fans::of(shape)?.of_mode(self.mode);
         let gain = calculate_gain(self.nonlinearity, Some(a));
         Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })

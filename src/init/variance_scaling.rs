@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use crate::init::kernel_args;
-use crate::{Axes, Error, FanMode, Fans};
+use crate::error::Error;
+use crate::init::axes::Axes;
+use crate::init::checks::finite;
+use crate::init::fan::{FanMode, Fans};
 
-/// The standard deviation of the standard normal distribution cut off at ±2, as both frameworks write it.
+/// The standard deviation of the standard normal distribution cut off at ±2.
 #[expect(clippy::excessive_precision, reason = "as both frameworks write it")]
 pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
 
@@ -23,19 +25,19 @@ pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VarianceScaling {
-    /// 1 by default. Finite, 0 or more; above 0 for Keras.
+    /// The variance times the fan, 1 by default. Finite, 0 or more; above 0 for Keras.
     pub scale: f64,
-    /// Which fan. Keras has no [`FanMode::FanGeoAvg`].
+    /// The fan. Keras has no [`FanMode::FanGeoAvg`].
     pub mode: FanMode,
     /// The shape of the distribution.
     pub distribution: ScaledDistribution,
-    /// Whose rules.
+    /// The framework whose rules count.
     pub framework: Framework,
-    /// Axes of the inputs, -2 by default. What the axes without another meaning span is the receptive field.
+    /// The axes of the inputs, -2 by default. The axes without a meaning make the receptive field.
     pub in_axis: Axes,
-    /// Axes of the outputs, -1 by default.
+    /// The axes of the outputs, -1 by default.
     pub out_axis: Axes,
-    /// Axes that are neither: none by default.
+    /// The axes that are neither inputs nor outputs, such as one for each expert. None by default.
     pub batch_axis: Axes,
 }
 
@@ -52,13 +54,13 @@ pub enum ScaledDistribution {
     Uniform,
 }
 
-/// Whose rules count where the frameworks differ.
+/// The framework whose rules count where the frameworks differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framework {
-    /// Two dimensions or more, any axes, `fan_geo_avg`.
+    /// JAX: two dimensions or more, any axes, `fan_geo_avg`.
     Jax,
-    /// Vectors and scalars too, the last two axes, `scale / max(1, fan)`.
+    /// Keras: vectors and scalars too, the last two axes, `scale / max(1, fan)`.
     Keras,
 }
 
@@ -68,7 +70,7 @@ impl Framework {
         framework.ok_or_else(|| format!("the framework {text:?} is unknown; there are torch, jax and keras"))
     }
 
-    /// As it stands before `::` in the textual form.
+    /// The name that stands before `::` in the textual form.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jax => "jax",
@@ -77,38 +79,16 @@ impl Framework {
     }
 }
 
-/// The named initialisers: name, scale, mode, distribution. They are the same in both frameworks.
-pub(super) const NAMED: [(&str, f64, FanMode, ScaledDistribution); 6] = {
-    use FanMode::{FanAvg, FanIn};
-    use ScaledDistribution::{TruncatedNormal, Uniform};
-    [
-        ("glorot_normal", 1.0, FanAvg, TruncatedNormal),
-        ("glorot_uniform", 1.0, FanAvg, Uniform),
-        ("lecun_normal", 1.0, FanIn, TruncatedNormal),
-        ("lecun_uniform", 1.0, FanIn, Uniform),
-        ("he_normal", 2.0, FanIn, TruncatedNormal),
-        ("he_uniform", 2.0, FanIn, Uniform),
-    ]
-};
-
-/// JAX's other names of some of them.
-pub(super) const ALIASES: [(&str, &str); 4] = [
-    ("xavier_normal", "glorot_normal"),
-    ("xavier_uniform", "glorot_uniform"),
-    ("kaiming_normal", "he_normal"),
-    ("kaiming_uniform", "he_uniform"),
-];
-
 macro_rules! named {
-    ($($jax:ident $keras:ident $index:literal;)*) => {$(
+    ($($jax:ident $keras:ident: $scale:literal $mode:ident $distribution:ident;)*) => {$(
         #[doc = concat!("`", stringify!($jax), "`, as its framework defines it.")]
         pub const fn $jax() -> Self {
-            Self::named(Framework::Jax, $index)
+            Self::new(Framework::Jax, $scale, FanMode::$mode, ScaledDistribution::$distribution)
         }
 
         #[doc = concat!("`", stringify!($keras), "`, as its framework defines it.")]
         pub const fn $keras() -> Self {
-            Self::named(Framework::Keras, $index)
+            Self::new(Framework::Keras, $scale, FanMode::$mode, ScaledDistribution::$distribution)
         }
     )*};
 }
@@ -132,23 +112,18 @@ impl VarianceScaling {
         }
     }
 
-    const fn named(framework: Framework, index: usize) -> Self {
-        let (_, scale, mode, distribution) = NAMED[index];
-        Self::new(framework, scale, mode, distribution)
-    }
-
     named! {
-        jax_glorot_normal keras_glorot_normal 0;
-        jax_glorot_uniform keras_glorot_uniform 1;
-        jax_lecun_normal keras_lecun_normal 2;
-        jax_lecun_uniform keras_lecun_uniform 3;
-        jax_he_normal keras_he_normal 4;
-        jax_he_uniform keras_he_uniform 5;
+        jax_glorot_normal keras_glorot_normal: 1.0 FanAvg TruncatedNormal;
+        jax_glorot_uniform keras_glorot_uniform: 1.0 FanAvg Uniform;
+        jax_lecun_normal keras_lecun_normal: 1.0 FanIn TruncatedNormal;
+        jax_lecun_uniform keras_lecun_uniform: 1.0 FanIn Uniform;
+        jax_he_normal keras_he_normal: 2.0 FanIn TruncatedNormal;
+        jax_he_uniform keras_he_uniform: 2.0 FanIn Uniform;
     }
 
-    /// The square root of `scale / fan`.
+    /// The standard deviation, the square root of `scale / fan`.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
-        let scale = kernel_args::finite("scale", self.scale)?;
+        let scale = finite("scale", self.scale)?;
         let (fans, least) = match self.framework {
             Framework::Jax if scale < 0.0 => return Err(Error::Scale { scale, needed: "0 or more" }),
             Framework::Jax => {
@@ -168,7 +143,7 @@ impl VarianceScaling {
             }
             Framework::Keras => (Fans::keras(shape)?, 1.0),
         };
-        // A fan of 0 is that of a shape without elements.
+        // Only a shape without elements has a fan of 0.
         Ok((scale / fans.of_mode(self.mode).max(least)).sqrt())
     }
 
@@ -181,7 +156,7 @@ pub(super) const IN_AXIS: Axes = Axes::one(-2);
 pub(super) const OUT_AXIS: Axes = Axes::one(-1);
 
 impl ScaledDistribution {
-    /// As the framework writes it.
+    /// The framework's name, such as `truncated_normal`.
     pub const fn name(self, framework: Framework) -> &'static str {
         match (self, framework) {
             (Self::Normal, Framework::Jax) => "normal",
@@ -191,7 +166,7 @@ impl ScaledDistribution {
         }
     }
 
-    /// Keras reads `normal` as `truncated_normal`, and any case of letters.
+    /// Reads the framework's name. Keras reads `normal` as `truncated_normal`, and any case of letters.
     pub(super) fn parse(text: &str, framework: Framework) -> Result<Self, String> {
         let lower = text.to_lowercase();
         let text = if framework == Framework::Keras { lower.as_str() } else { text };

@@ -1,7 +1,8 @@
 //! Tensors as matrices: which row and column an element has.
 
+use crate::error::Error;
 use crate::layout::product;
-use crate::{Error, Region};
+use crate::layout::region::Region;
 
 /// A row-major matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(crate) struct Matrix {
 
 /// Row and column, both from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct MatrixIndex {
     pub(crate) row: u32,
     pub(crate) column: u32,
 }
@@ -47,13 +48,13 @@ impl Matrix {
     }
 
     /// Where an element stands, of a matrix that is [`checked`](Self::checked).
-    pub(crate) fn place(self, element: u64) -> Place {
+    pub(crate) fn index_of(self, element: u64) -> MatrixIndex {
         let columns = self.columns.max(1);
-        Place { row: (element / columns) as u32, column: (element % columns) as u32 }
+        MatrixIndex { row: (element / columns) as u32, column: (element % columns) as u32 }
     }
 }
 
-impl Place {
+impl MatrixIndex {
     /// Of the element after this one.
     pub(crate) fn next(self, columns: u32) -> Self {
         if self.column + 1 == columns {
@@ -72,13 +73,13 @@ mod tests {
     fn places_follow_each_other() {
         for columns in [1, 2, 3, 7] {
             let matrix = Matrix { rows: 5, columns };
-            let mut place = matrix.place(0);
+            let mut index = matrix.index_of(0);
             for element in 0..20 {
-                assert_eq!(matrix.place(element), place);
-                place = place.next(columns as u32);
+                assert_eq!(matrix.index_of(element), index);
+                index = index.next(columns as u32);
             }
         }
-        assert_eq!(Matrix { rows: 3, columns: 5 }.place(13), Place { row: 2, column: 3 });
+        assert_eq!(Matrix { rows: 3, columns: 5 }.index_of(13), MatrixIndex { row: 2, column: 3 });
     }
 
     #[test]

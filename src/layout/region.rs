@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::Error;
+use crate::error::Error;
 use crate::layout::product;
-use crate::layout::runs::Runs;
+use crate::layout::runs::StridedRuns;
 
-/// So that bytes, blocks and their ends all fit 64 bits.
+/// The most elements of a tensor: bytes, blocks and their ends all fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;
 
 /// A logical tensor, and the part of it that goes into the destination.
@@ -24,17 +24,46 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// // What one of 2 x 4 devices holds of it: 25129 rows, and of each 192 columns.
 /// let shard = Region::from([50257, 768]).shard([0, 576], [25129, 192]);
 /// ```
+///
+/// The feature `serde` serialises a `Region` as its shape and its part. Deserialising gives a region that
+/// owns its shape, and refuses a part that reaches out of the tensor.
+///
+/// ```
+/// # #[cfg(feature = "serde")] {
+/// # use seedbed::Region;
+/// for (json, region) in [
+///     (r#"{"shape":[4,3],"part":"whole"}"#, Region::from([4, 3])),
+///     (r#"{"shape":[4,3],"part":{"elements":{"start":2,"end":7}}}"#, Region::from([4, 3]).elements(2..7)),
+///     (
+///         r#"{"shape":[4,3],"part":{"shard":{"start":[0,1],"shape":[4,2]}}}"#,
+///         Region::from([4, 3]).shard([0, 1], [4, 2]),
+///     ),
+/// ] {
+///     assert_eq!(serde_json::to_string(&region)?, json);
+///     assert_eq!(serde_json::from_str::<Region<'static>>(json)?, region);
+/// }
+/// # }
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Unchecked"))]
 pub struct Region<'a> {
     shape: Cow<'a, [u64]>,
     part: Part,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase", deny_unknown_fields))]
 enum Part {
+    #[default]
     Whole,
     Elements(Range<u64>),
-    Shard { start: Vec<u64>, shape: Vec<u64> },
+    Shard {
+        start: Vec<u64>,
+        shape: Vec<u64>,
+    },
 }
 
 impl<'a> Region<'a> {
@@ -88,21 +117,21 @@ impl<'a> Region<'a> {
     }
 
     /// The runs of the region in a destination that holds them one after the other.
-    pub(crate) fn runs(&self) -> Result<Runs, Error> {
+    pub(crate) fn runs(&self) -> Result<StridedRuns, Error> {
         self.runs_with(None)
     }
 
     /// The runs of the region in a destination whose rows (of the last dimension) begin every `row_pitch` elements,
     /// a row's elements or more.
-    pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<Runs, Error> {
+    pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<StridedRuns, Error> {
         let len = product(&self.shape)
             .filter(|&len| len <= MAX_ELEMENTS)
             .ok_or_else(|| Error::ShapeOverflow { shape: self.shape.to_vec() })?;
         match &self.part {
-            Part::Whole if row_pitch.is_none() => Ok(Runs::contiguous(0..len)),
-            Part::Whole => Ok(Runs::of_shard(&self.shape, None, &self.shape, row_pitch)),
+            Part::Whole if row_pitch.is_none() => Ok(StridedRuns::contiguous(0..len)),
+            Part::Whole => Ok(StridedRuns::of_shard(&self.shape, None, &self.shape, row_pitch)),
             Part::Elements(range) if range.start <= range.end && range.end <= len => {
-                Ok(Runs::contiguous(range.clone()))
+                Ok(StridedRuns::contiguous(range.clone()))
             }
             Part::Elements(range) => Err(Error::ElementsOutOfRange {
                 start: range.start,
@@ -112,7 +141,7 @@ impl<'a> Region<'a> {
             }),
             Part::Shard { start, shape } => {
                 self.check_shard(start, shape)?;
-                Ok(Runs::of_shard(&self.shape, Some(start), shape, row_pitch))
+                Ok(StridedRuns::of_shard(&self.shape, Some(start), shape, row_pitch))
             }
         }
     }
@@ -128,6 +157,27 @@ impl<'a> Region<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// A region as it is read, which may reach out of its tensor.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(rename = "Region", deny_unknown_fields)]
+struct Unchecked {
+    shape: Vec<u64>,
+    #[serde(default)]
+    part: Part,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Unchecked> for Region<'_> {
+    type Error = Error;
+
+    fn try_from(Unchecked { shape, part }: Unchecked) -> Result<Self, Error> {
+        let region = Self { shape: shape.into(), part };
+        region.element_count()?;
+        Ok(region)
     }
 }
 
@@ -162,10 +212,10 @@ mod tests {
     #[test]
     fn resolves() {
         let runs = |region: Region<'_>| region.runs();
-        assert_eq!(runs(Region::from(&[2, 3])), Ok(Runs::contiguous(0..6)));
-        assert_eq!(runs(Region::from(&[])), Ok(Runs::contiguous(0..1)));
-        assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(Runs::contiguous(1..6)));
-        assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(Runs::contiguous(3..9)));
+        assert_eq!(runs(Region::from(&[2, 3])), Ok(StridedRuns::contiguous(0..6)));
+        assert_eq!(runs(Region::from(&[])), Ok(StridedRuns::contiguous(0..1)));
+        assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(StridedRuns::contiguous(1..6)));
+        assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(StridedRuns::contiguous(3..9)));
         assert_eq!(Region::from(&[4, 3]).shard([1, 1], [2, 2]).element_count(), Ok(4));
         assert_eq!(*Region::from(&[4, 3]).elements(2..7).local_shape(), [5]);
         #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
@@ -174,6 +224,41 @@ mod tests {
             assert!(matches!(error, Error::ElementsOutOfRange { len: 6, .. }), "{error}");
         }
         assert!(matches!(runs(Region::from(&[1 << 32, 1 << 32])), Err(Error::ShapeOverflow { .. })));
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn what_is_read_lies_in_its_tensor() {
+        let shape = [1 << 40, 3];
+        for region in [
+            Region::from(&[]),
+            Region::from(&[0, 7]),
+            Region::from(&shape),
+            Region::from(&shape).elements(1 << 41..1 << 41),
+            Region::from(&shape).shard([1 << 39, 1], [1 << 38, 2]),
+        ] {
+            let json = serde_json::to_string(&region).unwrap();
+            assert_eq!(serde_json::from_str::<Region<'static>>(&json).unwrap(), region, "{json}");
+        }
+        let read = |json: &str| serde_json::from_str::<Region<'static>>(json);
+        assert_eq!(read(r#"{"shape":[2,3]}"#).unwrap(), Region::from([2, 3]));
+        for region in [
+            Region::from([1 << 32, 1 << 32]),
+            Region::from([2, 3]).elements(0..7),
+            Region::from([2, 3]).shard([0], [2, 3]),
+            Region::from([2, 3]).shard([1, 0], [2, 3]),
+        ] {
+            let error = read(&serde_json::to_string(&region).unwrap()).unwrap_err().to_string();
+            assert!(error.starts_with(&region.element_count().unwrap_err().to_string()), "{error}");
+        }
+        for bad in [
+            r#"{"part":"whole"}"#,
+            r#"{"shape":[-1]}"#,
+            r#"{"shape":[1],"part":"half"}"#,
+            r#"{"shape":[1],"x":0}"#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

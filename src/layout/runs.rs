@@ -2,31 +2,31 @@
 
 use std::ops::Range;
 
-/// Runs of elements that are neighbours in the logical tensor and in the destination, all of one length. Nested
-/// levels say where they begin; without levels there is one run.
+/// Runs of elements that are neighbours in the logical tensor and in the destination, all of one length. Nested strided
+/// dimensions say where each run begins; without any there is one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Runs {
+pub(crate) struct StridedRuns {
     /// The first run's first element, of the logical tensor.
     pub(crate) first: u64,
     /// Elements of a run.
     pub(crate) len: u64,
-    /// The outermost first. None counts less than two.
-    pub(crate) levels: Vec<Level>,
+    /// Outermost first. Each has a count of at least two.
+    pub(crate) dims: Vec<StridedDim>,
 }
 
-/// One loop around the runs.
+/// A dimension around the runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level {
+pub(crate) struct StridedDim {
     pub(crate) count: u64,
-    /// From one turn to the next, in elements of the logical tensor.
-    pub(crate) stride: u64,
-    /// From one turn to the next, in elements of the destination.
-    pub(crate) pitch: u64,
+    /// Distance of neighbours in this dimension, in elements of the logical tensor.
+    pub(crate) src_stride: u64,
+    /// Distance of neighbours in this dimension, in elements of the destination.
+    pub(crate) dst_stride: u64,
 }
 
-impl Runs {
+impl StridedRuns {
     pub(crate) fn contiguous(elements: Range<u64>) -> Self {
-        Self { first: elements.start, len: elements.end - elements.start, levels: Vec::new() }
+        Self { first: elements.start, len: elements.end - elements.start, dims: Vec::new() }
     }
 
     /// The shard of a tensor that begins at `start` (at its beginning, without one), in a destination whose rows
@@ -40,40 +40,40 @@ impl Runs {
         if local.contains(&0) {
             return Self::contiguous(0..0);
         }
-        // From the innermost dimension out, dimensions that leave no gap join the run or the level before.
+        // From the innermost dimension out: a dimension without a gap joins the run or the dimension before.
         let mut runs = Self::contiguous(0..1);
-        let (mut stride, mut pitch) = (1, 1);
+        let (mut src_stride, mut dst_stride) = (1, 1);
         for dimension in (0..shape.len()).rev() {
-            runs.first += start.map_or(0, |start| start[dimension]) * stride;
-            runs.nest(Level { count: local[dimension], stride, pitch });
-            stride *= shape[dimension];
-            pitch = match row_pitch {
+            runs.first += start.map_or(0, |start| start[dimension]) * src_stride;
+            runs.nest(StridedDim { count: local[dimension], src_stride, dst_stride });
+            src_stride *= shape[dimension];
+            dst_stride = match row_pitch {
                 Some(row_pitch) if dimension + 1 == shape.len() => row_pitch,
                 // What the destination has room for was checked before, or will be: see `span`.
-                _ => pitch.saturating_mul(local[dimension]),
+                _ => dst_stride.saturating_mul(local[dimension]),
             };
         }
-        runs.levels.reverse();
+        runs.dims.reverse();
         runs
     }
 
-    /// Puts a loop around, the levels being innermost first.
-    fn nest(&mut self, outer: Level) {
+    /// Puts a dimension around the runs. `dims` is innermost first here.
+    fn nest(&mut self, outer: StridedDim) {
         if outer.count == 1 {
             return;
         }
-        if let Some(inner) = self.levels.last_mut() {
-            if (outer.stride, outer.pitch)
-                == (inner.stride * inner.count, inner.pitch.saturating_mul(inner.count))
+        if let Some(inner) = self.dims.last_mut() {
+            if (outer.src_stride, outer.dst_stride)
+                == (inner.src_stride * inner.count, inner.dst_stride.saturating_mul(inner.count))
             {
                 inner.count *= outer.count;
                 return;
             }
-        } else if (outer.stride, outer.pitch) == (self.len, self.len) {
+        } else if (outer.src_stride, outer.dst_stride) == (self.len, self.len) {
             self.len *= outer.count;
             return;
         }
-        self.levels.push(outer);
+        self.dims.push(outer);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -87,22 +87,22 @@ impl Runs {
 
     /// How many runs there are.
     pub(crate) fn count(&self) -> u64 {
-        self.levels.iter().map(|level| level.count).product()
+        self.dims.iter().map(|dim| dim.count).product()
     }
 
     /// Elements of the destination from the first to the last one that is written; `None` past 64 bits.
     pub(crate) fn span(&self) -> Option<u64> {
-        self.levels.iter().try_fold(self.len, |span, level| {
-            level.pitch.checked_mul(level.count - 1).and_then(|gap| span.checked_add(gap))
+        self.dims.iter().try_fold(self.len, |span, dim| {
+            dim.dst_stride.checked_mul(dim.count - 1).and_then(|gap| span.checked_add(gap))
         })
     }
 
     /// The first element of a run, in the order of the destination.
     pub(crate) fn start_of(&self, run: u64) -> u64 {
         let (mut rest, mut element) = (run, self.first);
-        for level in self.levels.iter().rev() {
-            element += rest % level.count * level.stride;
-            rest /= level.count;
+        for dim in self.dims.iter().rev() {
+            element += rest % dim.count * dim.src_stride;
+            rest /= dim.count;
         }
         element
     }
@@ -135,14 +135,14 @@ pub(crate) mod tests {
     ) -> Vec<(u64, u64)> {
         let row = local.last().copied().unwrap_or(1);
         (0..local.iter().product())
-            .map(|place| {
-                let (mut rest, mut element, mut stride) = (place, 0, 1);
+            .map(|index| {
+                let (mut rest, mut element, mut stride) = (index, 0, 1);
                 for dimension in (0..shape.len()).rev() {
                     element += (start[dimension] + rest % local[dimension]) * stride;
                     rest /= local[dimension];
                     stride *= shape[dimension];
                 }
-                (place / row * row_pitch + place % row, element)
+                (index / row * row_pitch + index % row, element)
             })
             .collect()
     }
@@ -151,21 +151,21 @@ pub(crate) mod tests {
         #[test]
         fn a_shard_is_what_its_definition_says((shape, start, local) in shards(0..6), padding in 0_u64..4) {
             let row_pitch = local.last().copied().unwrap_or(1) + padding;
-            let runs = Runs::of_shard(&shape, Some(&start), &local, Some(row_pitch));
+            let runs = StridedRuns::of_shard(&shape, Some(&start), &local, Some(row_pitch));
             let expected = by_definition(&shape, &start, &local, row_pitch);
-            let mut places = vec![(0, runs.first)];
-            for level in &runs.levels {
-                prop_assert!(level.count > 1);
-                let turns = |(at, element)| {
-                    (0..level.count).map(move |i| (at + i * level.pitch, element + i * level.stride))
+            let mut starts = vec![(0, runs.first)];
+            for dim in &runs.dims {
+                prop_assert!(dim.count > 1);
+                let along = |(at, element)| {
+                    (0..dim.count).map(move |i| (at + i * dim.dst_stride, element + i * dim.src_stride))
                 };
-                places = places.into_iter().flat_map(turns).collect();
+                starts = starts.into_iter().flat_map(along).collect();
             }
-            for (run, &(_, element)) in places.iter().enumerate() {
+            for (run, &(_, element)) in starts.iter().enumerate() {
                 prop_assert_eq!(runs.start_of(run as u64), element);
             }
             let written: Vec<_> =
-                places.iter().flat_map(|(at, e)| (0..runs.len).map(move |i| (at + i, e + i))).collect();
+                starts.iter().flat_map(|(at, e)| (0..runs.len).map(move |i| (at + i, e + i))).collect();
             prop_assert_eq!(runs.span(), expected.last().map(|(at, _)| at + 1));
             prop_assert_eq!(runs.elements(), expected.len() as u64);
             prop_assert_eq!(written, expected);
@@ -174,18 +174,19 @@ pub(crate) mod tests {
 
     #[test]
     fn dimensions_without_a_gap_are_one() {
-        let of =
-            |shape: &[u64], start: &[u64], local: &[u64]| Runs::of_shard(shape, Some(start), local, None);
-        assert_eq!(of(&[8, 4, 5], &[2, 0, 0], &[3, 4, 5]), Runs::contiguous(40..100));
-        assert_eq!(of(&[8, 4, 5], &[2, 1, 0], &[1, 2, 5]), Runs::contiguous(45..55));
-        let level = |count, stride, pitch| Level { count, stride, pitch };
+        let of = |shape: &[u64], start: &[u64], local: &[u64]| {
+            StridedRuns::of_shard(shape, Some(start), local, None)
+        };
+        assert_eq!(of(&[8, 4, 5], &[2, 0, 0], &[3, 4, 5]), StridedRuns::contiguous(40..100));
+        assert_eq!(of(&[8, 4, 5], &[2, 1, 0], &[1, 2, 5]), StridedRuns::contiguous(45..55));
+        let dim = |count, src_stride, dst_stride| StridedDim { count, src_stride, dst_stride };
         assert_eq!(
             of(&[8, 4, 5], &[0, 2, 0], &[8, 2, 5]),
-            Runs { first: 10, len: 10, levels: vec![level(8, 20, 10)] }
+            StridedRuns { first: 10, len: 10, dims: vec![dim(8, 20, 10)] }
         );
         assert_eq!(
             of(&[8, 4, 5], &[0, 0, 1], &[8, 4, 2]),
-            Runs { first: 1, len: 2, levels: vec![level(32, 5, 2)] }
+            StridedRuns { first: 1, len: 2, dims: vec![dim(32, 5, 2)] }
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Portable Box-Muller: the sequence of `shaders/box_muller.wgsl`, whose comments explain it. Rust
+//! Portable Box-Muller: the sequence of `shaders/math/box_muller.wgsl`, whose comments explain it. Rust
 //! neither fuses nor reassociates, so nothing here needs the shader's `keep()`.
 
 #[inline(always)]
@@ -12,7 +12,7 @@ pub fn half_radius(w: u32) -> f32 {
     half_sqrt(neg_ln(reduce_argument(w)))
 }
 
-// The steps of it. `tile.rs` has a loop for each.
+// The steps of `half_radius` and `double_cos_sin`. `src/host/tile.rs` has a loop for each.
 
 /// `t` and `e` of `u1 = (1 + t) * 2^-e`.
 #[inline(always)]
@@ -127,14 +127,11 @@ pub fn box_muller(w0: u32, w1: u32) -> [f32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use crate::math::literals::literals;
+    use crate::math::literals::assert_same_literals;
 
-    /// The Rust constants are the shader's, bit for bit.
     #[test]
     fn constants_are_the_shaders() {
-        let shader = literals(include_str!("../../shaders/box_muller.wgsl"));
-        let rust = literals(include_str!("box_muller.rs").split("#[cfg(test)]").next().unwrap());
-        assert_eq!(shader, rust);
-        assert_eq!(shader.len(), 39);
+        let shaders = [include_str!("../../shaders/math/box_muller.wgsl")];
+        assert_same_literals(&shaders, include_str!("box_muller.rs"), 39);
     }
 }

@@ -1,15 +1,14 @@
 //! Division of unsigned integers by a divisor that is known before the kernel runs.
 
-/// The `factor` and `shift` by which `shaders/runs_nested.wgsl` divides: `n / divisor` is
-/// `(2 * n * factor >> 32) >> shift` for every n below 2^31, of which a job has fewer invocations (see
-/// `LARGEST_BINDING` in src/dispatch.rs; Granlund and
-/// Montgomery: "Division by invariant integers using multiplication", 1994, theorem 4.2).
+/// The `factor` and `shift` by which `shaders/addressing/strided.wgsl` divides: `n / divisor` is
+/// `(2 * n * factor >> 32) >> shift` for every n below 2^31 (Granlund and Montgomery: "Division by invariant integers using
+/// multiplication", 1994, theorem 4.2). A work item has fewer invocations than that (see `MAX_BINDING_BYTES`).
 pub(crate) fn reciprocal(divisor: u32) -> [u32; 2] {
     let shift = u32::BITS - (divisor - 1).leading_zeros();
     [(1_u64 << (31 + shift)).div_ceil(divisor.into()) as u32, shift]
 }
 
-/// The division of `shaders/runs_nested.wgsl`.
+/// The division of `shaders/addressing/strided.wgsl`.
 #[cfg(test)]
 pub(crate) fn divide(n: u32, factor: u32, shift: u32) -> u32 {
     let high = (u64::from(n << 1) * u64::from(factor)) >> 32;

@@ -1,4 +1,4 @@
-//! A random permutation of a column's rows: `shaders/permute.wgsl`, whose comments explain it.
+//! A random permutation of a column's rows: `shaders/math/permutation.wgsl`, whose comments explain the method.
 
 /// The rows, and the rectangle in which they are permuted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6,12 +6,12 @@ pub(crate) struct Rectangle {
     pub(crate) rows: u32,
     /// The least number whose square is `rows` or more: 46,341 at the most.
     pub(crate) width: u32,
-    /// As few rows of places as hold them all.
+    /// As few rows of cells as hold all rows.
     pub(crate) height: u32,
 }
 
 impl Rectangle {
-    /// Of up to 2^31 rows, and at least one.
+    /// The rectangle of 1 to 2^31 rows.
     pub(crate) fn of(rows: u32) -> Self {
         let root = rows.isqrt();
         let width = (root + u32::from(root * root < rows)).max(1);
@@ -39,36 +39,36 @@ fn add_below(a: u32, b: u32, n: u32) -> u32 {
 }
 
 #[inline(always)]
-fn two_rounds(rectangle: Rectangle, place: [u32; 2], first: u32, second: u32) -> [u32; 2] {
+fn two_rounds(rectangle: Rectangle, cell: [u32; 2], first: u32, second: u32) -> [u32; 2] {
     let Rectangle { width, height, .. } = rectangle;
-    let x = add_below(place[0], scale_down(mix(place[1] ^ first), width), width);
-    let y = add_below(place[1], scale_down(mix(x ^ second), height), height);
+    let x = add_below(cell[0], scale_down(mix(cell[1] ^ first), width), width);
+    let y = add_below(cell[1], scale_down(mix(x ^ second), height), height);
     [x, y]
 }
 
-/// Where the permutation of the column with this key puts a row.
+/// The new index of a row, by the permutation of the column with this key.
 #[cfg(test)]
 pub(crate) fn permute(rectangle: Rectangle, row: u32, key: [u32; 4]) -> u32 {
     cycle_walk(rectangle, feistel(rectangle, row, key), key)
 }
 
-// The steps of it. `tile.rs` has a loop for each.
+// The steps of `permute`. `src/host/tile.rs` has a loop for each.
 
-/// Where a permutation of the rectangle puts a place.
+/// Permutes the cells of the rectangle.
 #[inline(always)]
 pub(crate) fn feistel(rectangle: Rectangle, at: u32, key: [u32; 4]) -> u32 {
     let width = rectangle.width;
-    let mut place = [at % width, at / width];
-    place = two_rounds(rectangle, place, key[0], key[1]);
-    place = two_rounds(rectangle, place, key[2], key[3]);
-    place = two_rounds(rectangle, place, !key[1], !key[0]);
-    place = two_rounds(rectangle, place, !key[3], !key[2]);
-    place[1] * width + place[0]
+    let mut cell = [at % width, at / width];
+    cell = two_rounds(rectangle, cell, key[0], key[1]);
+    cell = two_rounds(rectangle, cell, key[2], key[3]);
+    cell = two_rounds(rectangle, cell, !key[1], !key[0]);
+    cell = two_rounds(rectangle, cell, !key[3], !key[2]);
+    cell[1] * width + cell[0]
 }
 
-/// On from a place until it is a row.
+/// Permutes a cell again until it is a row.
 pub(crate) fn cycle_walk(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u32 {
-    for _turn in 0..rectangle.width {
+    for _pass in 0..rectangle.width {
         if at < rectangle.rows {
             break;
         }
@@ -80,6 +80,7 @@ pub(crate) fn cycle_walk(rectangle: Rectangle, mut at: u32, key: [u32; 4]) -> u3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::literals::assert_same_literals;
     use crate::math::philox::philox4x32_10;
 
     #[test]
@@ -140,5 +141,11 @@ mod tests {
             let z = ((chi_square / freedom).cbrt() - (1.0 - spread)) / spread.sqrt();
             assert!(z < 3.72, "{zeros} of {rows}: chi-square {chi_square}, {freedom} degrees of freedom");
         }
+    }
+
+    #[test]
+    fn constants_are_the_shaders() {
+        let shaders = [include_str!("../../shaders/math/permutation.wgsl")];
+        assert_same_literals(&shaders, include_str!("permutation.rs"), 3);
     }
 }

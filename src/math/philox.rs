@@ -15,7 +15,7 @@ pub const fn philox4x32_10(counter: u64, seed: u64) -> [u32; 4] {
     [c[0] as u32, c[1] as u32, c[2] as u32, c[3] as u32]
 }
 
-/// A round of `shaders/philox_u64.wgsl`: the state in 64-bit lanes, of which only the low half counts.
+/// A round of `shaders/math/philox_u64.wgsl`: the state in 64-bit lanes, of which only the low half counts.
 #[inline(always)]
 const fn philox_round(c: [u64; 4], k: [u32; 2]) -> [u64; 4] {
     const LOW: u64 = u32::MAX as u64;
@@ -73,6 +73,7 @@ fn put<const N: usize>([x, y, z, w]: &mut [[u64; N]; 4], i: usize, c: [u64; 4]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::literals::assert_same_literals;
 
     #[test]
     fn random123_known_answers() {
@@ -103,5 +104,20 @@ mod tests {
             },
         );
         assert_eq!(calls, counters.len());
+    }
+
+    #[test]
+    fn constants_are_the_shaders() {
+        let constants = |text: &str| {
+            let lines = text.lines().filter(|line| line.starts_with("const PHILOX_"));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        let mirror = constants(include_str!("philox.rs"));
+        for shader in [
+            include_str!("../../shaders/math/philox_u32.wgsl"),
+            include_str!("../../shaders/math/philox_u64.wgsl"),
+        ] {
+            assert_same_literals(&[&constants(shader)], &mirror, 4);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Portable inverse transform: the sequence of `shaders/quantile.wgsl`, whose comments explain it.
+//! Portable inverse transform: the sequence of `shaders/math/quantile.wgsl`, whose comments explain it.
 
 use super::box_muller::select;
 #[cfg(test)]
@@ -11,7 +11,7 @@ pub(crate) fn quantile(w: u32, table: &QuantileTable) -> f32 {
     cubic(table.coefficients[segment as usize], t)
 }
 
-// The steps of it. `tile.rs` has a loop for each.
+// The steps of `quantile`. `src/host/tile.rs` has a loop for each.
 
 /// The segment of the table, and `t` in it.
 #[inline(always)]
@@ -38,14 +38,11 @@ pub(crate) fn cubic(c: [f32; 4], t: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use crate::math::literals::literals;
+    use crate::math::literals::assert_same_literals;
 
-    /// The Rust constants are the shader's, bit for bit.
     #[test]
     fn constants_are_the_shaders() {
-        let shader = literals(include_str!("../../shaders/quantile.wgsl"));
-        let rust = literals(include_str!("quantile.rs").split("mod tests").next().unwrap());
-        assert_eq!(shader, rust);
-        assert_eq!(shader.len(), 10);
+        let shaders = [include_str!("../../shaders/math/quantile.wgsl")];
+        assert_same_literals(&shaders, include_str!("quantile.rs"), 10);
     }
 }

@@ -1,7 +1,7 @@
-//! f32 -> 16 bits, to nearest even: `shaders/narrow_f16.wgsl` and `shaders/narrow_bf16.wgsl`, whose
-//! comments explain them.
+//! f32 -> 16 bits, to nearest even: `shaders/rounding/f16.wgsl` and `shaders/rounding/bf16.wgsl`, whose comments explain
+//! the operations.
 
-/// The bits of a binary16, of those of an f32 that does not overflow.
+/// The bits of an f32 that does not overflow -> the bits of a binary16.
 #[inline(always)]
 pub(crate) fn round_to_f16(bits: u32) -> u16 {
     let magnitude = bits & 0x7FFF_FFFF;
@@ -16,7 +16,7 @@ pub(crate) fn round_to_f16(bits: u32) -> u16 {
     (sign | if magnitude >= 0x3880_0000 { normal } else { subnormal }) as u16
 }
 
-/// The bits of a bfloat16, of those of an f32.
+/// The bits of an f32 -> the bits of a bfloat16.
 #[inline(always)]
 pub(crate) fn round_to_bf16(bits: u32) -> u16 {
     (bits.wrapping_add(0x7FFF).wrapping_add((bits >> 16) & 1) >> 16) as u16
@@ -27,6 +27,7 @@ mod tests {
     use half::{bf16, f16};
 
     use super::*;
+    use crate::math::literals::assert_same_literals;
 
     /// Against the crate `half`, for every pattern of upper bits with telling lower ones.
     #[test]
@@ -52,5 +53,14 @@ mod tests {
         assert_eq!(narrow(65_536.0), f16::INFINITY.to_bits());
         assert_eq!(narrow(-65_536.0), f16::NEG_INFINITY.to_bits());
         assert_eq!(narrow(98_304.0), f16::NAN.to_bits());
+    }
+
+    #[test]
+    fn constants_are_the_shaders() {
+        let shaders = [
+            include_str!("../../shaders/rounding/f16.wgsl"),
+            include_str!("../../shaders/rounding/bf16.wgsl"),
+        ];
+        assert_same_literals(&shaders, include_str!("rounding.rs"), 7);
     }
 }

@@ -1,4 +1,4 @@
-//! The quantile function of a truncated normal -> the table that `shaders/quantile.wgsl` reads.
+//! The quantile function of a truncated normal -> the table that `shaders/math/quantile.wgsl` reads.
 //!
 //! The textbook inverse, Φ⁻¹ of a uniform between Φ(alpha) and Φ(beta), underflows in far tails and
 //! quantises in narrow slices, because it takes differences of a distribution function. Here no such

@@ -1,6 +1,8 @@
-//! The contract in its plainest form: Philox as the paper defines it, Box-Muller in f64. Slow,
-//! short, and independent of the library.
+//! The contract in its plainest form: Philox as the paper defines it, and Box-Muller in f64. This code is
+//! slow, short, and independent of the library's arithmetic.
 
+pub mod directed;
+pub mod exp;
 pub mod half;
 pub mod identity;
 pub mod scale;
@@ -8,7 +10,6 @@ pub mod sparse;
 pub mod truncated;
 
 use std::f64::consts::PI;
-use std::fmt::{Debug, LowerHex};
 
 use seedbed::Key;
 
@@ -20,6 +21,7 @@ pub const CHECKS: &[Check] = &[
     Check::host("reference::ulps_are_relative", ulps_are_relative),
     Check::host("reference::halves_meet_known_values", half::meets_known_values),
     Check::host("reference::truncated_normals_meet_known_values", truncated::meets_known_values),
+    Check::host("reference::jax_constant", truncated::jax_constant),
     Check::host("reference::permutations_are_permutations", sparse::is_a_permutation),
 ];
 
@@ -41,7 +43,7 @@ pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
-/// A line of the published answers.
+/// A published answer, which is one line of the file.
 pub struct KnownAnswer {
     pub counter: [u32; 4],
     pub key: [u32; 2],
@@ -64,28 +66,28 @@ pub fn known_answers() -> Vec<KnownAnswer> {
         .collect()
 }
 
-/// Block `block` of the stream of a key (contract, section 1).
+/// A block of the stream of a key (contract, section 1).
 pub fn block(key: Key, block: u64) -> [u32; 4] {
     let halves = |x: u64| [x as u32, (x >> 32) as u32];
     let [c0, c1] = halves(key.offset.wrapping_add(block));
     philox4x32_10([c0, c1, 0, 0], halves(key.seed))
 }
 
-/// The word of an element.
+/// The word of an element (contract, section 1).
 pub fn word(key: Key, element: u64) -> u32 {
     block(key, element / 4)[(element % 4) as usize]
 }
 
-/// `sqrt(-2 ln u1)`, `u1 = (w + 1/2) / 2^32`, which f64 holds exactly.
+/// The radius `sqrt(-2 ln u1)` of a word. f64 holds `u1 = (w + 1/2) / 2^32` exactly.
 pub fn radius(w: u32) -> f64 {
     let u1 = (f64::from(w) + 0.5) / 4_294_967_296.0;
     (-2.0 * u1.ln()).sqrt()
 }
 
-/// The cosine and sine of `2 pi u2`, `u2 = (w + 1/2) / 2^32`. The angle is reduced to
-/// [-pi/4, pi/4] in integers, so that the values close to 0 are as exact as the others.
+/// The cosine and sine of `2 pi u2`, where `u2 = (w + 1/2) / 2^32`. The angle is reduced to [-pi/4, pi/4] in
+/// integers, so that values close to 0 are as exact as the others.
 pub fn cos_sin(w: u32) -> [f64; 2] {
-    // In units of 2^-33 turns, of which a quadrant has 2^31.
+    // The unit of angles is 2^-33 of the circle, so a quadrant has 2^31 units.
     let angle = 2 * i64::from(w) + 1;
     let quadrant = (angle + (1 << 30)) >> 31;
     let rest = angle - (quadrant << 31);
@@ -95,7 +97,7 @@ pub fn cos_sin(w: u32) -> [f64; 2] {
         1 => [-sin, cos],
         2 => [-cos, -sin],
         3 => [sin, -cos],
-        _ => unreachable!("a turn has four quadrants"),
+        _ => unreachable!("a circle has four quadrants"),
     }
 }
 
@@ -106,7 +108,7 @@ pub fn normal(key: Key, element: u64) -> f64 {
     radius(words[pair]) * cos_sin(words[pair + 1])[(element % 2) as usize]
 }
 
-/// The uniform of a word in f32 (contract, section 4).
+/// The uniform value of a word in f32 (contract, section 4).
 pub fn uniform(word: u32, low: f64, high: f64) -> f32 {
     let (low, high) = (low as f32, high as f32);
     let u = (word & 0x00FF_FFFF) as f32 / 16_777_216.0;
@@ -118,45 +120,17 @@ pub fn uniform(word: u32, low: f64, high: f64) -> f32 {
     }
 }
 
-/// The distance of two values in units of the last f32 place of the exact one.
+/// The distance of two values in units of the last f32 digit of the exact value.
 pub fn ulps(actual: f32, exact: f64) -> f64 {
-    // 2^-23 of the power of two at or below the exact value.
+    // The unit is 2^-23 of the power of two at or below the exact value.
     let binade = f64::from_bits(exact.abs().to_bits() & 0x7FF0_0000_0000_0000);
     (f64::from(actual) - exact).abs() / binade * 8_388_608.0
 }
 
-/// The relative distance of two values in units of 2^-23: what an ulp is at a power of two, and up to
-/// twice as much as it is just below one.
+/// The relative distance of two values in units of 2^-23. At a power of two this unit is one ulp; just below
+/// a power of two it is nearly two ulp.
 pub fn relative_ulps(actual: f32, exact: f64) -> f64 {
     ((f64::from(actual) - exact) / exact).abs() * 8_388_608.0
-}
-
-/// Compares element by element, and says which one differs first. Bits, so that -0 is not 0 and a
-/// NaN equals itself.
-pub fn assert_same_bits(actual: &[f32], expected: &[f32], what: impl Debug) {
-    assert_same_words(bytemuck::cast_slice(actual), bytemuck::cast_slice(expected), what);
-}
-
-/// The same of words.
-pub fn assert_same_words(actual: &[u32], expected: &[u32], what: impl Debug) {
-    assert_same(actual, expected, what);
-}
-
-/// The same of 16-bit elements, by their bits.
-pub fn assert_same_halves(actual: &[u16], expected: &[u16], what: impl Debug) {
-    assert_same(actual, expected, what);
-}
-
-fn assert_same<T: PartialEq + LowerHex>(actual: &[T], expected: &[T], what: impl Debug) {
-    assert_eq!(actual.len(), expected.len(), "{what:?}: elements");
-    let differing = || actual.iter().zip(expected).enumerate().filter(|(_, (a, e))| a != e);
-    if let Some((i, (a, e))) = differing().next() {
-        let count = differing().count();
-        panic!(
-            "{what:?}: {count} of {} elements differ; element {i} is {a:#010x}, not {e:#010x}",
-            actual.len()
-        );
-    }
 }
 
 fn philox_meets_the_published_answers() {
@@ -167,8 +141,8 @@ fn philox_meets_the_published_answers() {
     }
 }
 
-/// Computed with mpmath, 40 digits: `sqrt(-2*log((mpf(w)+0.5)/2**32))`, and the cosine and sine of
-/// `2*pi*(mpf(w)+0.5)/2**32`.
+/// The known values were computed with mpmath and 40 digits: `sqrt(-2*log((mpf(w)+0.5)/2**32))`, and the
+/// cosine and sine of `2*pi*(mpf(w)+0.5)/2**32`.
 fn box_muller_meets_known_values() {
     let near = |actual: f64, expected: f64| {
         assert!((actual / expected - 1.0).abs() < 1e-15, "{actual:e} is not {expected:e}");

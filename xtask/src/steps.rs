@@ -18,13 +18,14 @@ const BENCH: [&str; 4] = ["bench", "--workspace", "--bench", "*"];
 /// runs clippy, the unit tests and the documentation's examples with each.
 const FEATURES: &[&[&str]] = &[
     &["--no-default-features"],
-    // TODO(merge): &["--no-default-features", "--features", "wgpu"],
-    // TODO(merge): &["--no-default-features", "--features", "threads,vectors,serde"],
+    &["--no-default-features", "--features", "wgpu"],
+    &["--no-default-features", "--features", "threads,vectors,serde"],
+    &["--all-features"],
 ];
 
 /// The workspaces whose dependencies nothing else should wait for.
-const OTHER_WORKSPACES: [&str; 3] =
-    ["benches/baselines/rand_distr", "benches/baselines/burn", "integrations/burn"];
+const OTHER_WORKSPACES: [&str; 4] =
+    ["benches/baselines/rand_distr", "benches/baselines/burn", "integrations/burn", "scripts/wasm-user"];
 
 /// `cargo xtask test`.
 pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) -> Result<()> {

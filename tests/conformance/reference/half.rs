@@ -1,17 +1,17 @@
-//! The 16-bit types, by looking through all of their values (contract, section 7).
+//! The 16-bit types (contract, section 7). Functions search all values of a type.
 
 use std::sync::OnceLock;
 
 use seedbed::DType;
 use seedbed::half::{bf16, f16};
 
-/// Both of them.
+/// The two 16-bit types.
 pub const HALVES: [DType; 2] = [DType::F16, DType::BF16];
 
-/// All types of elements.
+/// All element types.
 pub const ALL: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 
-/// What the bits mean.
+/// The value of these bits.
 pub fn value(dtype: DType, bits: u16) -> f64 {
     match dtype {
         DType::F16 => f16::from_bits(bits).into(),
@@ -29,7 +29,7 @@ pub fn round(dtype: DType, x: f32) -> u16 {
     }
 }
 
-/// The finite values without a sign, ascending: the index of each is its bits.
+/// All finite values without a sign, ascending. The index of a value is its bits.
 fn magnitudes(dtype: DType) -> &'static [f64] {
     static ALL: [OnceLock<Vec<f64>>; 2] = [const { OnceLock::new() }; 2];
     ALL[usize::from(dtype == DType::BF16)].get_or_init(|| {
@@ -37,7 +37,7 @@ fn magnitudes(dtype: DType) -> &'static [f64] {
     })
 }
 
-/// An f64 rounded once to nearest even. (`from_f64` of `half` drops 32 bits first.)
+/// An f64 rounded once to nearest even. (`from_f64` of the crate `half` drops 32 bits before it rounds.)
 pub fn round_f64(dtype: DType, x: f64) -> u16 {
     let (all, magnitude) = (magnitudes(dtype), x.abs());
     let below = all.partition_point(|&value| value <= magnitude) - 1;
@@ -64,7 +64,7 @@ pub fn greatest_below(dtype: DType, limit: f64) -> u16 {
     }
 }
 
-/// The bits of the nearest value in [a, b], where `bits` are those of one that may lie outside.
+/// The bits of the value in [a, b] that is nearest to the value of `bits`.
 pub fn clamp(dtype: DType, bits: u16, [a, b]: [f64; 2]) -> u16 {
     let all = magnitudes(dtype);
     // The greatest value of at most b.

@@ -1,6 +1,6 @@
-//! `torch.eye` and `torch.nn.init.dirac_`, loop for loop.
+//! The loops of `torch.eye` and `torch.nn.init.dirac_`.
 
-/// Ones on the diagonal.
+/// A matrix with ones on the diagonal.
 pub fn eye(rows: usize, columns: usize) -> Vec<f32> {
     let mut matrix = vec![0.0; rows * columns];
     for i in 0..rows.min(columns) {
@@ -9,8 +9,8 @@ pub fn eye(rows: usize, columns: usize) -> Vec<f32> {
     matrix
 }
 
-/// `tensor[g * out_chans_per_grp + d, d, size(2) // 2, …] = 1` for each group `g` and each `d` below
-/// `min(out_chans_per_grp, size(1))`.
+/// A tensor with ones at `[g * out_chans_per_grp + d, d, size(2) // 2, …]`, for each group `g` and each `d`
+/// below `min(out_chans_per_grp, size(1))`.
 pub fn dirac(shape: &[usize], groups: usize) -> Vec<f32> {
     let mut tensor = vec![0.0; shape.iter().product()];
     let out_channels_per_group = shape[0] / groups;

@@ -2,7 +2,7 @@
 
 use seedbed::{FanMode, Nonlinearity};
 
-/// PyTorch's, of a shape `[out, in, k…]`.
+/// PyTorch's fan in and fan out of a shape `[out, in, k…]`.
 pub fn torch_fans(shape: &[u64]) -> [f64; 2] {
     let mut field = 1.0;
     for &size in &shape[2..] {
@@ -11,7 +11,8 @@ pub fn torch_fans(shape: &[u64]) -> [f64; 2] {
     [shape[1] as f64 * field, shape[0] as f64 * field]
 }
 
-/// JAX's `_compute_fans`: the receptive field is what division leaves, a fraction where an axis counts twice.
+/// JAX's `_compute_fans`. The receptive field is the number of elements divided by the sizes of all named
+/// axes; it is a fraction where an axis is named twice.
 pub fn jax_fans(shape: &[u64], inputs: &[i64], outputs: &[i64], batch: &[i64]) -> [f64; 2] {
     let rank = shape.len() as i64;
     let size =
@@ -21,7 +22,7 @@ pub fn jax_fans(shape: &[u64], inputs: &[i64], outputs: &[i64], batch: &[i64]) -
     [size(inputs) * field, size(outputs) * field]
 }
 
-/// Keras's `compute_fans`.
+/// Keras's `compute_fans`: fan in and fan out of a shape `[k…, in, out]`.
 pub fn keras_fans(shape: &[u64]) -> [f64; 2] {
     match *shape {
         [] => [1.0, 1.0],
@@ -51,23 +52,24 @@ pub fn gain(nonlinearity: Nonlinearity, a: f64) -> f64 {
     }
 }
 
-/// `xavier_normal_`'s.
+/// The standard deviation of `xavier_normal_`.
 pub fn xavier(shape: &[u64], gain: f64) -> f64 {
     let [fan_in, fan_out] = torch_fans(shape);
     gain * (2.0 / (fan_in + fan_out)).sqrt()
 }
 
-/// `kaiming_normal_`'s.
+/// The standard deviation of `kaiming_normal_`.
 pub fn kaiming(shape: &[u64], a: f64, mode: FanMode, nonlinearity: Nonlinearity) -> f64 {
     gain(nonlinearity, a) / of_mode(torch_fans(shape), mode).sqrt()
 }
 
-/// Half of the width of the uniform distribution of this standard deviation.
+/// Half of the width of the uniform distribution that has this standard deviation.
 pub fn bound(std: f64) -> f64 {
     3.0_f64.sqrt() * std
 }
 
-/// The standard deviation, before it is cut at ±2, of the truncated normal of this one.
+/// The standard deviation of the normal distribution that has this one after it is cut at ±2 standard
+/// deviations.
 pub fn untruncated(std: f64) -> f64 {
     std / 0.879_625_661_034_239_8
 }

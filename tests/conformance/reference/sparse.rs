@@ -1,4 +1,4 @@
-//! Which rows of a column are zero (contract, section 11).
+//! The permutation that chooses the zeros of a column (contract, section 11).
 
 use seedbed::Key;
 
@@ -13,7 +13,7 @@ fn fmix32(mut h: u32) -> u32 {
     h ^ (h >> 16)
 }
 
-/// `p_j(i)`.
+/// The number `p_j(i)` of a row in its column's permutation.
 pub fn permuted(key: Key, rows: u64, column: u64, row: u64) -> u64 {
     let [k0, k1, k2, k3] = block(key.named("sparse.columns"), column);
     let root = rows.isqrt();
@@ -37,7 +37,7 @@ pub fn permuted(key: Key, rows: u64, column: u64, row: u64) -> u64 {
     }
 }
 
-/// `ceil(sparsity * rows)`, as `sparse_` computes it.
+/// The zeros of a column, `ceil(sparsity * rows)` as `sparse_` computes it.
 pub fn zeros(sparsity: f64, rows: u64) -> u64 {
     (sparsity * rows as f64).ceil() as u64
 }
@@ -50,7 +50,7 @@ pub fn is_a_permutation() {
             assert!(all.into_iter().eq(0..rows), "{rows} rows, column {column}");
         }
     }
-    // Published values of fmix32: it fixes 0, and fmix32(1) is the hash of the C++ original.
+    // fmix32 fixes 0, and the other value is that of the C++ original.
     assert_eq!(fmix32(0), 0);
     assert_eq!(fmix32(1), 0x514E_28B7);
 }

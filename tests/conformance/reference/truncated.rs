@@ -1,11 +1,12 @@
 //! The truncated normal distribution in f64.
-//!
-//! Probabilities are those of an interval, taken from the upper tail or from the middle, wherever it
-//! lies, and scaled by the density's value at its highest point: nothing cancels and nothing underflows.
+//! The probability of an interval is computed from the upper tail or from the middle, as the interval lies,
+//! and is scaled by the density's largest value in it. So nothing cancels, and nothing underflows.
 
 use std::f64::consts::{PI, SQRT_2};
 
-/// `N(mean, std²)` on [a, b].
+use seedbed::{Init, VarianceScaling};
+
+/// The normal distribution `N(mean, std²)` on [a, b].
 #[derive(Clone, Copy, Debug)]
 pub struct Truncated {
     pub mean: f64,
@@ -32,7 +33,7 @@ impl Truncated {
         mass(alpha, z, mode) / mass(alpha, beta, mode)
     }
 
-    /// Where the probability is that of a word, `(w + 1/2) / 2^32`: by bisection, from the nearer end.
+    /// The quantile of a word's probability, `(w + 1/2) / 2^32`, found by bisection from the nearer end.
     pub fn quantile(&self, word: u32) -> f64 {
         let [alpha, beta] = self.bounds();
         let mode = 0.0_f64.clamp(alpha, beta);
@@ -42,7 +43,7 @@ impl Truncated {
             true => mass(alpha, z, mode) < p * whole,
             false => mass(z, beta, mode) > (1.0 - p) * whole,
         };
-        // 2^-33 of any such distribution is less than 7 standard deviations from the mode.
+        // The quantiles of 2^-33 and of 1 - 2^-33 are less than 7 standard deviations from the mode.
         let (mut low, mut high) = (alpha.max(mode - 7.0), beta.min(mode + 7.0));
         for _ in 0..60 {
             let middle = (low + high) / 2.0;
@@ -54,7 +55,7 @@ impl Truncated {
         self.mean + self.std * (low + high) / 2.0
     }
 
-    /// Mean and standard deviation, by the textbook's formulas.
+    /// The mean and the standard deviation, by the textbook's formulas.
     pub fn moments(&self) -> [f64; 2] {
         let [alpha, beta] = self.bounds();
         let mode = 0.0_f64.clamp(alpha, beta);
@@ -79,7 +80,7 @@ fn mass(from: f64, to: f64, mode: f64) -> f64 {
     if from < 0.0 {
         return (libm::erf(to / SQRT_2) - libm::erf(from / SQRT_2)) / 2.0;
     }
-    // Where the interval reaches over 0 and this part of it does not, the mode is 0.
+    // If the whole interval contains 0 and this part of it does not, the mode is 0.
     tail(from, mode) - tail(to, mode)
 }
 
@@ -96,7 +97,8 @@ fn tail(z: f64, mode: f64) -> f64 {
     (-(z - mode) * (z + mode) / 2.0).exp() / (2.0 * PI).sqrt() * mills
 }
 
-/// Computed with mpmath, 60 digits, by bisection of differences of `erfc`: the quantiles of four words.
+/// The quantiles of four words were computed with mpmath and 60 digits, by bisection of differences of
+/// `erfc`.
 pub fn meets_known_values() {
     const WORDS: [u32; 4] = [0, 0x1234_5678, 0xC000_0000, 0xFFFF_FFFF];
     for (t, expected) in [
@@ -156,4 +158,14 @@ pub fn meets_known_values() {
             assert!((t.cdf(expected) - p).abs() < 1e-12, "{t:?}, {word:#010x}: {}", t.cdf(expected));
         }
     }
+}
+
+/// The standard normal distribution cut at ±2 has the standard deviation 0.8796…, and so JAX's
+/// `glorot_normal` has the variance that its name promises.
+pub fn jax_constant() {
+    let [mean, std] = Truncated::new(0.0, 1.0, -2.0, 2.0).moments();
+    assert!(mean.abs() < 1e-15 && (std - 0.879_625_661_034_239_8).abs() < 1e-15, "{mean}, {std}");
+    let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
+    let std = init.std(&[300, 500]).expect("a matrix");
+    assert!((std / (1.0 / 400.0_f64).sqrt() - 1.0).abs() < 1e-12, "{std}");
 }

@@ -1,6 +1,0 @@
-// The fast destination on llvmpipe without 64-bit integers.
-@group(0) @binding(1) var<storage, read_write> destination: array<vec4<u32>>;
-
-fn store(vector: u32, value: vec4<u32>) {
-    destination[vector] = all_lanes(value);
-}

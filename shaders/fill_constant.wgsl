@@ -1,4 +1,0 @@
-// constant_, zeros_, ones_: every element is the same bit pattern, rounded on the host.
-fn block_values(block: u32) -> vec4<u32> {
-    return vec4<u32>(params.value);
-}

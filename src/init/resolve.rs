@@ -1,0 +1,254 @@
+//! What an initialiser and a shape come to: a distribution.
+
+use crate::dtype::DType;
+use crate::error::Error;
+use crate::init::Init;
+use crate::init::checks::finite;
+use crate::init::distribution::Distribution;
+use crate::init::distribution::constant::Constant;
+use crate::init::distribution::identity::Identity;
+use crate::init::distribution::log_normal::LogNormal;
+use crate::init::distribution::normal::Normal;
+use crate::init::distribution::orthogonal::Orthogonal;
+use crate::init::distribution::sparse::Sparse;
+use crate::init::distribution::trunc_normal::TruncNormal;
+use crate::init::distribution::uniform::Uniform;
+use crate::init::fan::Fans;
+use crate::init::kernel_args::KernelArgs;
+use crate::init::variance_scaling::{ScaledDistribution, TRUNCATED_STD};
+use crate::layout::matrix::Matrix;
+
+impl Init {
+    /// The expectation of the elements of a tensor of this shape: the same for each, or, where an
+    /// initialiser has a pattern (`eye`, `dirac`), their mean.
+    ///
+    /// # Errors
+    /// As an f32 fill of that shape would give.
+    pub fn mean(&self, shape: &[u64]) -> Result<f64, Error> {
+        self.moments(shape).map(|(mean, _)| mean)
+    }
+
+    /// The standard deviation of the elements of a tensor of this shape, before rounding to the element
+    /// type.
+    ///
+    /// # Errors
+    /// As an f32 fill of that shape would give: [`Error::TooFewDimensions`] where fans are needed, …
+    pub fn std(&self, shape: &[u64]) -> Result<f64, Error> {
+        self.moments(shape).map(|(_, std)| std)
+    }
+
+    /// What PyTorch would warn of, in its words. Only `kaiming_uniform_` and `kaiming_normal_` have
+    /// something to say: that a tensor has no elements, and nothing is done. (`trunc_normal_` warns of
+    /// means far from `a` and `b`, where its own values are wrong. Ours are right.)
+    pub fn warning(&self, shape: &[u64]) -> Option<&'static str> {
+        let warns = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
+        (warns && shape.contains(&0)).then_some("Initializing zero-element tensors is a no-op")
+    }
+
+    /// What the kernels are to do for a tensor of this shape and element type.
+    pub(crate) fn kernel_args(&self, shape: &[u64], dtype: DType) -> Result<KernelArgs, Error> {
+        self.distribution(shape)?.kernel_args(dtype)
+    }
+
+    fn moments(&self, shape: &[u64]) -> Result<(f64, f64), Error> {
+        let distribution = self.distribution(shape)?;
+        // Moments are computed of valid parameters only.
+        distribution.kernel_args(DType::F32)?;
+        Ok(distribution.moments())
+    }
+
+    /// The distribution of the elements of a tensor of this shape, before rounding to an element type.
+    fn distribution(&self, shape: &[u64]) -> Result<Distribution, Error> {
+        let zeros = Distribution::from(Constant { value: 0.0 });
+        // PyTorch's Kaiming functions do nothing with an empty tensor, before they check anything else.
+        let is_kaiming = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
+        if is_kaiming && shape.contains(&0) {
+            return Ok(zeros);
+        }
+        let distribution = match *self {
+            Self::Constant { value } => Constant { value }.into(),
+            Self::Zeros => zeros,
+            Self::Ones => Constant { value: 1.0 }.into(),
+            Self::Uniform { low, high } => Uniform { low, high }.into(),
+            Self::Normal { mean, std } => Normal { mean, std }.into(),
+            Self::LogNormal { mean, std } => LogNormal { mean, std }.into(),
+            Self::TruncNormal { mean, std, a, b } => TruncNormal { mean, std, a, b }.into(),
+            Self::Eye => {
+                let Matrix { rows, columns } = matrix(shape)?;
+                Identity::eye(rows, columns).into()
+            }
+            Self::Dirac { groups } => dirac(shape, groups)?,
+            Self::XavierUniform { gain } => Uniform::centred(xavier_std(shape, gain)?).into(),
+            Self::XavierNormal { gain } => Normal::centred(xavier_std(shape, gain)?).into(),
+            Self::KaimingUniform(kaiming) => Uniform::centred(kaiming.std(shape)?).into(),
+            Self::KaimingNormal(kaiming) => Normal::centred(kaiming.std(shape)?).into(),
+            Self::Orthogonal { gain } => {
+                let matrix = Matrix::flattened(shape)?;
+                Orthogonal { matrix, gain: finite("gain", gain)? }.into()
+            }
+            Self::Sparse { sparsity, std } => {
+                let matrix = matrix(shape)?;
+                if !(0.0..=1.0).contains(&sparsity) {
+                    return Err(Error::Sparsity { sparsity });
+                }
+                // As Python's math.ceil of the f64 product.
+                let zeros = (sparsity * matrix.rows as f64).ceil() as u64;
+                Sparse { matrix, zeros: zeros.min(matrix.rows), std }.into()
+            }
+            Self::VarianceScaling(scaling) => {
+                let std = scaling.std(shape)?;
+                match scaling.distribution {
+                    ScaledDistribution::Normal => Normal::centred(std).into(),
+                    ScaledDistribution::Uniform => Uniform::centred(std).into(),
+                    ScaledDistribution::TruncatedNormal if std == 0.0 => zeros,
+                    ScaledDistribution::TruncatedNormal => {
+                        let std = std / TRUNCATED_STD;
+                        TruncNormal { mean: 0.0, std, a: -2.0 * std, b: 2.0 * std }.into()
+                    }
+                }
+            }
+        };
+        // A tensor without elements may have an infinite or NaN scale. The scale is never used, so the fill
+        // is a constant.
+        Ok(if shape.contains(&0) { zeros } else { distribution })
+    }
+}
+
+fn matrix(shape: &[u64]) -> Result<Matrix, Error> {
+    let [rows, columns] = *shape else { return Err(dimensions("2 dimensions", shape)) };
+    Ok(Matrix { rows, columns })
+}
+
+fn xavier_std(shape: &[u64], gain: f64) -> Result<f64, Error> {
+    let gain = finite("gain", gain)?;
+    Ok(Fans::of(shape)?.xavier_std(gain))
+}
+
+fn dirac(shape: &[u64], groups: u64) -> Result<Distribution, Error> {
+    if !(3..=5).contains(&shape.len()) {
+        return Err(dimensions("3, 4, or 5 dimensions", shape));
+    }
+    let out = shape[0];
+    if groups == 0 || !out.is_multiple_of(groups) {
+        return Err(Error::Groups { dimension: out, groups });
+    }
+    // The other dimensions of an empty tensor may overflow.
+    if shape.contains(&0) {
+        return Ok(Constant { value: 0.0 }.into());
+    }
+    Identity::convolution(shape, out / groups).map(Distribution::from)
+}
+
+fn dimensions(supported: &'static str, shape: &[u64]) -> Error {
+    Error::Dimensions { supported, shape: shape.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::variance_scaling::VarianceScaling;
+
+    fn normal_std(init: Init, shape: &[u64]) -> f32 {
+        match init.kernel_args(shape, DType::F32).unwrap() {
+            KernelArgs::Normal { std, .. } => std,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn uniform_bounds(init: Init, shape: &[u64]) -> [f32; 2] {
+        match init.kernel_args(shape, DType::F32).unwrap() {
+            KernelArgs::Uniform { low, range, .. } => [low, low + range],
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn scales_are_computed_in_f64_and_rounded_once() {
+        // numpy.float32(gain * math.sqrt(2.0 / (fan_in + fan_out)))
+        assert_eq!(normal_std(Init::xavier_normal(), &[768, 2304]).to_bits(), 0x3CD1_05EC);
+        let tanh = Init::XavierNormal { gain: 5.0 / 3.0 };
+        assert_eq!(normal_std(tanh, &[64, 3, 7, 7]).to_bits(), 0x3D28_7ED8);
+        assert_eq!(normal_std(Init::XavierNormal { gain: 0.0 }, &[3, 3]), 0.0);
+        // math.sqrt(3.0) * std
+        let bound = (3_f64.sqrt() * (2.0_f64 / 30.0).sqrt()) as f32;
+        assert_eq!(uniform_bounds(Init::xavier_uniform(), &[10, 20]), [-bound, bound]);
+        // math.sqrt(2.0) / math.sqrt(fan_in)
+        assert_eq!(
+            normal_std(Init::kaiming_normal(), &[64, 3, 7, 7]),
+            (2_f64.sqrt() / 147_f64.sqrt()) as f32
+        );
+        let jax = Init::VarianceScaling(VarianceScaling::jax_lecun_normal());
+        let KernelArgs::TruncNormal { std, .. } = jax.kernel_args(&[300, 7], DType::F32).unwrap() else {
+            panic!("not truncated");
+        };
+        assert_eq!(std, ((1.0 / 300.0_f64).sqrt() / 0.879_625_661_034_239_8) as f32);
+    }
+
+    #[test]
+    fn mistakes_are_errors() {
+        let error = |init: Init, shape: &[u64]| init.kernel_args(shape, DType::F32).unwrap_err();
+        let starts = |init: Init, shape: &[u64], message: &str| {
+            let error = error(init, shape).to_string();
+            assert!(error.starts_with(message), "{error}");
+        };
+        // The sentences are PyTorch's.
+        let fans = "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions";
+        for init in
+            [Init::xavier_normal(), Init::xavier_uniform(), Init::kaiming_normal(), Init::kaiming_uniform()]
+        {
+            starts(init, &[768], fans);
+            starts(init, &[], fans);
+        }
+        starts(Init::Eye, &[3], "Only tensors with 2 dimensions are supported");
+        starts(Init::sparse(0.5), &[3, 3, 3], "Only tensors with 2 dimensions are supported");
+        starts(Init::dirac(), &[3, 3], "Only tensors with 3, 4, or 5 dimensions are supported");
+        starts(Init::dirac(), &[1; 6], "Only tensors with 3, 4, or 5 dimensions are supported");
+        starts(Init::Dirac { groups: 3 }, &[4, 3, 1], "dim 0 must be divisible by groups");
+        starts(Init::Dirac { groups: 0 }, &[4, 3, 1], "dim 0 must be divisible by groups");
+        starts(Init::orthogonal(), &[3], "Only tensors with 2 or more dimensions are supported");
+        starts(Init::normal(0.0, -0.5), &[2], "normal expects std >= 0.0, but found std -0.5");
+        starts(
+            Init::uniform(1.0, 0.0),
+            &[2],
+            "uniform_ expects to return a [from, to) range, but found from=1 > to=0",
+        );
+        starts(Init::sparse(1.5), &[3, 3], "sparsity is 1.5");
+        starts(Init::sparse(f64::NAN), &[3, 3], "sparsity is NaN");
+        starts(Init::trunc_normal(0.0, 1.0, 2.0, 2.0), &[3], "trunc_normal expects a < b");
+        assert!(matches!(error(Init::XavierNormal { gain: -1.0 }, &[2, 2]), Error::NegativeStd { .. }));
+        assert!(matches!(
+            error(Init::XavierUniform { gain: f64::NAN }, &[2, 2]),
+            Error::NotFinite { parameter: "gain", .. }
+        ));
+        assert!(matches!(
+            error(Init::Orthogonal { gain: f64::INFINITY }, &[2, 2]),
+            Error::NotFinite { parameter: "gain", .. }
+        ));
+    }
+
+    #[test]
+    fn empty_tensors_have_a_distribution_and_a_warning() {
+        for shape in [&[0, 0][..], &[0, 5], &[4, 4, 0]] {
+            for init in [Init::xavier_normal(), Init::kaiming_uniform(), Init::orthogonal()] {
+                assert!(init.kernel_args(shape, DType::F32).is_ok(), "{init} {shape:?}");
+                assert_eq!(init.warning(shape).is_some(), init == Init::kaiming_uniform());
+            }
+        }
+        assert_eq!(Init::kaiming_normal().warning(&[3, 3]), None);
+        assert!(Init::kaiming_normal().kernel_args(&[0], DType::F32).is_ok());
+        assert!(Init::dirac().kernel_args(&[3, 0, u64::MAX, u64::MAX], DType::F32).is_ok());
+    }
+
+    #[test]
+    fn moments_of_patterns() {
+        let moments = |init: Init, shape: &[u64]| (init.mean(shape).unwrap(), init.std(shape).unwrap());
+        assert_eq!(moments(Init::Eye, &[2, 8]), (0.125, (0.125_f64 * 0.875).sqrt()));
+        // One 1 in each of the 6 filters of 2 * 3 * 3 weights: groups of two.
+        assert_eq!(moments(Init::Dirac { groups: 3 }, &[6, 2, 3, 3]).0, 6.0 / 108.0);
+        assert_eq!(moments(Init::dirac(), &[6, 2, 3, 3]).0, 2.0 / 108.0);
+        assert_eq!(moments(Init::Orthogonal { gain: -2.0 }, &[4, 2, 8]), (0.0, 0.5));
+        assert_eq!(moments(Init::Sparse { sparsity: 0.75, std: 2.0 }, &[8, 5]), (0.0, 1.0));
+        let (mean, std) = moments(Init::trunc_normal(1.0, 0.5, 0.0, 2.0), &[3]);
+        assert!((mean - 1.0).abs() < 1e-12 && (std - 0.5 * 0.879_625_661_034_24).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,201 @@
+//! A plan's result. The page of [`program`](crate::program) says how to replay it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+#[cfg(feature = "serde")]
+use serde::{Deserialize, Serialize};
+
+use super::device::Device;
+use crate::error::Error;
+
+/// Fills as clears and dispatches over numbered buffers: plain data.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Program {
+    /// What the plan assumes.
+    pub device: Device,
+    /// Buffers `0..destinations` are the caller's.
+    pub destinations: u32,
+    /// The buffers from `destinations` on, which the executor creates.
+    pub buffers: Vec<Buffer>,
+    /// Each kernel once.
+    pub kernels: Vec<Arc<Kernel>>,
+    /// Ranges of the caller's buffers to clear, before all dispatches.
+    pub clears: Vec<Clear>,
+    /// The dispatches, in this order, in one compute pass.
+    pub dispatches: Vec<Dispatch>,
+}
+
+impl Program {
+    /// Checks that every number in the program refers to something in it, or to one of the caller's buffers, and that every
+    /// range lies in its buffer. `destinations` are the sizes of the caller's buffers in bytes. A program of a
+    /// [`Planner`](super::Planner) is right where the sizes are those of its fills. A program that was stored or sent need
+    /// not be.
+    ///
+    /// # Errors
+    /// [`Error::Program`].
+    pub fn validate(&self, destinations: &[u64]) -> Result<(), Error> {
+        let wrong = |reason: String| Err(Error::Program { reason });
+        if destinations.len() != self.destinations as usize {
+            return wrong(format!(
+                "it has {} destinations, but got {}",
+                self.destinations,
+                destinations.len()
+            ));
+        }
+        for (number, buffer) in self.buffers.iter().enumerate() {
+            if let Contents::Words(words) = &buffer.contents
+                && buffer.size != 4 * words.len() as u64
+            {
+                return wrong(format!(
+                    "buffer {number} of its own has {} words for {} bytes",
+                    words.len(),
+                    buffer.size
+                ));
+            }
+        }
+        let sizes: Vec<u64> =
+            destinations.iter().copied().chain(self.buffers.iter().map(|b| b.size)).collect();
+        let check = |what: &str, buffer: u32, offset: u64, size: u64| match sizes.get(buffer as usize) {
+            None => wrong(format!("{what} uses buffer {buffer}; there are {}", sizes.len())),
+            Some(&len) if size == 0 || offset.checked_add(size).is_none_or(|end| end > len) => wrong(
+                format!("{what} uses {size} bytes from {offset} on of buffer {buffer}, which has {len}"),
+            ),
+            Some(_) => Ok(()),
+        };
+        for (number, clear) in self.clears.iter().enumerate() {
+            check(&format!("clear {number}"), clear.buffer, clear.offset, clear.size)?;
+            if clear.buffer >= self.destinations {
+                return wrong(format!("clear {number} is of a buffer of its own"));
+            }
+        }
+        for (number, dispatch) in self.dispatches.iter().enumerate() {
+            let Some(kernel) = self.kernels.get(dispatch.kernel as usize) else {
+                return wrong(format!("dispatch {number} uses kernel {}", dispatch.kernel));
+            };
+            if kernel.bindings.len() != dispatch.bindings.len() {
+                let (needed, actual) = (kernel.bindings.len(), dispatch.bindings.len());
+                return wrong(format!("dispatch {number} binds {actual} buffers; its kernel needs {needed}"));
+            }
+            for binding in &dispatch.bindings {
+                check(&format!("dispatch {number}"), binding.buffer, binding.offset, binding.size)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A buffer that the executor creates.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Buffer {
+    /// A name for debuggers.
+    pub label: Cow<'static, str>,
+    /// Its size in bytes: a multiple of 4.
+    pub size: u64,
+    /// What it is for.
+    pub usage: Usage,
+    /// What it holds before the first dispatch.
+    pub contents: Contents,
+}
+
+/// What a buffer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Usage {
+    /// Parameter blocks: usage `UNIFORM`. Never written.
+    Uniform,
+    /// A table of quantiles: usages `UNIFORM` and `STORAGE`. Never written.
+    Table,
+    /// Scratch memory, which dispatches write and read: usage `STORAGE`.
+    Scratch,
+}
+
+/// What a buffer holds before the first dispatch.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Contents {
+    /// Zeros: a fresh buffer.
+    Zeros,
+    /// These words, from the beginning on, as many as the buffer has.
+    Words(Arc<[u32]>),
+}
+
+/// A kernel: what a compute pipeline is created from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Kernel {
+    /// Equal for equal kernels of the same device, math and version of this library.
+    pub id: u32,
+    /// A name for debuggers, such as `seedbed::normal_f32_vectorized`.
+    pub label: Cow<'static, str>,
+    /// The shader module. A line `// ---- shaders/PATH` names the file that each part came from.
+    pub wgsl: String,
+    /// The entry point.
+    pub entry_point: Cow<'static, str>,
+    /// Invocations of a workgroup, all in its first dimension. The module declares the same.
+    pub workgroup_size: u32,
+    /// Binding `i` of group 0.
+    pub bindings: Vec<BindingKind>,
+}
+
+/// What a kernel binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum BindingKind {
+    /// A uniform buffer of this many bytes.
+    Uniform {
+        /// The size of the binding, which is `minBindingSize` too.
+        size: u64,
+    },
+    /// A storage buffer that is read only.
+    ReadOnlyStorage,
+    /// A storage buffer that is read and written.
+    Storage,
+}
+
+/// A range of a buffer to clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Clear {
+    /// The buffer.
+    pub buffer: u32,
+    /// First byte: a multiple of 4.
+    pub offset: u64,
+    /// Bytes: a multiple of 4.
+    pub size: u64,
+}
+
+/// A dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Dispatch {
+    /// Index of the kernel in [`Program::kernels`].
+    pub kernel: u32,
+    /// What is bound at binding 0, 1, ... of group 0.
+    pub bindings: Vec<Binding>,
+    /// Workgroups in x and y. There is one in z.
+    pub workgroups: [u32; 2],
+}
+
+/// A range of a buffer that a dispatch binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Binding {
+    /// The buffer.
+    pub buffer: u32,
+    /// First byte.
+    pub offset: u64,
+    /// Bytes.
+    pub size: u64,
+}

@@ -1,0 +1,608 @@
+//! Fills -> a program: as few dispatches as their positions, types and generators allow, with the effect of one fill after
+//! the other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use strum::VariantArray;
+
+use super::batch::{Batch, batch};
+use super::data::{Binding, BindingKind, Buffer, Clear, Contents, Dispatch, Kernel, Program, Usage};
+use super::device::{Device, FillLimits, OrthogonalLimits};
+use super::encode::{encode, in_row};
+use super::hazards::Waves;
+use super::orthogonal::{MatrixPlan, Scratch};
+use super::split::{WorkItem, split};
+use super::uniforms::UniformArena;
+use crate::dtype::DType;
+use crate::error::Error;
+use crate::init::Init;
+use crate::init::kernel_args::KernelArgs;
+use crate::init::variance_scaling::ScaledDistribution;
+use crate::kernel::choices::{Addressing, FillKernel, Generator, Grid, Math, Rounding, StorePath};
+use crate::kernel::fill::FillVariant;
+use crate::kernel::orthogonal::{Access, OrthogonalKernel};
+use crate::kernel::params::{FillParams, OrthogonalParams};
+use crate::key::Key;
+use crate::layout::placement::{Placement, ResolvedPlacement};
+use crate::math::truncated_normal::{Truncation, truncated_normal};
+
+/// What a fill writes.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Content<'a> {
+    /// The values of an initialiser.
+    Init(&'a Init),
+    /// The raw words of the stream, as [`DType::U32`]: element `e` is word `e % 4` of block `e / 4`.
+    Words,
+}
+
+/// The buffer that a fill writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The caller's number of the buffer, below 2^31. Numbers begin at 0 and have no gaps.
+    pub buffer: u32,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether `clearBuffer` may write to it: whether its usages include `COPY_DST`.
+    pub can_clear: bool,
+}
+
+/// A fill to be planned.
+#[derive(Clone, Copy, Debug)]
+pub struct FillSpec<'a> {
+    /// The name that errors use. Without one they use the number in the list, from 0.
+    pub name: Option<&'a str>,
+    /// The buffer.
+    pub destination: Destination,
+    /// Where in the buffer which elements go.
+    pub placement: &'a Placement<'a>,
+    /// What is written.
+    pub content: Content<'a>,
+    /// The stream.
+    pub key: Key,
+}
+
+/// A fill in which nothing is wrong, with all that its initialiser and its shape decide.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedFill {
+    args: KernelArgs,
+    generator: Generator,
+    rounding: Rounding,
+    key: Key,
+    destination: Destination,
+    placement: ResolvedPlacement,
+    input: Input,
+}
+
+/// What a fill's kernel reads beside its parameters.
+#[derive(Clone, Debug)]
+enum Input {
+    None,
+    /// The table of a truncated normal distribution.
+    Table(Truncation),
+    /// An orthogonal matrix, which other kernels compute.
+    Matrix(MatrixPlan),
+}
+
+/// Plans fills for one device. It makes the text of each kernel and each table once, and can be shared by threads.
+#[derive(Debug)]
+pub struct Planner {
+    device: Device,
+    math: Math,
+    /// For a device that can run no fill, why.
+    limits: Result<FillLimits, Error>,
+    /// For a device that can compute no orthogonal matrix, why.
+    orthogonal_limits: Result<OrthogonalLimits, Error>,
+    kernels: Box<[OnceLock<Arc<Kernel>>]>,
+    /// Tables of quantiles by the bits of the bounds, the latest last.
+    tables: Mutex<Vec<([u64; 3], Arc<[u32]>)>>,
+}
+
+/// Tables that are kept: more than most models have scales.
+const MAX_TABLES: usize = 32;
+
+/// Numbers of buffers stay below 2^31, so that those of a program's own buffers fit u32.
+const MAX_BUFFER_NUMBER: u32 = (1 << 31) - 1;
+
+/// Clearing fewer bytes costs more than a work item in a batch.
+const MIN_CLEAR_BYTES: u64 = 1 << 16;
+
+impl Planner {
+    /// How many kernels there are: ids are below this.
+    pub(crate) const KERNELS: usize = FillKernel::COUNT + OrthogonalKernel::VARIANTS.len();
+
+    /// A planner for this device. Nothing is generated yet.
+    pub fn new(device: Device, math: Math) -> Self {
+        Self {
+            device,
+            math,
+            limits: FillLimits::of(&device),
+            orthogonal_limits: OrthogonalLimits::of(&device),
+            kernels: std::iter::repeat_with(OnceLock::new).take(Self::KERNELS).collect(),
+            tables: Mutex::default(),
+        }
+    }
+
+    /// The device that programs are planned for.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Plans fills, with the effect of one after the other.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] where the device can run no fill; [`Error::Fill`], which names the fill, for everything that
+    /// is wrong with one.
+    pub fn plan(&self, fills: &[FillSpec<'_>]) -> Result<Program, Error> {
+        self.limits()?;
+        self.assemble(&self.check_all(fills.iter().copied())?)
+    }
+
+    /// Whether the device can fill a tensor of this shape.
+    ///
+    /// # Errors
+    /// Those of [`Self::plan`] that are not about the destination, without the name of a fill.
+    pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
+        let args = init.kernel_args(shape, dtype)?;
+        self.limits()?;
+        self.input(&args).map(drop)
+    }
+
+    pub(crate) fn limits(&self) -> Result<FillLimits, Error> {
+        self.limits.clone()
+    }
+
+    /// Checks fills, and names the one that is wrong.
+    pub(crate) fn check_all<'a>(
+        &self,
+        fills: impl Iterator<Item = FillSpec<'a>>,
+    ) -> Result<Vec<CheckedFill>, Error> {
+        let check = |(number, fill): (usize, FillSpec<'a>)| {
+            self.check_fill(&fill).map_err(|error| named(error, fill.name, number))
+        };
+        fills.enumerate().map(check).collect()
+    }
+
+    /// Everything that can be wrong with a fill is found here.
+    pub(crate) fn check_fill(&self, fill: &FillSpec<'_>) -> Result<CheckedFill, Error> {
+        let FillSpec { destination, placement, content, key, .. } = *fill;
+        let dtype = placement.dtype;
+        let args = match content {
+            Content::Init(init) => init.kernel_args(placement.region.shape(), dtype)?,
+            Content::Words if dtype == DType::U32 => KernelArgs::Words,
+            Content::Words => {
+                return Err(Error::DTypeMismatch { operation: "fill_words", dtype, expected: DType::U32 });
+            }
+        };
+        let placement = placement.resolve(destination.size)?;
+        if destination.buffer > MAX_BUFFER_NUMBER {
+            return Err(Error::BufferNumber { number: destination.buffer, max: MAX_BUFFER_NUMBER });
+        }
+        let mut input = Input::None;
+        if !placement.runs.is_empty() {
+            self.limits()?;
+            input = self.input(&args)?;
+        }
+        let (generator, rounding) = (Generator::from(&args), Rounding::of(dtype));
+        Ok(CheckedFill { args, generator, rounding, key, destination, placement, input })
+    }
+
+    fn input(&self, args: &KernelArgs) -> Result<Input, Error> {
+        match *args {
+            KernelArgs::TruncNormal { truncation, .. } => Ok(Input::Table(truncation.canonical())),
+            KernelArgs::Orthogonal { matrix, .. } => {
+                let limits = self.orthogonal_limits.clone()?;
+                MatrixPlan::new(limits, matrix.rows, matrix.columns).map(Input::Matrix)
+            }
+            _ => Ok(Input::None),
+        }
+    }
+
+    /// The kernels that fills of `init` with elements of `dtype` need, before there is a buffer: those of whole tensors and
+    /// ranges of elements. An executor compiles them ahead. Some shapes and scales need another kernel: zero, for example, is
+    /// a constant.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
+    pub fn kernels_of(&self, init: &Init, dtype: DType) -> Result<Vec<Arc<Kernel>>, Error> {
+        self.limits()?;
+        if dtype == DType::U32 {
+            return Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 });
+        }
+        let (generator, rounding) = (usual_generator(init), Rounding::of(dtype));
+        let mut kernels = Vec::new();
+        if generator == Generator::Copy {
+            self.orthogonal_limits.clone()?;
+            kernels.extend(OrthogonalKernel::VARIANTS.iter().map(|&kernel| self.orthogonal_kernel(kernel)));
+        }
+        for (store_path, grid) in [
+            (StorePath::Vectorized, Grid::Single),
+            (StorePath::Elementwise, Grid::Single),
+            (StorePath::Elementwise, Grid::Batched),
+        ] {
+            // The two ends of a range share a dispatch. Parts of a matrix do not.
+            if generator != Generator::Copy || grid == Grid::Single {
+                let addressing = Addressing::Contiguous;
+                kernels.push(self.fill_kernel(FillKernel {
+                    generator,
+                    store_path,
+                    rounding,
+                    addressing,
+                    grid,
+                }));
+            }
+        }
+        Ok(kernels)
+    }
+
+    /// Plans fills that were checked.
+    pub(crate) fn assemble(&self, fills: &[CheckedFill]) -> Result<Program, Error> {
+        let mut assembly = Assembly::new(self, self.limits()?, fills);
+        let mut waves = Waves::default();
+        let mut groups: BTreeMap<Group, (FillKernel, Vec<(usize, WorkItem)>)> = BTreeMap::new();
+        let mut small_clears: HashMap<u32, usize> = HashMap::new();
+        for fill in fills.iter().filter(|fill| fill.can_be_cleared() && fill.is_small()) {
+            *small_clears.entry(fill.destination.buffer).or_default() += 1;
+        }
+        for (number, fill) in fills.iter().enumerate() {
+            let (buffer, bytes) = (fill.destination.buffer, &fill.placement.bytes);
+            if bytes.is_empty() {
+                continue;
+            }
+            let wave = waves.wave_of(buffer, bytes);
+            // A clear is several times faster than a kernel, and wgpu then need not zero a fresh buffer first.
+            if wave == 0 && fill.can_be_cleared() && !(fill.is_small() && small_clears[&buffer] > 1) {
+                let (offset, size) = (bytes.start, bytes.end - bytes.start);
+                assembly.program.clears.push(Clear { buffer, offset, size });
+                continue;
+            }
+            let input = fill.input.sort_key(number);
+            // A copy reads f32, and a binding may hold fewer of those than of the elements that it writes.
+            let max_elements =
+                matches!(fill.input, Input::Matrix(_)).then(|| assembly.limits.matrix_elements());
+            let (generator, rounding) = (fill.generator, fill.rounding);
+            for item in
+                split(assembly.limits, generator, rounding, &fill.placement.runs, bytes.start, max_elements)
+            {
+                let addressing = match item.dims.is_empty() {
+                    true => Addressing::Contiguous,
+                    false => Addressing::Strided,
+                };
+                let (store_path, grid) = (item.store_path, Grid::Single);
+                let kernel = FillKernel { generator, store_path, rounding, addressing, grid };
+                let group = Group { wave, buffer, input, kernel: kernel.index() };
+                groups.entry(group).or_insert_with(|| (kernel, Vec::new())).1.push((number, item));
+            }
+        }
+        for (Group { buffer, .. }, (kernel, items)) in groups {
+            let batches = match kernel.generator {
+                // Each item reads its own part of the matrix.
+                Generator::Copy => {
+                    items.into_iter().flat_map(|item| batch(assembly.limits, vec![item])).collect()
+                }
+                _ => batch(assembly.limits, items),
+            };
+            for batch in batches {
+                assembly.dispatch(kernel, buffer, &batch);
+            }
+        }
+        Ok(assembly.finish())
+    }
+
+    fn fill_kernel(&self, kernel: FillKernel) -> Arc<Kernel> {
+        let id = kernel.index();
+        let make = || {
+            let (math, class, int64) = (self.math, self.device.class, self.device.int64);
+            let mut bindings = vec![
+                BindingKind::Uniform {
+                    size: u64::from(kernel.grid.blocks()) * size_of::<FillParams>() as u64,
+                },
+                BindingKind::Storage,
+            ];
+            match kernel.generator {
+                Generator::Copy => bindings.push(BindingKind::ReadOnlyStorage),
+                // Files of `shaders/table` say why.
+                Generator::TruncNormal if class.is_gpu() => bindings.push(BindingKind::ReadOnlyStorage),
+                Generator::TruncNormal => bindings.push(BindingKind::Uniform { size: TABLE_BYTES }),
+                _ => {}
+            }
+            Arc::new(Kernel {
+                id: id as u32,
+                label: kernel.label().into(),
+                wgsl: FillVariant { kernel, int64, math, class }.wgsl(),
+                entry_point: "fill".into(),
+                workgroup_size: class.workgroup_size(),
+                bindings,
+            })
+        };
+        Arc::clone(self.kernels[id].get_or_init(make))
+    }
+
+    fn orthogonal_kernel(&self, kernel: OrthogonalKernel) -> Arc<Kernel> {
+        let id = FillKernel::COUNT + kernel as usize;
+        let make = || {
+            let storage = kernel.storage().iter().map(|access| match access {
+                Access::Read => BindingKind::ReadOnlyStorage,
+                Access::ReadWrite => BindingKind::Storage,
+            });
+            let params = BindingKind::Uniform { size: size_of::<OrthogonalParams>() as u64 };
+            Arc::new(Kernel {
+                id: id as u32,
+                label: kernel.label().into(),
+                wgsl: kernel.wgsl(self.device.int64),
+                entry_point: "orthogonal".into(),
+                workgroup_size: kernel.workgroup_size(),
+                bindings: std::iter::once(params).chain(storage).collect(),
+            })
+        };
+        Arc::clone(self.kernels[id].get_or_init(make))
+    }
+
+    /// The table of a truncated normal distribution.
+    fn table(&self, truncation: Truncation) -> Arc<[u32]> {
+        let bounds = truncation.bits();
+        // A thread that panicked left the list whole.
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = match tables.iter().position(|(of, _)| *of == bounds) {
+            Some(index) => tables.remove(index),
+            None => {
+                let table = truncated_normal(truncation);
+                (bounds, Arc::from(bytemuck::cast_slice::<_, u32>(table.coefficients.as_slice())))
+            }
+        };
+        let table = Arc::clone(&entry.1);
+        tables.push(entry);
+        if tables.len() > MAX_TABLES {
+            tables.remove(0);
+        }
+        table
+    }
+}
+
+/// Bytes of a table of quantiles: 512 cubics.
+const TABLE_BYTES: u64 = 512 * 16;
+
+/// The generator that most fills of an initialiser need. For some shapes and scales the fill is a constant instead.
+fn usual_generator(init: &Init) -> Generator {
+    match init {
+        Init::Constant { .. } | Init::Zeros | Init::Ones => Generator::Constant,
+        Init::Uniform { .. } | Init::XavierUniform { .. } | Init::KaimingUniform(_) => Generator::Uniform,
+        Init::Normal { .. } | Init::XavierNormal { .. } | Init::KaimingNormal(_) => Generator::Normal,
+        Init::LogNormal { .. } => Generator::LogNormal,
+        Init::TruncNormal { .. } => Generator::TruncNormal,
+        Init::Eye | Init::Dirac { .. } => Generator::Identity,
+        Init::Orthogonal { .. } => Generator::Copy,
+        Init::Sparse { .. } => Generator::Sparse,
+        Init::VarianceScaling(scaling) => match scaling.distribution {
+            ScaledDistribution::Normal => Generator::Normal,
+            ScaledDistribution::TruncatedNormal => Generator::TruncNormal,
+            ScaledDistribution::Uniform => Generator::Uniform,
+        },
+    }
+}
+
+/// An error of one fill of several.
+pub(crate) fn named(error: Error, name: Option<&str>, number: usize) -> Error {
+    let fill = name.map_or_else(|| format!("fill {number}"), str::to_owned);
+    Error::Fill { fill, error: error.into() }
+}
+
+/// Sorts fills by what their kernels read: equal keys may share a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum InputKey {
+    None,
+    /// The bits of the table's bounds.
+    Table([u64; 3]),
+    /// The number of the fill whose matrix is read.
+    Matrix(usize),
+}
+
+impl Input {
+    fn sort_key(&self, number: usize) -> InputKey {
+        match self {
+            Self::None => InputKey::None,
+            Self::Table(truncation) => InputKey::Table(truncation.bits()),
+            Self::Matrix(_) => InputKey::Matrix(number),
+        }
+    }
+}
+
+/// What the work items of one dispatch have in common, in the order of recording.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    wave: usize,
+    buffer: u32,
+    /// Sorted before `kernel`, so that all copies of a matrix directly follow the dispatches that compute it.
+    input: InputKey,
+    /// The index of the kernel, in a grid of a single item.
+    kernel: usize,
+}
+
+impl CheckedFill {
+    /// Whether a clear would do, before all dispatches.
+    fn can_be_cleared(&self) -> bool {
+        let ResolvedPlacement { runs, bytes } = &self.placement;
+        self.destination.can_clear
+            && self.args == (KernelArgs::Constant { bits: 0 })
+            && !bytes.is_empty()
+            && runs.dims.is_empty()
+            && bytes.start.is_multiple_of(4)
+            && bytes.end.is_multiple_of(4)
+    }
+
+    fn is_small(&self) -> bool {
+        self.placement.bytes.end - self.placement.bytes.start < MIN_CLEAR_BYTES
+    }
+}
+
+/// A program on its way.
+struct Assembly<'a> {
+    planner: &'a Planner,
+    limits: FillLimits,
+    fills: &'a [CheckedFill],
+    program: Program,
+    uniforms: UniformArena,
+    /// Indexes in the program's kernels by the ids of the kernels.
+    kernels: BTreeMap<u32, u32>,
+    /// Buffers of tables by the bits of their bounds.
+    tables: BTreeMap<[u64; 3], u32>,
+    /// The matrix that was computed last: the number of its fill, and its buffer.
+    matrix: Option<(usize, u32)>,
+}
+
+impl<'a> Assembly<'a> {
+    fn new(planner: &'a Planner, limits: FillLimits, fills: &'a [CheckedFill]) -> Self {
+        let program = Program {
+            device: planner.device,
+            destinations: fills.iter().map(|fill| fill.destination.buffer + 1).max().unwrap_or(0),
+            buffers: Vec::new(),
+            kernels: Vec::new(),
+            clears: Vec::new(),
+            dispatches: Vec::new(),
+        };
+        let uniforms = UniformArena::new(planner.device.limits.min_uniform_buffer_offset_alignment);
+        let (kernels, tables) = Default::default();
+        Self { planner, limits, fills, program, uniforms, kernels, tables, matrix: None }
+    }
+
+    fn finish(mut self) -> Program {
+        self.uniforms.finish(&mut self.program.buffers, self.program.destinations);
+        self.program
+    }
+
+    fn buffer(&mut self, buffer: Buffer) -> u32 {
+        self.program.buffers.push(buffer);
+        self.program.destinations + self.program.buffers.len() as u32 - 1
+    }
+
+    fn kernel(&mut self, kernel: Arc<Kernel>) -> u32 {
+        let next = self.program.kernels.len() as u32;
+        *self.kernels.entry(kernel.id).or_insert_with(|| {
+            self.program.kernels.push(kernel);
+            next
+        })
+    }
+
+    fn params<P: bytemuck::Pod>(&mut self, blocks: &[P], bound: u32) -> Binding {
+        self.uniforms.push(blocks, bound, &mut self.program.buffers, self.program.destinations)
+    }
+
+    /// Adds a dispatch of a fill's kernel, after the dispatches that compute the matrix that it copies.
+    fn dispatch(&mut self, kernel: FillKernel, buffer: u32, batch: &Batch<usize>) {
+        let grid = if batch.items.len() == 1 { Grid::Single } else { Grid::Batched };
+        // All items of a batch read the same.
+        let (number, first) = &batch.items[0];
+        let fills = self.fills;
+        let input = match &fills[*number].input {
+            Input::None => None,
+            Input::Table(truncation) => Some(self.table(*truncation)),
+            Input::Matrix(plan) => {
+                let elements = first.elements();
+                let offset = elements.start * 4 / self.limits.alignment * self.limits.alignment;
+                let buffer = self.matrix(*number, plan);
+                Some(Binding { buffer, offset, size: elements.end * 4 - offset })
+            }
+        };
+        let binding_start = batch.binding.start / kernel.rounding.element_bytes();
+        let matrix_start = input.map_or(0, |input| input.offset / 4);
+        let params_of = |(number, item): &(usize, WorkItem)| {
+            let CheckedFill { args, key, .. } = &self.fills[*number];
+            encode(args, *key, item, binding_start, matrix_start)
+        };
+        let mut blocks: Vec<FillParams> = batch.items.iter().map(params_of).collect();
+        if grid == Grid::Batched {
+            blocks = batch.rows(self.limits).map(|(item, first)| in_row(blocks[item], first)).collect();
+        }
+        let params = self.params(&blocks, grid.blocks());
+        let (offset, size) = (batch.binding.start, batch.binding.end - batch.binding.start);
+        let mut bindings = vec![params, Binding { buffer, offset, size }];
+        bindings.extend(input);
+        let kernel = self.kernel(self.planner.fill_kernel(FillKernel { grid, ..kernel }));
+        self.program.dispatches.push(Dispatch { kernel, bindings, workgroups: batch.workgroups });
+    }
+
+    /// The table of a truncated normal distribution.
+    fn table(&mut self, truncation: Truncation) -> Binding {
+        let buffer = match self.tables.get(&truncation.bits()) {
+            Some(&buffer) => buffer,
+            None => {
+                let contents = Contents::Words(self.planner.table(truncation));
+                let (label, size, usage) = ("seedbed::table".into(), TABLE_BYTES, Usage::Table);
+                let buffer = self.buffer(Buffer { label, size, usage, contents });
+                self.tables.insert(truncation.bits(), buffer);
+                buffer
+            }
+        };
+        Binding { buffer, offset: 0, size: TABLE_BYTES }
+    }
+
+    /// The buffer of a fill's orthogonal matrix, which the next dispatch copies.
+    fn matrix(&mut self, number: usize, plan: &MatrixPlan) -> u32 {
+        if let Some((of, buffer)) = self.matrix
+            && of == number
+        {
+            return buffer;
+        }
+        let scratch = self.scratch(plan);
+        for step in plan.steps(self.fills[number].key) {
+            let params = self.params(&[step.params], 1);
+            let parts = step.bindings.iter().map(|&part| scratch.binding(part));
+            let bindings = std::iter::once(params).chain(parts).collect();
+            let kernel = self.kernel(self.planner.orthogonal_kernel(step.kernel));
+            self.program.dispatches.push(Dispatch { kernel, bindings, workgroups: step.workgroups });
+        }
+        self.matrix = Some((number, scratch.result.buffer));
+        scratch.result.buffer
+    }
+
+    fn scratch(&mut self, plan: &MatrixPlan) -> ScratchBuffers {
+        let mut whole = |label, size| {
+            let (usage, contents) = (Usage::Scratch, Contents::Zeros);
+            let buffer = self.buffer(Buffer { label, size, usage, contents });
+            Binding { buffer, offset: 0, size }
+        };
+        let result = whole("seedbed::orthogonal::result".into(), plan.result_bytes());
+        let mut offset = 0;
+        let mut windows = Vec::new();
+        for rows in plan.windows() {
+            let size = plan.matrix_bytes(&rows);
+            let matrix = match plan.is_in_place() {
+                true => Binding { buffer: result.buffer, offset, size },
+                false => whole("seedbed::orthogonal::matrix".into(), size),
+            };
+            offset += size;
+            windows.push((whole("seedbed::orthogonal::panel".into(), plan.panel_bytes(&rows)), matrix));
+        }
+        ScratchBuffers {
+            result,
+            windows,
+            sums: whole("seedbed::orthogonal::sums".into(), plan.sums_bytes()),
+            totals: whole("seedbed::orthogonal::totals".into(), plan.totals_bytes()),
+            state: whole("seedbed::orthogonal::state".into(), plan.state_bytes()),
+        }
+    }
+}
+
+/// The buffers of one orthogonal matrix.
+struct ScratchBuffers {
+    result: Binding,
+    /// The panel and the matrix of each window.
+    windows: Vec<(Binding, Binding)>,
+    sums: Binding,
+    totals: Binding,
+    state: Binding,
+}
+
+impl ScratchBuffers {
+    fn binding(&self, part: Scratch) -> Binding {
+        match part {
+            Scratch::Panel(window) => self.windows[window].0,
+            Scratch::Matrix(window) => self.windows[window].1,
+            Scratch::Sums => self.sums,
+            Scratch::Totals => self.totals,
+            Scratch::State => self.state,
+            Scratch::Result(offset, size) => Binding { offset, size, ..self.result },
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What a program calls: fills, planned and recorded into its own encoder.
+
+#![expect(clippy::mutable_key_type, reason = "wgpu compares buffers by their identity")]
+
+mod device;
+pub(crate) mod fill;
+mod pipelines;
+mod replay;
+pub(crate) mod tensor_view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::fill::Fill;
+use self::replay::Replay;
+use self::tensor_view::TensorView;
+use crate::dtype::DType;
+use crate::error::Error;
+use crate::init::Init;
+use crate::kernel::choices::Math;
+use crate::key::Key;
+use crate::program::{CheckedFill, Content, Device, DeviceClass, FillSpec, Kernel, Planner, Program, named};
+
+/// Fills tensors of one device. Cheap to clone, and all clones share their pipelines.
+///
+/// It records into your encoder and does nothing else: no submission, no polling, no queue.
+///
+/// ```no_run
+/// # fn f(device: &wgpu::Device, buffer: &wgpu::Buffer, encoder: &mut wgpu::CommandEncoder) -> Result<(), seedbed::Error> {
+/// use seedbed::{Init, FillRecorder, Key, TensorView};
+///
+/// let recorder = FillRecorder::new(device);
+/// let weight = TensorView::f32(buffer, [768, 3072]);
+/// recorder.fill(encoder, &weight, &Init::xavier_normal(), Key::new(42).named("mlp.weight"))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct FillRecorder {
+    shared: Arc<Shared>,
+}
+
+/// What all clones of a recorder share.
+#[derive(Debug)]
+struct Shared {
+    planner: Planner,
+    replay: Replay,
+}
+
+impl FillRecorder {
+    /// A recorder for this device, of [`Math::Portable`]. Nothing is compiled yet.
+    ///
+    /// A device that was opened with `Features::SHADER_INT64` is faster; the bits are the same.
+    pub fn new(device: &wgpu::Device) -> Self {
+        Self::with_math(device, Math::default())
+    }
+
+    /// A recorder for this device with a choice of arithmetic.
+    pub fn with_math(device: &wgpu::Device, math: Math) -> Self {
+        Self::for_device(device, device::describe(device), math, None)
+    }
+
+    /// As [`Self::with_math`], with the driver's compilations kept in a pipeline cache that your program loads and
+    /// saves: for a device that was opened with `Features::PIPELINE_CACHE`.
+    ///
+    /// ```
+    /// # use seedbed::{wgpu, DType, Init, FillRecorder, Math, gpu};
+    /// # async fn f() -> Result<(), seedbed::Error> {
+    /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return Ok(()) };
+    /// # if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) { return Ok(()) }
+    /// # let gpu = gpu::Gpu::open_with(&adapter, wgpu::Features::PIPELINE_CACHE, adapter.limits()).await?;
+    /// # let device = &gpu.device;
+    /// # let saved: Option<Vec<u8>> = None;
+    /// // SAFETY: `saved` is what `get_data` gave an earlier run of this program, or nothing.
+    /// let cache = unsafe {
+    ///     device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+    ///         label: Some("kernels"),
+    ///         data: saved.as_deref(),
+    ///         fallback: true,
+    ///     })
+    /// };
+    /// let recorder = FillRecorder::with_pipeline_cache(device, Math::Portable, &cache);
+    /// recorder.prepare(&Init::xavier_normal(), DType::F32)?;
+    /// let to_save = cache.get_data();
+    /// # assert!(!to_save.unwrap().is_empty());
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(f()).unwrap();
+    /// ```
+    pub fn with_pipeline_cache(device: &wgpu::Device, math: Math, cache: &wgpu::PipelineCache) -> Self {
+        Self::for_device(device, device::describe(device), math, Some(cache.clone()))
+    }
+
+    /// As [`Self::new`], with the kernels and the dispatches that a GPU gets, whatever the adapter is, so that machines
+    /// without a GPU can test them. The bits are the same, and a processor is slower. Not part of the interface that versions
+    /// promise.
+    #[doc(hidden)]
+    pub fn with_gpu_tuning(device: &wgpu::Device) -> Self {
+        let gpu = Device { class: DeviceClass::Gpu, ..device::describe(device) };
+        Self::for_device(device, gpu, Math::default(), None)
+    }
+
+    fn for_device(
+        device: &wgpu::Device,
+        described: Device,
+        math: Math,
+        cache: Option<wgpu::PipelineCache>,
+    ) -> Self {
+        let (planner, replay) = (Planner::new(described, math), Replay::new(device, cache));
+        Self { shared: Arc::new(Shared { planner, replay }) }
+    }
+
+    /// The planner of this recorder's programs, which describes the device.
+    pub fn planner(&self) -> &Planner {
+        &self.shared.planner
+    }
+
+    /// Records the initialisation of `tensor`: one compute pass; or a `clear_buffer` for zeros without gaps and in
+    /// whole words, where the buffer's usage allows it. A tensor without elements records nothing.
+    ///
+    /// The values depend on `key`, `init`, the shape and each element's index alone.
+    ///
+    /// # Errors
+    /// Every mistake in the arguments, before anything is recorded: see [`Error`].
+    pub fn fill(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        tensor: &TensorView<'_>,
+        init: &Init,
+        key: Key,
+    ) -> Result<(), Error> {
+        self.record_one(encoder, tensor, Content::Init(init), key)
+    }
+
+    /// Records many fills at once, with the effect of [`Self::fill`] for one after the other: hundreds of tensors,
+    /// in one buffer or many, of any initialisers and types. Large zeros become a `clear_buffer` each, everything else
+    /// one compute pass: in each buffer, tensors of the same type and kind of distribution share dispatches, up to
+    /// 64 small or middling ones at a time; and all dispatches share one parameter buffer.
+    ///
+    /// Orthogonal matrices and the scratch memory of each live until the submission has ended: submit many
+    /// large ones in groups.
+    ///
+    /// ```no_run
+    /// # fn f(recorder: seedbed::FillRecorder, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
+    /// use seedbed::{Fill, Init, Key, TensorView};
+    ///
+    /// let model = Key::new(42);
+    /// let normal = Init::normal(0.0, 0.02);
+    /// recorder.fill_all(
+    ///     encoder,
+    ///     &[
+    ///         Fill::named("fc.weight", TensorView::f32(arena, [3072, 768]), normal, model),
+    ///         Fill::named("fc.bias", TensorView::f32(arena, [3072]).at(4 * 3072 * 768), Init::Zeros, model),
+    ///     ],
+    /// )?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Fill`], which names the tensor, or [`Error::DeviceLimit`] on a device that can run no fill;
+    /// before anything is recorded.
+    pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
+        let (program, buffers) = self.plan(fills)?;
+        self.shared.replay.record(encoder, &program, &buffers)
+    }
+
+    /// Records the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
+    /// The tensor's type is [`DType::U32`].
+    ///
+    /// # Errors
+    /// Every mistake in the arguments, before anything is recorded: see [`Error`].
+    pub fn fill_words(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        tensor: &TensorView<'_>,
+        key: Key,
+    ) -> Result<(), Error> {
+        self.record_one(encoder, tensor, Content::Words, key)
+    }
+
+    /// Records a program that [`Self::planner`] planned, or an equal one. `buffers` are the program's destinations. A program
+    /// that was planned once can be recorded many times.
+    ///
+    /// # Errors
+    /// [`Error::Program`] where the program was planned for another device, or does not fit the buffers;
+    /// [`Error::MissingUsage`]; before anything is recorded.
+    pub fn replay(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        program: &Program,
+        buffers: &[&wgpu::Buffer],
+    ) -> Result<(), Error> {
+        if program.device != *self.planner().device() {
+            return Err(Error::Program { reason: "it was planned for another device".into() });
+        }
+        program.validate(&buffers.iter().map(|buffer| buffer.size()).collect::<Vec<_>>())?;
+        for buffer in buffers {
+            tensor_view::check_usage(buffer, wgpu::BufferUsages::STORAGE)?;
+        }
+        for clear in &program.clears {
+            tensor_view::check_usage(buffers[clear.buffer as usize], wgpu::BufferUsages::COPY_DST)?;
+        }
+        self.shared.replay.record(encoder, program, buffers)
+    }
+
+    /// Whether this device can fill a tensor of this shape, before there is one: what [`Self::fill`] would say
+    /// of the initialiser, the shape and the device. All devices can make all but the largest
+    /// orthogonal matrices.
+    ///
+    /// # Errors
+    /// Those of [`Self::fill`] that are not about the tensor's buffer.
+    pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
+        self.planner().check(init, dtype, shape)
+    }
+
+    /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the first one
+    /// does not have to: of whole tensors and ranges of elements. Those of shards and padded rows are
+    /// [`Self::prepare_all`]'s.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] of [`DType::U32`].
+    pub fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
+        self.compile(&self.planner().kernels_of(init, dtype)?)
+    }
+
+    /// Compiles the pipelines that [`Self::fill_all`] of this list needs, and no others.
+    ///
+    /// # Errors
+    /// As [`Self::fill_all`].
+    pub fn prepare_all(&self, fills: &[Fill<'_>]) -> Result<(), Error> {
+        let (program, _) = self.plan(fills)?;
+        self.compile(&program.kernels)
+    }
+
+    fn compile(&self, kernels: &[Arc<Kernel>]) -> Result<(), Error> {
+        let Replay { device, pipelines, .. } = &self.shared.replay;
+        kernels.iter().try_for_each(|kernel| pipelines.get(device, kernel).map(drop))
+    }
+
+    fn record_one(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        tensor: &TensorView<'_>,
+        content: Content<'_>,
+        key: Key,
+    ) -> Result<(), Error> {
+        let checked = self.check_fill(tensor, 0, content, key)?;
+        let program = self.planner().assemble(&[checked])?;
+        self.shared.replay.record(encoder, &program, &[tensor.buffer])
+    }
+
+    /// The program of these fills, and its destinations.
+    fn plan<'a>(&self, fills: &'a [Fill<'a>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
+        let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
+        let mut buffers = Vec::new();
+        let mut checked = Vec::with_capacity(fills.len());
+        for (number, Fill { name, tensor, init, key }) in fills.iter().enumerate() {
+            let buffer = *numbers.entry(tensor.buffer).or_insert_with(|| {
+                buffers.push(tensor.buffer);
+                buffers.len() as u32 - 1
+            });
+            let fill = self.check_fill(tensor, buffer, Content::Init(init), *key);
+            checked.push(fill.map_err(|error| named(error, name.as_deref(), number))?);
+        }
+        Ok((self.planner().assemble(&checked)?, buffers))
+    }
+
+    fn check_fill(
+        &self,
+        tensor: &TensorView<'_>,
+        buffer: u32,
+        content: Content<'_>,
+        key: Key,
+    ) -> Result<CheckedFill, Error> {
+        let (destination, placement) = (tensor.destination(buffer), &tensor.placement);
+        let spec = FillSpec { name: None, destination, placement, content, key };
+        let checked = self.planner().check_fill(&spec)?;
+        tensor_view::check_usage(tensor.buffer, wgpu::BufferUsages::STORAGE)?;
+        Ok(checked)
+    }
+}

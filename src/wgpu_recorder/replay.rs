@@ -1,0 +1,128 @@
+//! A program -> commands of an encoder.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::pipelines::Pipelines;
+use crate::error::Error;
+use crate::program::{Binding, Buffer, Contents, Program, Usage};
+
+/// Tables that are kept: more than most models have scales.
+const MAX_TABLES: usize = 32;
+
+/// Replays programs on one device.
+#[derive(Debug)]
+pub(super) struct Replay {
+    pub(super) device: wgpu::Device,
+    pub(super) pipelines: Pipelines,
+    /// Tables of quantiles with their words, the latest last.
+    tables: Mutex<Vec<(Arc<[u32]>, wgpu::Buffer)>>,
+}
+
+impl Replay {
+    pub(super) fn new(device: &wgpu::Device, cache: Option<wgpu::PipelineCache>) -> Self {
+        Self { device: device.clone(), pipelines: Pipelines::new(cache), tables: Mutex::default() }
+    }
+
+    /// Records a program that is right for the device. `destinations` are the caller's buffers.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where a buffer can't be created, [`Error::Program`] for a kernel that is not this library's:
+    /// before anything is recorded.
+    pub(super) fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        program: &Program,
+        destinations: &[&wgpu::Buffer],
+    ) -> Result<(), Error> {
+        let own = program.buffers.iter().map(|buffer| self.create(buffer)).collect::<Result<Vec<_>, _>>()?;
+        let buffers: Vec<_> = destinations.iter().copied().chain(&own).collect();
+        let kernels = program.kernels.iter().map(|kernel| self.pipelines.get(&self.device, kernel));
+        let kernels = kernels.collect::<Result<Vec<_>, _>>()?;
+        for clear in &program.clears {
+            encoder.clear_buffer(buffers[clear.buffer as usize], clear.offset, Some(clear.size));
+        }
+        if program.dispatches.is_empty() {
+            return Ok(());
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("seedbed::fill"),
+            timestamp_writes: None,
+        });
+        let mut entries = Vec::new();
+        for dispatch in &program.dispatches {
+            let kernel = kernels[dispatch.kernel as usize];
+            entries.clear();
+            entries.extend(
+                (0..).zip(&dispatch.bindings).map(|(number, binding)| entry(number, binding, &buffers)),
+            );
+            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("seedbed::bindings"),
+                layout: &kernel.layout,
+                entries: &entries,
+            });
+            pass.set_pipeline(&kernel.pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            let [x, y] = dispatch.workgroups;
+            pass.dispatch_workgroups(x, y, 1);
+        }
+        Ok(())
+    }
+
+    fn create(&self, buffer: &Buffer) -> Result<wgpu::Buffer, Error> {
+        match (&buffer.contents, buffer.usage) {
+            (Contents::Words(words), Usage::Table) => self.table(buffer, words),
+            (Contents::Words(words), Usage::Uniform | Usage::Scratch) => self.upload(buffer, words),
+            (Contents::Zeros, _) => Ok(self.device.create_buffer(&descriptor(buffer, false))),
+        }
+    }
+
+    /// A buffer that is created with its words. The queue would give every fill of an encoder the parameters of the last.
+    fn upload(&self, buffer: &Buffer, words: &[u32]) -> Result<wgpu::Buffer, Error> {
+        let created = self.device.create_buffer(&descriptor(buffer, true));
+        // A device that was lost or is out of memory maps nothing.
+        let lost = |error: wgpu::MapRangeError| Error::Device { reason: error.to_string() };
+        created
+            .get_mapped_range_mut(..)
+            .map_err(lost)?
+            .slice(..)
+            .copy_from_slice(bytemuck::cast_slice(words));
+        created.unmap();
+        Ok(created)
+    }
+
+    fn table(&self, buffer: &Buffer, words: &Arc<[u32]>) -> Result<wgpu::Buffer, Error> {
+        // A thread that panicked left the list whole.
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = match tables.iter().position(|(of, _)| Arc::ptr_eq(of, words) || of == words) {
+            Some(index) => tables.remove(index),
+            None => (Arc::clone(words), self.upload(buffer, words)?),
+        };
+        let table = entry.1.clone();
+        tables.push(entry);
+        if tables.len() > MAX_TABLES {
+            tables.remove(0);
+        }
+        Ok(table)
+    }
+}
+
+fn descriptor(buffer: &Buffer, mapped_at_creation: bool) -> wgpu::BufferDescriptor<'_> {
+    use wgpu::BufferUsages;
+    let usage = match buffer.usage {
+        Usage::Uniform => BufferUsages::UNIFORM,
+        Usage::Table => BufferUsages::UNIFORM | BufferUsages::STORAGE,
+        Usage::Scratch => BufferUsages::STORAGE,
+    };
+    wgpu::BufferDescriptor { label: Some(&buffer.label), size: buffer.size, usage, mapped_at_creation }
+}
+
+fn entry<'a>(number: u32, binding: &Binding, buffers: &[&'a wgpu::Buffer]) -> wgpu::BindGroupEntry<'a> {
+    wgpu::BindGroupEntry {
+        binding: number,
+        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: buffers[binding.buffer as usize],
+            offset: binding.offset,
+            size: wgpu::BufferSize::new(binding.size),
+        }),
+    }
+}
