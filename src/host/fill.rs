@@ -7,11 +7,12 @@ use super::simd::vectorised;
 use super::spans::{TileSpans, contiguous_spans};
 use super::tile::{BLOCKS, ELEMENTS, Workspace};
 use super::{cache_line, orthogonal};
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::layout::runs::StridedRuns;
 use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
+use crate::math::truncated_normal::truncated_normal;
 use crate::math::uniform;
 use crate::{DType, Error, Init, Key, Region, half};
 
@@ -98,7 +99,9 @@ pub fn fill<'a, E: Element>(
 /// Those of [`fill`] that are not about the destination.
 pub fn check(init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
     match init.kernel_args(shape, dtype)? {
-        KernelArgs::Orthogonal { matrix, .. } => orthogonal::has_memory(matrix.rows, matrix.columns),
+        KernelArgs { generator: Generator::Copy, matrix, .. } => {
+            orthogonal::has_memory(matrix.rows, matrix.columns)
+        }
         _ => Ok(()),
     }
 }
@@ -175,9 +178,10 @@ fn write<E: Element>(
     if destination.is_empty() {
         return Ok(());
     }
-    match *args {
-        KernelArgs::Constant { bits } => {
-            let value = E::narrow(f32::from_bits(bits));
+    let KernelArgs { mean, std, low, range, min, max, matrix, identity, zeros, .. } = *args;
+    match args.generator {
+        Generator::Constant => {
+            let value = E::narrow(f32::from_bits(args.value));
             match bytemuck::bytes_of(&value) {
                 // Zeros above all. Large parts, for which memset goes past the caches.
                 [byte, rest @ ..] if rest.iter().all(|other| other == byte) => {
@@ -196,16 +200,16 @@ fn write<E: Element>(
                 }
             }
         }
-        KernelArgs::Words => unreachable!("no initialiser makes raw words"),
-        KernelArgs::Uniform { low, range, most } => tiles(
+        Generator::Words => unreachable!("no initialiser makes raw words"),
+        Generator::Uniform => tiles(
             destination,
             runs,
             #[inline(always)]
             |tile| tile.words(key),
             #[inline(always)]
-            |word| E::narrow(uniform::uniform(word, low, range, most)),
+            |word| E::narrow(uniform::uniform(word, low, range, max)),
         ),
-        KernelArgs::Normal { mean, std } => tiles(
+        Generator::Normal => tiles(
             destination,
             runs,
             #[inline(always)]
@@ -213,7 +217,7 @@ fn write<E: Element>(
             #[inline(always)]
             |z| E::narrow(z * std + mean),
         ),
-        KernelArgs::LogNormal { mean, std } => tiles(
+        Generator::LogNormal => tiles(
             destination,
             runs,
             #[inline(always)]
@@ -221,18 +225,19 @@ fn write<E: Element>(
             #[inline(always)]
             |z| E::narrow(exp(z * std + mean)),
         ),
-        KernelArgs::TruncNormal { truncation, mode, std, least, most } => {
-            let table = crate::math::truncated_normal::truncated_normal(truncation);
+        Generator::TruncNormal => {
+            let Some(truncation) = args.truncation else { unreachable!("a truncated normal has its bounds") };
+            let table = truncated_normal(truncation);
             tiles(
                 destination,
                 runs,
                 #[inline(always)]
                 |tile| tile.quantiles(key, &table),
                 #[inline(always)]
-                |z| E::narrow(uniform::within(z * std + mode, least, most)),
+                |z| E::narrow(uniform::within(z * std + mean, min, max)),
             );
         }
-        KernelArgs::Identity { matrix, identity } => tiles(
+        Generator::Identity => tiles(
             destination,
             runs,
             #[inline(always)]
@@ -240,19 +245,19 @@ fn write<E: Element>(
             #[inline(always)]
             |index| E::narrow(identity.value(index)),
         ),
-        KernelArgs::Sparse { matrix, zeros, std } => tiles(
+        Generator::Sparse => tiles(
             destination,
             runs,
             #[inline(always)]
             |tile| tile.sparse(key, matrix, zeros, std),
             E::narrow,
         ),
-        KernelArgs::Orthogonal { matrix, gain } => {
+        Generator::Copy => {
             let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
             in_parallel(destination, runs.len as usize, |at, part| {
                 for (element, place) in contiguous_spans(runs, at as u64, part.len()) {
                     let from = &whole[element as usize..][..place.len()];
-                    part[place].iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * gain));
+                    part[place].iter_mut().zip(from).for_each(|(to, from)| *to = E::narrow(from * std));
                 }
             });
         }

@@ -14,7 +14,7 @@ use crate::init::distribution::sparse::Sparse;
 use crate::init::distribution::trunc_normal::TruncNormal;
 use crate::init::distribution::uniform::Uniform;
 use crate::init::fan::Fans;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::init::variance_scaling::{ScaledDistribution, TRUNCATED_STD};
 use crate::layout::matrix::Matrix;
 
@@ -48,6 +48,25 @@ impl Init {
     /// What the kernels are to do for a tensor of this shape and element type.
     pub(crate) fn kernel_args(&self, shape: &[u64], dtype: DType) -> Result<KernelArgs, Error> {
         self.distribution(shape)?.kernel_args(dtype)
+    }
+
+    /// The generator that most fills of the initialiser need. For some shapes and scales the fill is a constant instead.
+    pub(crate) fn usual_generator(&self) -> Generator {
+        match self {
+            Self::Constant { .. } | Self::Zeros | Self::Ones => Generator::Constant,
+            Self::Uniform { .. } | Self::XavierUniform { .. } | Self::KaimingUniform(_) => Generator::Uniform,
+            Self::Normal { .. } | Self::XavierNormal { .. } | Self::KaimingNormal(_) => Generator::Normal,
+            Self::LogNormal { .. } => Generator::LogNormal,
+            Self::TruncNormal { .. } => Generator::TruncNormal,
+            Self::Eye | Self::Dirac { .. } => Generator::Identity,
+            Self::Orthogonal { .. } => Generator::Copy,
+            Self::Sparse { .. } => Generator::Sparse,
+            Self::VarianceScaling(scaling) => match scaling.distribution {
+                ScaledDistribution::Normal => Generator::Normal,
+                ScaledDistribution::TruncatedNormal => Generator::TruncNormal,
+                ScaledDistribution::Uniform => Generator::Uniform,
+            },
+        }
     }
 
     fn moments(&self, shape: &[u64]) -> Result<(f64, f64), Error> {
@@ -150,14 +169,14 @@ mod tests {
 
     fn normal_std(init: Init, shape: &[u64]) -> f32 {
         match init.kernel_args(shape, DType::F32).unwrap() {
-            KernelArgs::Normal { std, .. } => std,
+            KernelArgs { generator: Generator::Normal, std, .. } => std,
             other => panic!("{other:?}"),
         }
     }
 
     fn uniform_bounds(init: Init, shape: &[u64]) -> [f32; 2] {
         match init.kernel_args(shape, DType::F32).unwrap() {
-            KernelArgs::Uniform { low, range, .. } => [low, low + range],
+            KernelArgs { generator: Generator::Uniform, low, range, .. } => [low, low + range],
             other => panic!("{other:?}"),
         }
     }
@@ -178,10 +197,9 @@ mod tests {
             (2_f64.sqrt() / 147_f64.sqrt()) as f32
         );
         let jax = Init::VarianceScaling(VarianceScaling::jax_lecun_normal());
-        let KernelArgs::TruncNormal { std, .. } = jax.kernel_args(&[300, 7], DType::F32).unwrap() else {
-            panic!("not truncated");
-        };
-        assert_eq!(std, ((1.0 / 300.0_f64).sqrt() / 0.879_625_661_034_239_8) as f32);
+        let args = jax.kernel_args(&[300, 7], DType::F32).unwrap();
+        assert_eq!(args.generator, Generator::TruncNormal);
+        assert_eq!(args.std, ((1.0 / 300.0_f64).sqrt() / 0.879_625_661_034_239_8) as f32);
     }
 
     #[test]

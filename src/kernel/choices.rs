@@ -5,7 +5,7 @@ use strum::VariantArray;
 use super::constants::{MAX_GRID_ROWS, STRIP_VECTORS, VECTOR_BYTES};
 use super::device_class::DeviceClass;
 use crate::dtype::DType;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::Generator;
 use crate::math::philox::BLOCK;
 
 /// Which arithmetic turns words into normals.
@@ -22,60 +22,6 @@ pub enum Math {
     /// For a device whose memory outruns its arithmetic and a program that needs no two runs on
     /// different devices to agree.
     Native,
-}
-
-/// What a kernel computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub(crate) enum Generator {
-    Constant,
-    Words,
-    Uniform,
-    Normal,
-    LogNormal,
-    TruncNormal,
-    Identity,
-    Sparse,
-    /// A matrix that other kernels have computed.
-    Copy,
-}
-
-impl From<&KernelArgs> for Generator {
-    fn from(args: &KernelArgs) -> Self {
-        match args {
-            KernelArgs::Constant { .. } => Self::Constant,
-            KernelArgs::Words => Self::Words,
-            KernelArgs::Uniform { .. } => Self::Uniform,
-            KernelArgs::Normal { .. } => Self::Normal,
-            KernelArgs::LogNormal { .. } => Self::LogNormal,
-            KernelArgs::TruncNormal { .. } => Self::TruncNormal,
-            KernelArgs::Identity { .. } => Self::Identity,
-            KernelArgs::Sparse { .. } => Self::Sparse,
-            KernelArgs::Orthogonal { .. } => Self::Copy,
-        }
-    }
-}
-
-impl Generator {
-    /// Whether the generator reads the stream.
-    pub(super) const fn has_words(self) -> bool {
-        !matches!(self, Self::Constant | Self::Identity | Self::Copy)
-    }
-
-    /// Whether each element depends on its block's words and on nothing else.
-    pub(super) const fn is_of_words(self) -> bool {
-        matches!(self, Self::Words | Self::Uniform | Self::Normal | Self::LogNormal | Self::TruncNormal)
-    }
-
-    /// Whether the generator computes with floats.
-    pub(super) const fn has_arithmetic(self) -> bool {
-        !matches!(self, Self::Constant | Self::Words | Self::Identity | Self::Copy)
-    }
-
-    /// Whether the generator makes standard normals of words.
-    pub(super) const fn has_normals(self) -> bool {
-        matches!(self, Self::Normal | Self::LogNormal | Self::Sparse)
-    }
 }
 
 /// How an invocation writes its elements.

@@ -7,10 +7,11 @@ use naga::front::Typifier;
 use naga::proc::ResolveContext;
 use naga::{BinaryOperator, Block, Expression, Function, Handle, Module, ScalarKind, Statement};
 
-use super::choices::{FillKernel, Generator, Math};
+use super::choices::{FillKernel, Math};
 use super::device_class::DeviceClass;
 use super::fill::FillVariant;
 use super::validate::parse;
+use crate::init::kernel_args::Generator;
 
 /// Of scalars, whose registers have 32 bits. Free are casts of bits and components, what no variable has a part in, and
 /// what chooses one half of a 64-bit lane or is the same for all invocations, as the keys of Philox are.

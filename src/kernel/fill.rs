@@ -1,10 +1,12 @@
 //! A fill's kernel by slots. Each slot takes one choice, or none; `shaders/README.md` has the table of slots.
 
-use super::choices::{Addressing, FillKernel, Generator, Grid, Math, Rounding, StorePath};
+use super::choices::{Addressing, FillKernel, Grid, Math, Rounding, StorePath};
 use super::constants::{FILL, of_kernel};
 use super::device_class::DeviceClass;
+use super::generators::{GeneratorSlot, Gives};
 use super::params::FillParams;
 use super::source::{File, file, module};
+use crate::init::kernel_args::Generator;
 use crate::math::philox::BLOCK;
 
 /// A kernel as one kind of device gets it. No field but `math` changes a bit of a result.
@@ -46,6 +48,10 @@ impl FillVariant {
         module(&[FILL, &constants], &FillParams::wgsl(), self.aliases(), &slots)
     }
 
+    fn generator_slot(self) -> GeneratorSlot {
+        GeneratorSlot::of(self.kernel.generator)
+    }
+
     /// Whether an invocation computes two blocks: two blocks of 16-bit elements are one vector.
     fn has_pair(self) -> bool {
         self.kernel.store_path == StorePath::Vectorized
@@ -61,7 +67,7 @@ impl FillVariant {
 
     /// The vectors that Box-Muller computes with: one component for each pair of words.
     fn aliases(self) -> &'static str {
-        match (self.kernel.generator.has_normals(), self.generates_pairs()) {
+        match (self.generator_slot().has_normals, self.generates_pairs()) {
             (false, _) => "",
             (true, false) => {
                 "alias Words = vec2<u32>;\nalias Integers = vec2<i32>;\nalias Floats = vec2<f32>;\n"
@@ -85,28 +91,28 @@ impl FillVariant {
     }
 
     fn multiplication(self) -> &'static [File] {
-        match self.kernel.generator.has_words() || self.kernel.addressing == Addressing::Strided {
+        match self.generator_slot().has_words || self.kernel.addressing == Addressing::Strided {
             true => multiply_high(self.int64),
             false => &[],
         }
     }
 
     fn stream(self) -> &'static [File] {
-        match self.kernel.generator.has_words() {
+        match self.generator_slot().has_words {
             true => stream(self.int64),
             false => &[],
         }
     }
 
     fn keep(self) -> &'static [File] {
-        match self.kernel.generator.has_arithmetic() || self.kernel.rounding == Rounding::F16 {
+        match self.generator_slot().has_floats || self.kernel.rounding == Rounding::F16 {
             true => &[file!("math/keep")],
             false => &[],
         }
     }
 
     fn normals(self) -> &'static [File] {
-        match (self.kernel.generator.has_normals(), self.math, self.generates_pairs()) {
+        match (self.generator_slot().has_normals, self.math, self.generates_pairs()) {
             (false, ..) => &[],
             (true, Math::Portable, false) => &[file!("math/box_muller"), file!("math/standard_normals")],
             (true, Math::Portable, true) => &[file!("math/box_muller")],
@@ -116,27 +122,17 @@ impl FillVariant {
     }
 
     fn table(self) -> &'static [File] {
-        match (self.kernel.generator, self.class.is_gpu()) {
-            (Generator::TruncNormal, true) => &[file!("table/storage")],
-            (Generator::TruncNormal, false) => &[file!("table/uniform")],
-            _ => &[],
+        match (self.generator_slot().has_table, self.class.is_gpu()) {
+            (true, true) => &[file!("table/storage")],
+            (true, false) => &[file!("table/uniform")],
+            (false, _) => &[],
         }
     }
 
     fn generator(self) -> &'static [File] {
-        match self.kernel.generator {
-            Generator::Constant => &[file!("generator/constant")],
-            Generator::Words => &[file!("generator/words")],
-            Generator::Uniform => &[file!("generator/uniform")],
-            Generator::Normal if self.generates_pairs() => &[file!("generator/normal_pair")],
-            Generator::Normal => &[file!("generator/normal")],
-            Generator::LogNormal => &[file!("math/exp"), file!("generator/log_normal")],
-            Generator::TruncNormal => &[file!("math/quantile"), file!("generator/trunc_normal")],
-            Generator::Identity => &[file!("math/matrix"), file!("generator/identity")],
-            Generator::Sparse => {
-                &[file!("math/matrix"), file!("math/permutation"), file!("generator/sparse")]
-            }
-            Generator::Copy => &[file!("generator/copy")],
+        match self.generates_pairs() {
+            true => &[file!("generator/normal_pair")],
+            false => self.generator_slot().files,
         }
     }
 
@@ -149,13 +145,13 @@ impl FillVariant {
     }
 
     fn block(self) -> &'static [File] {
-        match (self.kernel.generator.is_of_words(), self.has_pair()) {
+        match (self.generator_slot().gives, self.has_pair()) {
             _ if self.generates_pairs() => &[],
-            (true, true) if self.is_side_by_side() => &[file!("block/pair_of_words")],
-            (true, true) => &[file!("block/of_words"), file!("block/pair")],
-            (true, false) => &[file!("block/of_words")],
-            (false, true) => &[file!("block/pair")],
-            (false, false) => &[],
+            (Gives::ValuesOfWords, true) if self.is_side_by_side() => &[file!("block/pair_of_words")],
+            (Gives::ValuesOfWords, true) => &[file!("block/of_words"), file!("block/pair")],
+            (Gives::ValuesOfWords, false) => &[file!("block/of_words")],
+            (Gives::BlockValues, true) => &[file!("block/pair")],
+            (Gives::BlockValues, false) => &[],
         }
     }
 

@@ -5,11 +5,13 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 use strum::VariantArray;
 
-use super::choices::{Addressing, FillKernel, Generator, Grid, Math, Rounding, StorePath};
+use super::choices::{Addressing, FillKernel, Grid, Math, Rounding, StorePath};
 use super::device_class::DeviceClass;
 use super::fill::FillVariant;
+use super::generators::GeneratorSlot;
 use super::orthogonal::{Access, OrthogonalKernel};
 use super::params::{FillParams, OrthogonalParams};
+use crate::init::kernel_args::Generator;
 
 /// A module that some device gets.
 pub(super) struct Variant {
@@ -80,7 +82,7 @@ impl FillKernel {
 /// Every module that some device gets, with int64 and without.
 pub(super) fn every_module() -> impl Iterator<Item = Variant> {
     let fills = FillKernel::all().flat_map(|kernel| {
-        let maths = match kernel.generator.has_normals() {
+        let maths = match GeneratorSlot::of(kernel.generator).has_normals {
             true => &[Math::Portable, Math::Native][..],
             false => &[Math::Portable],
         };

@@ -1,10 +1,9 @@
 //! The parameter block of a work item.
 
 use super::split::WorkItem;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::kernel::params::FillParams;
 use crate::key::Key;
-use crate::layout::matrix::Matrix;
 use crate::math::division::reciprocal;
 use crate::math::permutation::Rectangle;
 use crate::math::philox::BLOCK;
@@ -45,62 +44,50 @@ pub(super) fn encode(
     matrix_start: u64,
 ) -> FillParams {
     let first_element = item.first_block() * BLOCK;
-    let common = FillParams {
+    let KernelArgs { generator, value, mean, std, low, range, min, max, matrix, identity, zeros, .. } = *args;
+    let index = matrix.index_of(first_element);
+    let params = FillParams {
         seed: halves(key.seed),
         counter: halves(key.counter(item.first_block())),
+        value,
+        mean,
+        std_dev: std,
+        low,
+        range,
+        min_value: min,
+        max_value: max,
+        // Rows and columns of a matrix that was checked fit 31 bits.
+        rows: matrix.rows as u32,
+        columns: matrix.columns as u32,
+        first_row: index.row,
+        first_column: index.column,
+        group: identity.group as u32,
+        inputs: identity.inputs as u32,
+        field: identity.field as u32,
+        centre: identity.centre as u32,
+        zeros,
         ..placed(item, binding_start)
     };
-    match *args {
-        KernelArgs::Constant { bits } => FillParams { value: bits, ..common },
-        KernelArgs::Words => common,
-        KernelArgs::Uniform { low, range, most } => FillParams { low, range, max_value: most, ..common },
-        KernelArgs::Normal { mean, std } | KernelArgs::LogNormal { mean, std } => {
-            FillParams { mean, std_dev: std, ..common }
-        }
-        KernelArgs::TruncNormal { mode, std, least, most, .. } => {
-            FillParams { mean: mode, std_dev: std, min_value: least, max_value: most, ..common }
-        }
-        KernelArgs::Identity { matrix, identity } => FillParams {
-            group: identity.group as u32,
-            inputs: identity.inputs as u32,
-            field: identity.field as u32,
-            centre: identity.centre as u32,
-            ..on_matrix(common, matrix, first_element)
-        },
-        KernelArgs::Sparse { matrix, zeros, std } => {
+    match generator {
+        Generator::Sparse => {
             let columns = key.sparse_columns();
             let Rectangle { width, height, .. } = Rectangle::of(matrix.rows as u32);
             FillParams {
                 second_seed: halves(columns.seed),
                 second_counter: halves(columns.offset),
-                std_dev: std,
-                zeros,
                 width,
                 height,
-                ..on_matrix(common, matrix, first_element)
+                ..params
             }
         }
-        KernelArgs::Orthogonal { gain, .. } => {
-            FillParams { std_dev: gain, matrix_origin: (first_element - matrix_start) as u32, ..common }
-        }
+        Generator::Copy => FillParams { matrix_origin: (first_element - matrix_start) as u32, ..params },
+        _ => params,
     }
 }
 
 /// The same block, for a row of a batched grid that so many of the item's invocations come before.
 pub(super) fn in_row(params: FillParams, first_invocation: u32) -> FillParams {
     FillParams { first_invocation, ..params }
-}
-
-/// Rows and columns of a matrix that was checked fit 31 bits.
-fn on_matrix(params: FillParams, matrix: Matrix, first_element: u64) -> FillParams {
-    let index = matrix.index_of(first_element);
-    FillParams {
-        rows: matrix.rows as u32,
-        columns: matrix.columns as u32,
-        first_row: index.row,
-        first_column: index.column,
-        ..params
-    }
 }
 
 /// The low and the high half of a 64-bit number.

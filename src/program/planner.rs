@@ -17,9 +17,8 @@ use super::uniforms::UniformArena;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::Init;
-use crate::init::kernel_args::KernelArgs;
-use crate::init::variance_scaling::ScaledDistribution;
-use crate::kernel::choices::{Addressing, FillKernel, Generator, Grid, Math, Rounding, StorePath};
+use crate::init::kernel_args::{Generator, KernelArgs};
+use crate::kernel::choices::{Addressing, FillKernel, Grid, Math, Rounding, StorePath};
 use crate::kernel::fill::FillVariant;
 use crate::kernel::orthogonal::{Access, OrthogonalKernel};
 use crate::kernel::params::{FillParams, OrthogonalParams};
@@ -67,7 +66,6 @@ pub struct FillSpec<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedFill {
     args: KernelArgs,
-    generator: Generator,
     rounding: Rounding,
     key: Key,
     destination: Destination,
@@ -170,7 +168,7 @@ impl Planner {
         let dtype = placement.dtype;
         let args = match content {
             Content::Init(init) => init.kernel_args(placement.region.shape(), dtype)?,
-            Content::Words if dtype == DType::U32 => KernelArgs::Words,
+            Content::Words if dtype == DType::U32 => KernelArgs::new(Generator::Words),
             Content::Words => {
                 return Err(Error::DTypeMismatch { operation: "fill_words", dtype, expected: DType::U32 });
             }
@@ -184,18 +182,18 @@ impl Planner {
             self.limits()?;
             input = self.input(&args)?;
         }
-        let (generator, rounding) = (Generator::from(&args), Rounding::of(dtype));
-        Ok(CheckedFill { args, generator, rounding, key, destination, placement, input })
+        let rounding = Rounding::of(dtype);
+        Ok(CheckedFill { args, rounding, key, destination, placement, input })
     }
 
     fn input(&self, args: &KernelArgs) -> Result<Input, Error> {
-        match *args {
-            KernelArgs::TruncNormal { truncation, .. } => Ok(Input::Table(truncation.canonical())),
-            KernelArgs::Orthogonal { matrix, .. } => {
+        match (args.truncation, args.generator) {
+            (Some(truncation), _) => Ok(Input::Table(truncation.canonical())),
+            (None, Generator::Copy) => {
                 let limits = self.orthogonal_limits.clone()?;
-                MatrixPlan::new(limits, matrix.rows, matrix.columns).map(Input::Matrix)
+                MatrixPlan::new(limits, args.matrix.rows, args.matrix.columns).map(Input::Matrix)
             }
-            _ => Ok(Input::None),
+            (None, _) => Ok(Input::None),
         }
     }
 
@@ -210,7 +208,7 @@ impl Planner {
         if dtype == DType::U32 {
             return Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 });
         }
-        let (generator, rounding) = (usual_generator(init), Rounding::of(dtype));
+        let (generator, rounding) = (init.usual_generator(), Rounding::of(dtype));
         let mut kernels = Vec::new();
         if generator == Generator::Copy {
             self.orthogonal_limits.clone()?;
@@ -261,7 +259,7 @@ impl Planner {
             // A copy reads f32, and a binding may hold fewer of those than of the elements that it writes.
             let max_elements =
                 matches!(fill.input, Input::Matrix(_)).then(|| assembly.limits.matrix_elements());
-            let (generator, rounding) = (fill.generator, fill.rounding);
+            let (generator, rounding) = (fill.args.generator, fill.rounding);
             for item in
                 split(assembly.limits, generator, rounding, &fill.placement.runs, bytes.start, max_elements)
             {
@@ -363,25 +361,6 @@ impl Planner {
 /// Bytes of a table of quantiles: 512 cubics.
 const TABLE_BYTES: u64 = 512 * 16;
 
-/// The generator that most fills of an initialiser need. For some shapes and scales the fill is a constant instead.
-fn usual_generator(init: &Init) -> Generator {
-    match init {
-        Init::Constant { .. } | Init::Zeros | Init::Ones => Generator::Constant,
-        Init::Uniform { .. } | Init::XavierUniform { .. } | Init::KaimingUniform(_) => Generator::Uniform,
-        Init::Normal { .. } | Init::XavierNormal { .. } | Init::KaimingNormal(_) => Generator::Normal,
-        Init::LogNormal { .. } => Generator::LogNormal,
-        Init::TruncNormal { .. } => Generator::TruncNormal,
-        Init::Eye | Init::Dirac { .. } => Generator::Identity,
-        Init::Orthogonal { .. } => Generator::Copy,
-        Init::Sparse { .. } => Generator::Sparse,
-        Init::VarianceScaling(scaling) => match scaling.distribution {
-            ScaledDistribution::Normal => Generator::Normal,
-            ScaledDistribution::TruncatedNormal => Generator::TruncNormal,
-            ScaledDistribution::Uniform => Generator::Uniform,
-        },
-    }
-}
-
 /// An error of one fill of several.
 pub(crate) fn named(error: Error, name: Option<&str>, number: usize) -> Error {
     let fill = name.map_or_else(|| format!("fill {number}"), str::to_owned);
@@ -424,7 +403,7 @@ impl CheckedFill {
     fn can_be_cleared(&self) -> bool {
         let ResolvedPlacement { runs, bytes } = &self.placement;
         self.destination.can_clear
-            && self.args == (KernelArgs::Constant { bits: 0 })
+            && self.args.are_zeros()
             && !bytes.is_empty()
             && runs.dims.is_empty()
             && bytes.start.is_multiple_of(4)

@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use super::device::FillLimits;
-use crate::kernel::choices::{Generator, Rounding, StorePath, elements_per_invocation};
+use crate::init::kernel_args::Generator;
+use crate::kernel::choices::{Rounding, StorePath, elements_per_invocation};
 use crate::kernel::params::MAX_STRIDED_DIMS;
 use crate::layout::runs::{StridedDim, StridedRuns};
 use crate::math::philox::BLOCK;

@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::checks::float;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 
 /// Every element is the value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +26,7 @@ impl Constant {
             DType::F16 if rounded.is_infinite() => 65_536_f32.copysign(rounded).to_bits(),
             _ => rounded.to_bits(),
         };
-        Ok(KernelArgs::Constant { bits })
+        Ok(KernelArgs { value: bits, ..KernelArgs::new(Generator::Constant) })
     }
 
     pub(crate) fn moments(self) -> (f64, f64) {
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn constants_round_once_to_nearest_even() {
         let bits = |value, dtype| match (Constant { value }).kernel_args(dtype) {
-            Ok(KernelArgs::Constant { bits }) => bits,
+            Ok(KernelArgs { generator: Generator::Constant, value, .. }) => value,
             other => panic!("{other:?}"),
         };
         assert_eq!(bits(0.01, DType::F32), 0x3C23_D70A);

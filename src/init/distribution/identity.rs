@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::checks::float;
-use crate::init::kernel_args::{IdentityPattern, KernelArgs};
+use crate::init::kernel_args::{Generator, IdentityPattern, KernelArgs};
 use crate::layout::matrix::Matrix;
 use crate::layout::product;
 
@@ -37,7 +37,8 @@ impl Identity {
 
     pub(crate) fn kernel_args(self, dtype: DType) -> Result<KernelArgs, Error> {
         float(dtype)?;
-        Ok(KernelArgs::Identity { matrix: self.matrix.checked()?, identity: self.pattern })
+        let (matrix, identity) = (self.matrix.checked()?, self.pattern);
+        Ok(KernelArgs { matrix, identity, ..KernelArgs::new(Generator::Identity) })
     }
 
     /// The mean of all elements, and their standard deviation as a whole population.

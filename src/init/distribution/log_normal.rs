@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::checks::{fitting, float};
 use crate::init::distribution::normal::LARGEST_NORMAL;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 
 /// `exp(mean + std · z)`, z standard normal: the logarithm of the elements is normal.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,9 +20,10 @@ impl LogNormal {
         let Self { mean, std } = self;
         let dtype = float(dtype)?;
         // Both belong to the logarithm, which is an f32 whatever the element type is.
-        let args = KernelArgs::LogNormal {
+        let args = KernelArgs {
             mean: fitting("mean", mean, DType::F32)?,
             std: fitting("std", std, DType::F32)?,
+            ..KernelArgs::new(Generator::LogNormal)
         };
         if std <= 0.0 {
             return Err(Error::LogNormalStd { std });

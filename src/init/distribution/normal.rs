@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::checks::{fitting, float, standard_deviation};
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 
 /// No standard normal of the contract is larger: `sqrt(-2 ln(2^-33))` is 6.7638.
 pub(super) const LARGEST_NORMAL: f64 = 6.77;
@@ -23,7 +23,7 @@ impl Normal {
 
     pub(crate) fn kernel_args(self, dtype: DType) -> Result<KernelArgs, Error> {
         let (mean, std) = self.rounded(dtype)?;
-        Ok(KernelArgs::Normal { mean, std })
+        Ok(KernelArgs { mean, std, ..KernelArgs::new(Generator::Normal) })
     }
 
     /// Mean and standard deviation in f32. No element overflows the element type.

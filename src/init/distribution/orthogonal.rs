@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::checks::{fitting, float};
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::layout::matrix::Matrix;
 
 /// A matrix with orthonormal rows or columns, times the gain: uniform over all such matrices.
@@ -16,7 +16,8 @@ pub(crate) struct Orthogonal {
 impl Orthogonal {
     pub(crate) fn kernel_args(self, dtype: DType) -> Result<KernelArgs, Error> {
         let matrix = self.matrix.checked()?;
-        Ok(KernelArgs::Orthogonal { matrix, gain: fitting("gain", self.gain, float(dtype)?)? })
+        let std = fitting("gain", self.gain, float(dtype)?)?;
+        Ok(KernelArgs { matrix, std, ..KernelArgs::new(Generator::Copy) })
     }
 
     pub(crate) fn moments(self) -> (f64, f64) {

@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::distribution::normal::Normal;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::layout::matrix::Matrix;
 
 /// In each column `zeros` zeros at random rows, and normals of mean 0 elsewhere.
@@ -19,7 +19,8 @@ impl Sparse {
     pub(crate) fn kernel_args(self, dtype: DType) -> Result<KernelArgs, Error> {
         let (_, std) = Normal::centred(self.std).rounded(dtype)?;
         // A checked matrix has less than 2^31 rows.
-        Ok(KernelArgs::Sparse { matrix: self.matrix.checked()?, zeros: self.zeros as u32, std })
+        let (matrix, zeros) = (self.matrix.checked()?, self.zeros as u32);
+        Ok(KernelArgs { matrix, zeros, std, ..KernelArgs::new(Generator::Sparse) })
     }
 
     pub(crate) fn moments(self) -> (f64, f64) {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::init::checks::{fitting, float, standard_deviation};
 use crate::init::distribution::constant::Constant;
 use crate::init::distribution::normal::LARGEST_NORMAL;
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::math::truncated_normal::{self, Truncation};
 
 /// `mean + std · z`, z standard normal, where that lies in `[a, b]`.
@@ -50,7 +50,14 @@ impl TruncNormal {
             });
         }
         let (mode, least, most) = (mode as f32, least as f32, most as f32);
-        Ok(KernelArgs::TruncNormal { truncation, mode, std: std_rounded, least, most })
+        Ok(KernelArgs {
+            mean: mode,
+            std: std_rounded,
+            min: least,
+            max: most,
+            truncation: Some(truncation),
+            ..KernelArgs::new(Generator::TruncNormal)
+        })
     }
 
     pub(crate) fn moments(self) -> (f64, f64) {
@@ -91,14 +98,14 @@ mod tests {
     #[test]
     fn bounds_of_a_truncated_normal_are_values_of_the_type() {
         let bounds = |a, b, dtype| match trunc_normal(0.0, 1.0, a, b, dtype) {
-            Ok(KernelArgs::TruncNormal { least, most, .. }) => [least, most],
+            Ok(KernelArgs { generator: Generator::TruncNormal, min, max, .. }) => [min, max],
             other => panic!("{other:?}"),
         };
         assert_eq!(bounds(-2.0, 2.0, DType::BF16), [-2.0, 2.0]);
         assert_eq!(bounds(-0.3, 0.3, DType::BF16), [-0.298_828_13, 0.298_828_13]);
         assert_eq!(bounds(f64::NEG_INFINITY, 0.1, DType::F16), [-65_504.0, 0.099_975_586]);
         let constant = |mean, std, a, b| match trunc_normal(mean, std, a, b, DType::F32) {
-            Ok(KernelArgs::Constant { bits }) => f32::from_bits(bits),
+            Ok(KernelArgs { generator: Generator::Constant, value, .. }) => f32::from_bits(value),
             other => panic!("{other:?}"),
         };
         assert_eq!(constant(0.5, 0.0, 0.0, 1.0), 0.5);

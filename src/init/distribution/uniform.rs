@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::checks::{fitting, float};
-use crate::init::kernel_args::KernelArgs;
+use crate::init::kernel_args::{Generator, KernelArgs};
 
 /// Uniform on `[low, high)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +32,7 @@ impl Uniform {
             return Err(Error::UniformRange { low, high });
         }
         let most = if range == 0.0 { to } else { dtype.below(to.into()) as f32 };
-        Ok(KernelArgs::Uniform { low: from, range, most })
+        Ok(KernelArgs { low: from, range, max: most, ..KernelArgs::new(Generator::Uniform) })
     }
 
     pub(crate) fn moments(self) -> (f64, f64) {
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_uniform_stays_below_its_upper_bound() {
         let most = |low, high, dtype| match (Uniform { low, high }).kernel_args(dtype) {
-            Ok(KernelArgs::Uniform { most, .. }) => most,
+            Ok(KernelArgs { generator: Generator::Uniform, max, .. }) => max,
             other => panic!("{other:?}"),
         };
         assert_eq!(most(0.0, 1.0, DType::F32), 1.0_f32.next_down());

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::kernel::choices::{Generator, Rounding, StorePath, elements_per_invocation};
+use crate::init::kernel_args::Generator;
+use crate::kernel::choices::{Rounding, StorePath, elements_per_invocation};
 use crate::kernel::constants::{STRIP_INVOCATIONS, STRIP_VECTORS};
 use crate::kernel::device_class::DeviceClass;
 use crate::layout::runs::StridedRuns;
