@@ -20,16 +20,16 @@ usage() {
 
 # Builds, and packs into the file $1.
 pack() {
-    local bench=$root/benches folder program
-    cargo build --release --locked --manifest-path "$root/Cargo.toml" -p seedbed-cli >&2
-    program=${CARGO_TARGET_DIR:-$root/target}/release/seedbed
+    local bench=$root/benches folder programs=()
+    cargo build --release --locked --manifest-path "$root/Cargo.toml" -p seedbed-cli -p seedbed-bench >&2
+    programs=("${CARGO_TARGET_DIR:-$root/target}"/release/seedbed{,-bench})
     folder=$work/pack/seedbed-gpu
-    mkdir -p "$folder/models" "$folder/peers"
-    cp "$program" "$bench/gpu/run.sh" "$folder"
+    mkdir -p "$folder/models" "$folder/baselines"
+    cp "${programs[@]}" "$bench/gpu/run.sh" "$folder"
     cp "$root/models/gpt2.json" "$folder/models"
-    cp "$bench/peers/pytorch.py" "$bench/peers/curand.py" "$bench/peers/sample.py" "$folder/peers"
-    # Of the symbols that the program asks for, the newest.
-    grep -ao 'GLIBC_2\.[0-9]*' "$program" | sort -uV | tail -n 1 | sed 's/GLIBC_//' >"$folder/glibc"
+    cp "$bench/baselines/"{pytorch,curand,sample}.py "$folder/baselines"
+    # The newest of the symbols that the programs ask for.
+    grep -aoh 'GLIBC_2\.[0-9]*' "${programs[@]}" | sort -uV | tail -n 1 | sed 's/GLIBC_//' >"$folder/glibc"
     uname -m >"$folder/machine"
     tar -C "$work/pack" -czf "$1" seedbed-gpu
     echo "$1: $(wc -c <"$1") bytes, for glibc $(cat "$folder/glibc") or newer on $(cat "$folder/machine")" >&2
@@ -78,5 +78,5 @@ status=0
 there "cd $folder && env $(variables) seedbed-gpu/run.sh results" </dev/null || status=$?
 mkdir -p "$results"
 there "tar -C $folder/results -cf - ." | tar -C "$results" -xf -
-echo "the results are in $results; \`cargo xtask growth --from $results/growth.json\` draws them"
+echo "the results are in $results; \`cargo run --release -p seedbed-bench -- growth --from $results/growth.json\` draws them"
 exit "$status"

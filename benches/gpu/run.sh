@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Measures seedbed on this machine's GPU, beside PyTorch and cuRAND, and compares the bits with those of the host.
-# Made for a machine without Rust: carry.sh puts it beside the program. Usage: run.sh [RESULTS_FOLDER]
+# Made for a machine without Rust: carry.sh puts it beside the programs. Usage: run.sh [RESULTS_FOLDER]
 #
 #   ELEMENTS         elements of a fill [67108864]
-#   GROWTH_ELEMENTS  elements of the largest fill of `bench --growth` [1073741824]
-#   PYTHON           an interpreter with torch, for the peers [python3]
+#   GROWTH_ELEMENTS  elements of the largest fill of `seedbed-bench growth` [1073741824]
+#   PYTHON           an interpreter with torch, for the baselines [python3]
 #   VK_DRIVER_FILES, VK_ADD_DRIVER_FILES, LD_LIBRARY_PATH, WGPU_BACKEND, CUDA_HOME: as everywhere; where one of the
 #                    first two is set, no Vulkan driver is looked for
 #
@@ -105,11 +105,11 @@ bits() {
 }
 
 # One of the Python programs; its last line on stderr says why it could not run.
-peer() {
+baseline() {
     local name=$1 file=$2
     if ! command -v "$python" >/dev/null; then
         left_out "$name: there is no $python; set PYTHON"
-    elif ! "$python" "$here/peers/$file" "$elements" 2>"$work/error" | tee -a "$results/peers.jsonl"; then
+    elif ! "$python" "$here/baselines/$file" "$elements" 2>"$work/error" | tee -a "$results/baselines.jsonl"; then
         left_out "$name: $(tail -n 1 "$work/error")"
     fi
 }
@@ -141,18 +141,18 @@ main() {
     say "seedbed bench --elements $elements"
     "$here/seedbed" bench --elements "$elements" --json "$results/bench.json" || failed "seedbed bench"
 
-    say "seedbed bench --growth --elements $growth"
-    "$here/seedbed" bench --growth --elements "$growth" --json "$results/growth.json" || failed "seedbed bench --growth"
+    say "seedbed-bench growth --elements $growth"
+    "$here/seedbed-bench" growth --elements "$growth" --json "$results/growth.json" || failed "seedbed-bench growth"
 
-    say "seedbed bench --shapes"
-    "$here/seedbed" bench --shapes --json "$results/shapes.json" || failed "seedbed bench --shapes"
+    say "seedbed-bench shapes"
+    "$here/seedbed-bench" shapes --json "$results/shapes.json" || failed "seedbed-bench shapes"
 
-    say "peers, $elements elements"
-    : >"$results/peers.jsonl"
-    peer PyTorch pytorch.py
-    grep -qs '"torch' "$results/peers.jsonl" && ! grep -qs '"torch [^c]' "$results/peers.jsonl" &&
+    say "baselines, $elements elements"
+    : >"$results/baselines.jsonl"
+    baseline PyTorch pytorch.py
+    grep -qs '"torch' "$results/baselines.jsonl" && ! grep -qs '"torch [^c]' "$results/baselines.jsonl" &&
         left_out "PyTorch on CUDA: torch finds no GPU"
-    peer cuRAND curand.py
+    baseline cuRAND curand.py
 
     say "results are in $results"
     if [ "$failures" -gt 0 ]; then

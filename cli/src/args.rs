@@ -7,6 +7,9 @@ use clap::ValueEnum;
 use clap::{Parser, Subcommand};
 use seedbed::{CONTRACT_VERSION, DType, Init};
 
+use crate::bench::ELEMENTS;
+use crate::bench::engines::Engines;
+
 /// Initialises neural-network parameters on the GPU.
 ///
 /// The same seed gives the same bits on every GPU, and without one: an element depends on the seed, the
@@ -141,39 +144,17 @@ pub struct ProgramArgs {
 /// `clear` is the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `memset`
 /// the host's of another byte, `native` the kernel of `normal` with the device's own log, sqrt, sin and cos.
 /// Compare within one run.
-///
-/// --growth measures fills of 1, 4, 16 and so on elements instead, each from the first recorded command to
-/// the end of the wait, and fits launch + elements / rate to them: the knee is the number of elements that
-/// take as long as the launch. What exceeds 1 GiB, the adapter's largest buffer or its memory is filled in
-/// windows of one buffer.
-///
-/// --shapes measures other kernels that store a constant: from 64 to 1024 invocations to a workgroup, each of
-/// which stores 1 to 16 vectors of four elements, blocked (its neighbours) or strided (a workgroup apart).
-/// --shapes measures adapters only, and takes a multiple of 65536 elements.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   seedbed bench
-  seedbed bench --adapter nvidia --elements 268435456 --json bench.json
-  seedbed bench --growth --adapter nvidia --json growth.json
-  seedbed bench --shapes --adapter nvidia")]
+  seedbed bench --adapter nvidia --elements 268435456 --json bench.json")]
 pub struct BenchArgs {
-    /// auto (what `init` would take), host, or a name that `seedbed adapters` lists or a part of it [default:
-    /// all]
-    #[arg(long, value_name = "auto|host|NAME")]
-    pub adapter: Option<AdapterChoice>,
-    /// Elements of a fill [default: 67108864]; with --growth, of the largest one [default: 1073741824]
-    #[arg(long, value_name = "N", value_parser = integer)]
-    pub elements: Option<u64>,
-    /// Measures how the time of a fill grows with its elements
-    #[arg(long)]
-    pub growth: bool,
-    /// Measures a constant beside other kernels that store one
-    #[arg(long, conflicts_with = "growth")]
-    pub shapes: bool,
-    /// A file for the figures, which is replaced if it exists
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub engines: Engines,
+    /// Elements of a fill
+    #[arg(long, value_name = "N", default_value_t = ELEMENTS, value_parser = integer)]
+    pub elements: u64,
 }
 
 /// Columns of a signature in the help. The text of a longer one is on a line of its own.
@@ -257,8 +238,11 @@ impl ModelType {
 /// The values of `--adapter`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AdapterChoice {
+    /// A GPU if there is one, or else the host.
     Auto,
+    /// The host.
     Host,
+    /// The adapter with this name, or part of a name.
     Named(String),
 }
 
@@ -314,7 +298,8 @@ impl FromStr for Shape {
     }
 }
 
-fn integer(text: &str) -> Result<u64, String> {
+/// Reads a whole number, decimal or hexadecimal after 0x.
+pub fn integer(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         // from_str_radix would accept a plus sign after 0x; parse rejects the whole text.
         Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16),

@@ -20,7 +20,7 @@ impl Failure {
         Self::Input(error.into())
     }
 
-    /// A failure of the run, for `map_err`. [`Interrupted`] has a variant of its own.
+    /// A failure of the run, for `map_err`. `Interrupted` has a variant of its own.
     pub fn run(error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
         if error.is::<Interrupted>() { Self::Interrupted } else { Self::Run(error) }
@@ -38,6 +38,7 @@ impl Failure {
         }
     }
 
+    /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Run(_) => 1,

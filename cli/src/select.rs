@@ -13,7 +13,9 @@ fn instance() -> wgpu::Instance {
 
 /// An adapter, and its name for `--adapter`.
 pub struct Named {
+    /// The name.
     pub name: String,
+    /// The adapter.
     pub adapter: wgpu::Adapter,
 }
 
@@ -22,6 +24,7 @@ impl Named {
         Self { name, adapter }
     }
 
+    /// Whether the adapter computes on the CPU.
     pub fn is_software(&self) -> bool {
         gpu::is_software(&self.adapter.get_info())
     }

@@ -1,64 +1,29 @@
-//! The same bytes from every adapter: one trial for each adapter and command. The trials of an adapter that
-//! this machine lacks are "ignored", unless `SEEDBED_REQUIRE_ADAPTERS` (a list such as
-//! `lavapipe,gl,swiftshader`) names the adapter.
+//! The same bytes from every adapter: one trial for each adapter and command.
 
 mod common;
+#[path = "common/trials.rs"]
+mod trials;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::process::ExitCode;
 
-use common::{Folder, growth_is_complete, manifest, seedbed, text};
-use libtest_mimic::{Arguments, Failed, Trial};
+use common::{Folder, manifest, seedbed, text};
+use libtest_mimic::Failed;
 use serde_json::Value;
 
-/// An adapter that tests know by name, and the test that recognises it in the program's list.
-type Known = (&'static str, fn(backend: &str, name: &str) -> bool);
-const KNOWN: [Known; 3] = [
-    ("lavapipe", |backend, name| backend == "vulkan" && name.contains("llvmpipe")),
-    ("gl", |backend, _| backend == "gl"),
-    ("swiftshader", |_, name| name.contains("SwiftShader")),
-];
-
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let required = std::env::var("SEEDBED_REQUIRE_ADAPTERS").unwrap_or_default();
-    let required: Vec<_> = required.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    let present = adapters();
-
-    let mut trials = Vec::new();
-    for (known, matches) in KNOWN {
-        match present.iter().find(|(backend, name)| matches(backend, name)) {
-            Some((_, name)) => trials.extend(trials_on(known, name)),
-            None if required.contains(&known) => {
-                trials.push(Trial::test(format!("{known}::is_there"), move || {
-                    Err(Failed::from(format!("{known} is required, but `seedbed adapters` does not list it")))
-                }))
-            }
-            None => {
-                let missing = trials_on(known, known).into_iter();
-                trials.extend(
-                    missing.map(|trial| trial.with_kind("not on this machine").with_ignored_flag(true)),
-                );
-            }
-        }
-    }
-    for unknown in required.iter().filter(|name| KNOWN.iter().all(|(known, _)| known != *name)) {
-        let message = format!(
-            "SEEDBED_REQUIRE_ADAPTERS names {unknown:?}; the tests know lavapipe, gl and swiftshader"
-        );
-        trials.push(Trial::test(format!("{unknown}::is_known"), || Err(Failed::from(message))));
-    }
-    // Other adapters, such as a GPU of this machine, get trials under their own names.
-    for (_, name) in
-        present.iter().filter(|(backend, name)| !KNOWN.iter().any(|(_, matches)| matches(backend, name)))
-    {
-        trials.extend(trials_on(name, name));
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    trials::run(
+        &adapters(),
+        &[
+            ("init_equals_host", init_equals_host),
+            ("fill_equals_host", fill_equals_host),
+            ("bench_measures_everything", bench_measures_everything),
+        ],
+    )
 }
 
-/// Backend and name of each adapter.
+/// The backend and the name of each adapter that the program lists.
 fn adapters() -> Vec<(String, String)> {
     let output = seedbed().args(["adapters", "--json"]).output().unwrap();
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
@@ -69,58 +34,23 @@ fn adapters() -> Vec<(String, String)> {
         .collect()
 }
 
-fn trials_on(label: &str, adapter: &str) -> Vec<Trial> {
-    let trial = |test: &str, run: fn(&str) -> Result<(), Failed>| {
-        let adapter = adapter.to_owned();
-        Trial::test(format!("{label}::{test}"), move || run(&adapter))
-    };
-    vec![
-        trial("init_equals_host", init_equals_host),
-        trial("fill_equals_host", fill_equals_host),
-        trial("bench_measures_everything", bench_measures_everything),
-        trial("bench_measures_growth", bench_measures_growth),
-        trial("bench_measures_shapes", bench_measures_shapes),
-    ]
-}
-
-/// The adapter's part of the report that `seedbed bench` wrote.
-fn bench(adapter: &str, arguments: &[&str]) -> Result<Value, Failed> {
+fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
     let folder = Folder::new();
     let json = folder.path("bench.json");
     let mut command = seedbed();
     let output =
-        command.args(["bench", "--adapter", adapter, "--json"]).arg(&json).args(arguments).output()?;
+        command.args(["bench", "--adapter", adapter, "--elements", "4096", "--json"]).arg(&json).output()?;
     if !output.status.success() {
         return Err(text(&output.stderr).into());
     }
-    let mut report: Value = serde_json::from_slice(&fs::read(json)?)?;
-    let engine = report["engines"][0].take();
+    let report: Value = serde_json::from_slice(&fs::read(json)?)?;
+    let engine = &report["engines"][0];
     if engine["name"] != adapter {
         return Err(format!("{} was measured", engine["name"]).into());
     }
-    Ok(engine)
-}
-
-fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
-    let engine = bench(adapter, &["--elements", "4096"])?;
     let rows = engine["rows"].as_array().map_or(0, Vec::len);
     if rows != 15 || engine["first_use"]["pipelines"].as_f64().is_none_or(|seconds| seconds <= 0.0) {
         return Err(format!("{rows} rows: {engine}").into());
-    }
-    Ok(())
-}
-
-fn bench_measures_growth(adapter: &str) -> Result<(), Failed> {
-    Ok(growth_is_complete(&bench(adapter, &["--growth", "--elements", "100"])?)?)
-}
-
-fn bench_measures_shapes(adapter: &str) -> Result<(), Failed> {
-    let engine = bench(adapter, &["--shapes", "--elements", "65536"])?;
-    let shapes = engine["shapes"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let measured = shapes.iter().all(|shape| shape["wall"]["median"].as_f64() > Some(0.0));
-    // A device has one to five sizes of workgroups, and each has nine shapes.
-    if shapes.is_empty() || shapes.len() % 9 != 0 || !measured || engine["of_best"].as_f64() <= Some(0.0) {
-        return Err(engine.to_string().into());
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Folder, growth_is_complete, run, succeed, text};
+use common::{Folder, run, succeed, text};
 use serde_json::Value;
 
 #[test]
@@ -32,29 +32,11 @@ fn every_case_is_in_the_table_and_in_the_json() {
 }
 
 #[test]
-fn growth_has_every_size_and_what_launching_costs() {
-    let folder = Folder::new();
-    let json = folder.path("growth.json");
-    let printed =
-        succeed(&[&"bench", &"--growth", &"--adapter", &"host", &"--elements", &"100", &"--json", &json]);
-    assert!(printed.contains("launch us"), "{printed}");
-    let report: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
-    assert_eq!(report["elements"], 100);
-    growth_is_complete(&report["engines"][0]).unwrap();
-}
-
-#[test]
 fn mistakes_measure_nothing() {
     for (arguments, message) in [
         (&["--adapter", "no such adapter"][..], "no adapter matches"),
         (&["--adapter", "host", "--elements", "0"], "give another --elements"),
         (&["--adapter", "host", "--elements", "18446744073709551615"], "give another --elements"),
-        (&["--growth", "--adapter", "host", "--elements", "0"], "give another --elements"),
-        (&["--growth", "--adapter", "host", "--elements", "1099511627777"], "give another --elements"),
-        (&["--shapes", "--adapter", "host"], "the host has no workgroups"),
-        (&["--shapes", "--elements", "100"], "give a multiple of 65536 as --elements"),
-        (&["--shapes", "--elements", "0"], "give a multiple of 65536 as --elements"),
-        (&["--shapes", "--growth"], "cannot be used with"),
         (&["--adapter", "host", "--json", "/no/such/folder/b.json"], "can't create a file"),
     ] {
         let arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =

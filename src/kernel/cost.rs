@@ -1,5 +1,5 @@
 //! Operations per invocation, counted in naga's modules. The counts bound the speed of a fill where memory
-//! does not, and benches/REMARKS.md uses them for devices that nobody measured.
+//! does not, and benches/results/REMARKS.md uses them for devices that nobody measured.
 
 use std::ops::AddAssign;
 
@@ -86,7 +86,7 @@ fn of_block(module: &Module, block: &Block, of_expression: &dyn Fn(Handle<Expres
     cost
 }
 
-/// A change of these counts requires a change of the figures in benches/REMARKS.md.
+/// A change of these counts requires a change of the figures in benches/results/REMARKS.md.
 #[test]
 fn of_a_block_on_a_gpu() {
     let block = |generator, math, int64| {

@@ -83,6 +83,9 @@ enum Input {
     Matrix(MatrixPlan),
 }
 
+/// A table of quantiles: the bits of its bounds, and its words.
+type Table = ([u64; 3], Arc<[u32]>);
+
 /// Plans fills for one device. A planner writes the text of each kernel and computes each table once. Threads
 /// can share a planner.
 #[derive(Debug)]
@@ -94,8 +97,8 @@ pub struct Planner {
     /// The limits of orthogonal matrices, or the reason why the device can compute none.
     orthogonal_limits: Result<OrthogonalLimits, Error>,
     kernels: Box<[OnceLock<Arc<Kernel>>]>,
-    /// Tables of quantiles by the bits of the bounds, the latest last.
-    tables: Mutex<Vec<([u64; 3], Arc<[u32]>)>>,
+    /// The latest table is the last.
+    tables: Mutex<Vec<Table>>,
 }
 
 /// The number of tables that a planner keeps. Most models have fewer scales.

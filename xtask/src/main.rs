@@ -1,32 +1,14 @@
-//! `cargo xtask …`: set-up, tests, benchmarks and everything CI runs.
+//! `cargo xtask …`: set-up, tests, benchmarks and everything that CI runs.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `workspace.rs` | where the checkout and its target folder are |
-//! | `adapters.rs` | the adapters the tests run on, which of them are required, how each is provided |
-//! | `drivers.rs` | finding installed driver files |
-//! | `apt.rs` | installing and downloading Debian packages |
-//! | `swiftshader.rs` | finding or fetching SwiftShader |
-//! | `environment.rs` | the variables that show those drivers to a test or a benchmark |
-//! | `examples.rs` | building and finding the examples, which are run as tests |
-//! | `steps.rs` | the cargo commands behind `test`, `bench` and `ci` |
-//! | `machine.rs` | what a measurement ran on |
-//! | `peers.rs` | what others offer, measured beside it |
-//! | `growth.rs` | time against elements, drawn |
-//! | `tally.rs` | adding up the results that several test programs print |
-//! | `process.rs` | running a command, with an error that names it |
+//! | `adapters.rs` | the adapters that the tests run on, by `scripts/adapters.sh` |
+//! | `workspace.rs` | where the checkout is, and cargo commands in it |
+//! | `steps.rs` | the steps of `test`, `bench` and `ci` |
+//! | `tally.rs` | the sum of the results that several test programs print |
 
 mod adapters;
-mod apt;
-mod drivers;
-mod environment;
-mod examples;
-mod growth;
-mod machine;
-mod peers;
-mod process;
 mod steps;
-mod swiftshader;
 mod tally;
 mod workspace;
 
@@ -34,7 +16,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::adapters::Required;
 use crate::workspace::Workspace;
 
 /// Set-up, tests and benchmarks of seedbed.
@@ -69,17 +50,6 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Measure seedbed beside PyTorch, JAX, NumPy, oneMKL, rand_distr and burn, and write benches/RESULTS.md
-    Peers(peers::Options),
-    /// Measure how the time of a fill grows with its elements, and write benches/growth.svg and benches/GROWTH.md
-    Growth {
-        /// Elements of the largest fill
-        #[arg(long, value_name = "N", default_value_t = 1 << 30)]
-        elements: u64,
-        /// Measure nothing: draw what `seedbed bench --growth --json FILE` wrote, on whatever machine, into FILE's folder
-        #[arg(long, value_name = "FILE", conflicts_with = "elements")]
-        from: Option<std::path::PathBuf>,
-    },
     /// Run everything that CI runs
     Ci,
 }
@@ -97,12 +67,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<()> {
     let workspace = Workspace::locate()?;
     match task {
-        Task::Setup => adapters::set_up(&workspace, &Required::every_adapter()).map(drop),
-        Task::Test { require, arguments } => steps::test(&workspace, require, &arguments),
+        Task::Setup => adapters::set_up(&workspace, Some(adapters::ALL)).map(drop),
+        Task::Test { require, arguments } => steps::test(&workspace, require.as_deref(), &arguments),
         Task::Bench { arguments } => steps::bench(&workspace, &arguments),
-        Task::Peers(options) => steps::peers(&workspace, options),
-        Task::Growth { elements, from: None } => steps::growth(&workspace, elements),
-        Task::Growth { from: Some(json), .. } => growth::draw_elsewhere(&workspace, &json),
         Task::Ci => steps::ci(&workspace),
     }
 }

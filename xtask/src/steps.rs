@@ -1,32 +1,35 @@
-//! The cargo commands behind `test`, `bench` and `ci`.
+//! The steps of `test`, `bench` and `ci`.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::adapters::{self, Required};
-use crate::environment::{self, Variables};
-use crate::examples;
-use crate::growth;
-use crate::peers;
-use crate::process;
+use crate::adapters::{self, Variables};
 use crate::tally::Tally;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
-// Every step builds with the same profile and, where it can, for the whole workspace: cargo then
-// builds wgpu once for clippy and the documentation and once for tests and benchmarks.
+// Every step builds with the same profile and, where it can, for the whole workspace: cargo then builds wgpu
+// once for clippy and the documentation, and once for tests and benchmarks.
 const TEST: [&str; 3] = ["test", "--release", "--workspace"];
 // `--bench *` leaves out the unit tests that a plain `cargo bench` would run.
 const BENCH: [&str; 4] = ["bench", "--workspace", "--bench", "*"];
 
-/// Of what has dependencies that nothing else should wait for.
+/// The feature combinations of the library that the other steps do not build: those build the default one. CI
+/// runs clippy, the unit tests and the documentation's examples with each.
+const FEATURES: &[&[&str]] = &[
+    &["--no-default-features"],
+    &["--no-default-features", "--features", "wgpu"],
+    &["--no-default-features", "--features", "threads,vectors,serde"],
+    &["--all-features"],
+];
+
+/// The workspaces whose dependencies nothing else should wait for.
 const OTHER_WORKSPACES: [&str; 4] =
-    ["xtask/growth", "benches/peers/rand_distr", "benches/peers/burn", "integrations/burn"];
+    ["benches/baselines/rand_distr", "benches/baselines/burn", "integrations/burn", "scripts/wasm-user"];
 
 /// `cargo xtask test`.
-pub fn test(workspace: &Workspace, require: Option<String>, arguments: &[String]) -> Result<()> {
-    let variables = prepare(workspace, require)?;
+pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) -> Result<()> {
+    let variables = adapters::set_up(workspace, require)?;
     let mut tally = Tally::default();
     let mut result = run_tests(workspace, &variables, arguments, &mut tally);
     // Arguments choose among the tests: whoever gives some waits for those alone.
@@ -39,18 +42,8 @@ pub fn test(workspace: &Workspace, require: Option<String>, arguments: &[String]
 
 /// `cargo xtask bench`.
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let variables = prepare(workspace, None)?;
-    process::run(workspace.cargo(&BENCH).args(arguments).envs(variables))
-}
-
-/// `cargo xtask peers`.
-pub fn peers(workspace: &Workspace, options: peers::Options) -> Result<()> {
-    peers::run(workspace, prepare(workspace, None)?, options)
-}
-
-/// `cargo xtask growth`.
-pub fn growth(workspace: &Workspace, elements: u64) -> Result<()> {
-    growth::run(workspace, prepare(workspace, None)?, elements)
+    let variables = adapters::set_up(workspace, None)?;
+    Ok(workspace.cargo(&BENCH).args(arguments).envs(variables).run()?)
 }
 
 /// `cargo xtask ci`. The tests come last, so that their totals end the output.
@@ -65,48 +58,43 @@ pub fn ci(workspace: &Workspace) -> Result<()> {
 
 fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Result<()> {
     let cargo = |arguments: &[&str]| workspace.cargo(arguments);
+    let clippy =
+        |arguments: &[&str]| cargo(&["clippy", "--release"]).args(arguments).args(["--", "-D", "warnings"]);
     report.step("format", || {
-        process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+        cargo(&["fmt", "--all", "--check"]).run()?;
         OTHER_WORKSPACES.into_iter().try_for_each(|folder| {
             let manifest = format!("{folder}/Cargo.toml");
-            process::run(&mut cargo(&["fmt", "--check", "--manifest-path", &manifest]))
+            cargo(&["fmt", "--check", "--manifest-path", &manifest]).run()
         })
     })?;
-    report.step("clippy", || {
-        process::run(&mut cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--release",
-            "--",
-            "-D",
-            "warnings",
-        ]))
-    })?;
+    report.step("clippy", || clippy(&["--workspace", "--all-targets"]).run())?;
     report.step("documentation", || {
-        let mut command = cargo(&["doc", "--workspace", "--no-deps", "--release"]);
-        process::run(command.env("RUSTDOCFLAGS", "-D warnings"))
+        cargo(&["doc", "--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings").run()
     })?;
-    report.step("no default features", || {
-        process::run(&mut cargo(&["check", "--package", "seedbed", "--no-default-features", "--release"]))
-    })?;
-    match process::succeeds(&mut cargo(&["deny", "--version"])) {
-        true => report.step("licences", || process::run(&mut cargo(&["deny", "check"])))?,
-        false => report.skip("licences", "cargo-deny is not installed"),
+    for features in FEATURES {
+        report.step(&format!("seedbed {}", features.join(" ")), || {
+            clippy(&[&["--package", "seedbed", "--lib"], *features].concat()).run()?;
+            for tests in ["--lib", "--doc"] {
+                cargo(&["test", "--release", "--package", "seedbed", tests]).args(*features).run()?;
+            }
+            Ok::<_, xshell::Error>(())
+        })?;
     }
-    let variables = report.step("set-up", || prepare(workspace, None))?;
+    let wasm = "scripts/wasm.sh";
+    match workspace.shell.path_exists(wasm) {
+        true => report.step("wasm32 builds", || workspace.shell.cmd("bash").arg(wasm).quiet().run())?,
+        false => report.skip("wasm32 builds", "there is no scripts/wasm.sh"),
+    }
+    match cargo(&["deny", "--version"]).ignore_stdout().ignore_stderr().run() {
+        Ok(()) => report.step("licences", || cargo(&["deny", "check"]).run())?,
+        Err(_) => report.skip("licences", "cargo-deny is not installed"),
+    }
+    let variables = report.step("set-up", || adapters::set_up(workspace, None))?;
     report.step("benchmarks, once each", || {
-        process::run(cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()))
+        cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()).run()
     })?;
     run_examples(workspace, &variables, report)?;
-    report.step("the plot of `growth`", || growth::test(workspace))?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
-}
-
-fn prepare(workspace: &Workspace, require: Option<String>) -> Result<Variables> {
-    let required = Required::choose(require, workspace)?;
-    let adapters = adapters::set_up(workspace, &required)?;
-    environment::variables(workspace, &adapters, &required)
 }
 
 fn run_tests(
@@ -115,17 +103,15 @@ fn run_tests(
     arguments: &[String],
     tally: &mut Tally,
 ) -> Result<()> {
-    let mut command: Command = workspace.cargo(&TEST);
-    command.args(arguments).envs(variables.clone());
-    process::run_watching(&mut command, |line| tally.add(line))
+    let command = workspace.cargo(&TEST).args(arguments).envs(variables.clone());
+    workspace::run_watching(command, |line| tally.add(line))
 }
 
-/// Each example is a step of its own: the one that fails is named.
+/// Each example is a step of its own, so that the one that fails is named.
 fn run_examples(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
-    for example in report.step("examples, built", || examples::build(workspace))? {
-        report.step(&format!("example {}", example.name), || {
-            process::run(example.command(workspace).envs(variables.clone()))
-        })?;
+    for example in report.step("examples, built", || workspace.examples())? {
+        let command = workspace.shell.cmd(example.program).envs(variables.clone()).quiet();
+        report.step(&format!("example {}", example.name), || command.run())?;
     }
     Ok(())
 }
@@ -143,10 +129,14 @@ struct Report {
 }
 
 impl Report {
-    fn step<T>(&mut self, name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn step<T, E: Into<anyhow::Error>>(
+        &mut self,
+        name: &str,
+        step: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T> {
         println!("\n=== {name}");
         let start = Instant::now();
-        let result = step();
+        let result = step().map_err(Into::into);
         let outcome = if result.is_ok() { "ok" } else { "FAILED" };
         self.note(name, &format!("{outcome:<8}{}", seconds(start.elapsed())));
         result.with_context(|| format!("step `{name}` failed"))
@@ -158,7 +148,7 @@ impl Report {
     }
 
     fn note(&mut self, name: &str, outcome: &str) {
-        let line = format!("{name:<24}{outcome}");
+        let line = format!("{name:<32}{outcome}");
         println!("=== {line}");
         self.lines.push(line);
     }
@@ -182,7 +172,7 @@ mod tests {
     #[test]
     fn a_failed_step_is_named_and_noted() {
         let mut report = Report::default();
-        assert_eq!(report.step("first", || Ok(7)).unwrap(), 7);
+        assert_eq!(report.step("first", || Ok::<_, anyhow::Error>(7)).unwrap(), 7);
         report.skip("second", "not installed");
         let error = report.step("third", || -> Result<()> { anyhow::bail!("exit status: 101") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "step `third` failed: exit status: 101");

@@ -1,91 +1,93 @@
-//! Where the checkout and its target folder are.
+//! Where the checkout is, and cargo commands in it.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, anyhow};
-use serde_json::Value;
-
-use crate::process;
+use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::{Message, MetadataCommand, TargetKind};
+use xshell::{Cmd, Shell};
 
 /// The cargo workspace that this program belongs to.
 pub struct Workspace {
-    /// The folder of the workspace's `Cargo.toml`.
-    root: PathBuf,
-    /// Cargo's target folder, with one of our own inside.
-    target: PathBuf,
+    /// A shell in the workspace's root.
+    pub shell: Shell,
+    /// Cargo's target folder.
+    pub target: PathBuf,
+}
+
+/// An example that has been built.
+#[derive(Debug, PartialEq)]
+pub struct Example {
+    pub name: String,
+    pub program: PathBuf,
 }
 
 impl Workspace {
-    /// Asks cargo, because the target folder can be moved by configuration or environment.
+    /// Asks cargo, because configuration and environment can move the target folder.
     pub fn locate() -> Result<Self> {
-        let mut command = Command::new(cargo_program());
-        command.args(["metadata", "--no-deps", "--format-version=1"]);
-        command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
-        let metadata: Value = serde_json::from_slice(&process::output(&mut command)?)
-            .context("`cargo metadata` printed something that is not JSON")?;
-        let folder = |key: &str| {
-            let text = metadata[key].as_str();
-            text.map(PathBuf::from).with_context(|| format!("`cargo metadata` printed no `{key}`"))
-        };
-        Ok(Self { root: folder("workspace_root")?, target: folder("target_directory")? })
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec()?;
+        let shell = Shell::new()?;
+        shell.change_dir(metadata.workspace_root);
+        Ok(Self { shell, target: metadata.target_directory.into() })
     }
 
-    /// A file of the checkout, by its path from the root.
-    pub fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+    /// The cargo that started this program, so that `cargo +toolchain xtask …` stays on that toolchain.
+    pub fn cargo(&self, arguments: &[&str]) -> Cmd<'_> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        self.shell.cmd(cargo).args(arguments).quiet()
     }
 
-    /// A cargo command that runs in the workspace's root.
-    pub fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(cargo_program());
-        command.args(arguments);
-        command
-    }
-
-    /// A command that runs in the workspace's root.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(&self.root);
-        command
-    }
-
-    /// The program `seedbed`, built.
-    pub fn seedbed(&self) -> Result<PathBuf> {
-        built(&mut self.cargo(&["build", "--release", "-p", "seedbed-cli"]), "seedbed")
-    }
-
-    /// The folder for what this program fetches or makes, created if need be.
-    pub fn cache(&self) -> Result<PathBuf> {
-        let cache = self.target.join("xtask");
-        fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
-        Ok(cache)
+    /// Builds the examples of the workspace.
+    pub fn examples(&self) -> Result<Vec<Example>> {
+        // The whole workspace, as for the tests: cargo uses again what those built.
+        let build = ["build", "--release", "--workspace", "--examples"];
+        let messages = self.cargo(&build).arg("--message-format=json-render-diagnostics").read()?;
+        let examples = examples(&messages)?;
+        ensure!(!examples.is_empty(), "`cargo build --examples` named no example");
+        Ok(examples)
     }
 }
 
-/// Runs a `cargo build`, and returns where the program `name` is: that depends on `build.target` too.
-pub fn built(cargo_build: &mut Command, name: &str) -> Result<PathBuf> {
-    // What cargo says of its progress goes where it always goes.
-    cargo_build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    let (messages, result) = process::output_so_far(cargo_build);
-    // Its error would be all that cargo says of what it made.
-    result.map_err(|_| anyhow!("`cargo build` of {name} failed"))?;
-    executable(&messages, name).with_context(|| format!("`cargo build` made no program {name}"))
+/// The examples among cargo's messages, by name.
+fn examples(messages: &str) -> Result<Vec<Example>> {
+    let mut examples = Vec::new();
+    for message in Message::parse_stream(messages.as_bytes()) {
+        match message? {
+            Message::CompilerArtifact(artifact) if artifact.target.kind == [TargetKind::Example] => {
+                let program = artifact.executable.map(PathBuf::from);
+                examples.extend(program.map(|program| Example { name: artifact.target.name, program }));
+            }
+            Message::TextLine(line) => bail!("`cargo build` printed {line:?}"),
+            _ => {}
+        }
+    }
+    examples.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(examples)
 }
 
-/// The program among what cargo says that it made.
-fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
-    let messages = serde_json::Deserializer::from_slice(messages).into_iter::<Value>().map_while(Result::ok);
-    let mut programs = messages.filter(|message| message["target"]["name"] == name);
-    programs.find_map(|message| message["executable"].as_str().map(PathBuf::from))
-}
-
-/// The cargo that started us, so that `cargo +toolchain xtask …` stays on that toolchain.
-fn cargo_program() -> OsString {
-    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// Runs `command`, and shows `each_line` every line of its standard output on the way.
+pub fn run_watching(command: Cmd<'_>, mut each_line: impl FnMut(&str)) -> Result<()> {
+    let shown = command.to_string();
+    let failed = || format!("cannot run `{shown}`");
+    let mut command = Command::from(command);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(failed)?;
+    if let Some(pipe) = child.stdout.take() {
+        let mut reader = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).with_context(failed)? > 0 {
+            // A closed standard output (`| head`) must not stop the tests half-way.
+            let _ = std::io::stdout().write_all(&line);
+            each_line(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    }
+    let status = child.wait().with_context(failed)?;
+    ensure!(status.success(), "`{shown}` failed ({status})");
+    Ok(())
 }
 
 #[cfg(test)]
@@ -93,14 +95,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_where_cargo_says() {
-        let messages = br#"{"reason": "compiler-artifact", "target": {"name": "seedbed"}, "executable": null}
-{"reason": "compiler-artifact", "target": {"name": "xtask"}, "executable": "/t/release/xtask"}
-{"reason": "compiler-artifact", "target": {"name": "seedbed"}, "executable": "/t/triple/release/seedbed"}
-{"reason": "build-finished", "success": true}
-"#;
-        assert_eq!(executable(messages, "seedbed"), Some("/t/triple/release/seedbed".into()));
-        assert_eq!(executable(messages, "other"), None);
-        assert_eq!(executable(b"", "seedbed"), None);
+    fn examples_are_found_among_the_messages() {
+        let artifact = |kind: &str, name: &str, executable: &str| {
+            format!(
+                r#"{{"reason": "compiler-artifact", "package_id": "p", "manifest_path": "/Cargo.toml", "target": {{"kind":
+                ["{kind}"], "crate_types": ["bin"], "name": "{name}", "src_path": "/a.rs", "edition": "2024"}}, "profile":
+                {{"opt_level": "3", "debuginfo": 0, "debug_assertions": false, "overflow_checks": false, "test": false}},
+                "features": [], "filenames": [], "executable": {executable}, "fresh": true}}"#
+            )
+            .replace('\n', " ")
+        };
+        let messages = [
+            artifact("lib", "seedbed", "null"),
+            artifact("example", "b", r#""/target/b""#),
+            artifact("bin", "xtask", r#""/target/xtask""#),
+            artifact("example", "a", r#""/target/a""#),
+            r#"{"reason": "build-finished", "success": true}"#.into(),
+        ];
+        let example = |name: &str| Example { name: name.into(), program: format!("/target/{name}").into() };
+        assert_eq!(examples(&messages.join("\n")).unwrap(), [example("a"), example("b")]);
+        assert!(examples("warning: not JSON").is_err());
     }
 }

@@ -16,14 +16,14 @@ pub fn open(adapter: &wgpu::Adapter) -> Result<Gpu, seedbed::Error> {
     pollster::block_on(Gpu::open_with(adapter, features, adapter.limits()))
 }
 
-/// Two timestamps.
+/// A pair of timestamps of a queue.
 pub struct Clock {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
 }
 
 impl Clock {
-    /// `None` of a device without timestamps.
+    /// Returns `None` for a device without timestamps.
     pub fn new(gpu: &Gpu) -> Option<Self> {
         if !gpu.device.features().contains(TIMESTAMPS) {
             return None;
@@ -42,17 +42,17 @@ impl Clock {
         Some(Self { queries, resolved })
     }
 
-    /// Records the first.
+    /// Records the first timestamp.
     pub fn begin(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.write_timestamp(&self.queries, 0);
     }
 
-    /// Records the second.
+    /// Records the second timestamp.
     pub fn end(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.write_timestamp(&self.queries, 1);
     }
 
-    /// Seconds between the two.
+    /// Reads the seconds between the two timestamps.
     pub fn read(&self, gpu: &Gpu) -> anyhow::Result<f64> {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
@@ -63,8 +63,8 @@ impl Clock {
     }
 }
 
-/// Seconds from the submission of what is recorded to its end: as a clock on the wall says, and as the queue says.
-/// Recording, a matter of microseconds, is not counted.
+/// Measures the seconds from the submission of what is recorded to its end: by a clock on the wall, and by
+/// the queue. The time for recording, a matter of microseconds, is not counted.
 pub fn time(
     gpu: &Gpu,
     clock: Option<&Clock>,

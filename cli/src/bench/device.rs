@@ -1,15 +1,14 @@
-//! An adapter.
+//! The measurement of an adapter.
 
 use std::time::Instant;
 
 use seedbed::gpu::Gpu;
-use seedbed::wgpu;
-use seedbed::{DType, FillRecorder, Init, Math, TensorView};
+use seedbed::{DType, FillRecorder, Init, Math, TensorView, wgpu};
 
+use super::cases::{Case, KEY, Work, bytes_of, shape};
 use super::clock::{self, Clock};
-use super::report::{EngineReport, FirstUse, Row};
+use super::report::{EngineReport, FirstUse, Row, driver};
 use super::sample::{Seconds, repeat};
-use super::{Case, KEY, Work, bytes_of, driver, shape};
 use crate::select::Named;
 
 pub fn measure(
@@ -22,7 +21,7 @@ pub fn measure(
     let bytes = bytes_of(elements, gpu.device.limits().max_buffer_size, "a buffer of this adapter")?;
     let first_use = first_use(&gpu, elements, bytes)?;
 
-    // The first use has compiled things on that device.
+    // A fresh device: the first use has compiled things on the other one.
     let gpu = clock::open(adapter)?;
     let bench = Bench {
         buffer: gpu.storage_buffer(bytes),
@@ -42,7 +41,7 @@ pub fn measure(
     Ok(EngineReport::new(name.clone(), driver(&info), Some(first_use), rows))
 }
 
-/// On a device that has done nothing yet.
+/// Measures the first fill of a device that has done nothing yet.
 fn first_use(gpu: &Gpu, elements: u64, bytes: u64) -> anyhow::Result<FirstUse> {
     let (recorder, init) = (FillRecorder::new(&gpu.device), Init::xavier_normal());
     let start = Instant::now();

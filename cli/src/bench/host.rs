@@ -1,14 +1,14 @@
-//! The host, on all cores.
+//! The measurement of the host, on all cores.
 
 use std::time::Instant;
 
 use seedbed::{DType, host};
 
+use super::cases::{Case, KEY, Work, bytes_of, shape};
 use super::report::{EngineReport, Row};
 use super::sample::{Seconds, repeat};
-use super::{Case, KEY, Work, bytes_of, shape};
 
-pub fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
+pub(super) fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
     let (mut memory, threads) = (memory(elements)?, threads());
     let mut rows = Vec::new();
     let memset = Case { name: "memset", work: Work::Memset, dtype: DType::F32 };
@@ -25,7 +25,7 @@ pub fn measure(elements: u64, cases: &[Case]) -> anyhow::Result<EngineReport> {
     Ok(EngineReport::new("host".into(), format!("{threads} threads"), None, rows))
 }
 
-/// So many words, written once.
+/// Allocates one word per element, and writes each once.
 pub fn memory(elements: u64) -> anyhow::Result<Vec<u32>> {
     let bytes = bytes_of(elements, usize::MAX as u64 / 2, "memory")?;
     let mut memory = Vec::new();
@@ -36,15 +36,16 @@ pub fn memory(elements: u64) -> anyhow::Result<Vec<u32>> {
     Ok(memory)
 }
 
+/// The number of threads that the host engine uses.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A memset on all threads that have something to do.
+/// Sets all bytes, on as many threads as have something to do.
 pub fn memset(memory: &mut [u32], byte: u8, threads: usize) {
-    /// Less is written sooner than a thread starts.
-    const LEAST: usize = 1 << 16;
-    let part = memory.len().div_ceil(threads).max(LEAST);
+    /// The words of a thread, at least: fewer are written sooner than a thread starts.
+    const MIN: usize = 1 << 16;
+    let part = memory.len().div_ceil(threads).max(MIN);
     let set = |part: &mut [u32]| bytemuck::cast_slice_mut::<_, u8>(part).fill(byte);
     if memory.len() <= part {
         return set(memory);

@@ -1,56 +1,71 @@
 //! What was measured, as a table and as JSON.
 
 use comfy_table::CellAlignment;
-use serde::Serialize;
+use seedbed::wgpu;
+use serde::{Deserialize, Serialize};
 
+use super::cases::{Case, Work};
 use super::sample::Seconds;
-use super::{Case, Work};
 use crate::report::table;
 
-/// Of engines, each with an `E` of its own.
-#[derive(Serialize)]
+/// The figures of one run. Each engine has an `E`, which depends on what is measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report<E> {
-    seedbed: &'static str,
+    seedbed: String,
     contract: u32,
-    /// Of a fill, or of the largest.
-    elements: u64,
-    engines: Vec<E>,
+    /// The elements of a fill, or of the largest one.
+    pub elements: u64,
+    /// The engines in the order in which they were measured.
+    pub engines: Vec<E>,
 }
 
 impl<E> Report<E> {
+    /// A report of this version of seedbed.
     pub fn new(elements: u64, engines: Vec<E>) -> Self {
-        Self { seedbed: env!("CARGO_PKG_VERSION"), contract: seedbed::CONTRACT_VERSION, elements, engines }
+        let seedbed = env!("CARGO_PKG_VERSION").into();
+        Self { seedbed, contract: seedbed::CONTRACT_VERSION, elements, engines }
+    }
+
+    /// The versions of seedbed and of its numeric contract.
+    pub fn version(&self) -> String {
+        format!("{}, contract {}", self.seedbed, self.contract)
     }
 }
 
-/// One engine.
-#[derive(Serialize)]
+/// The cases of one engine.
+#[derive(Debug, Serialize)]
 pub struct EngineReport {
+    /// The name by which `--adapter` chooses the engine.
     pub name: String,
-    driver: String,
-    first_use: Option<FirstUse>,
-    rows: Vec<Row>,
+    /// The driver, or the threads of the host.
+    pub driver: String,
+    /// The first use of a device.
+    pub first_use: Option<FirstUse>,
+    /// The cases.
+    pub rows: Vec<Row>,
 }
 
-/// Seconds that a device's first fill takes.
-#[derive(Serialize)]
+/// The seconds that the first fill of a device takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct FirstUse {
     /// Creating the pipelines.
     pub pipelines: f64,
-    /// The first fill of a fresh buffer, which wgpu zeroes before.
+    /// The first fill of a fresh buffer. wgpu writes zeros into the buffer before it.
     pub fill: f64,
     /// The same fill once more.
     pub second_fill: f64,
 }
 
 /// One case.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    name: &'static str,
-    dtype: String,
-    /// From the submission to its end.
-    wall: Seconds,
-    /// Between two timestamps of the queue, where it has them.
+    /// The name of the case.
+    pub name: &'static str,
+    /// The element type.
+    pub dtype: String,
+    /// The time from the submission to its end.
+    pub wall: Seconds,
+    /// The time between two timestamps of the queue, where it has them.
     queue: Option<Seconds>,
     /// By the queue's time, or else the wall's.
     elements_per_second: f64,
@@ -64,6 +79,7 @@ pub struct Row {
 }
 
 impl Row {
+    /// The times of a case.
     pub fn new(case: &Case, elements: u64, wall: Seconds, queue: Option<Seconds>) -> Self {
         let seconds = queue.unwrap_or(wall).median;
         Self {
@@ -81,6 +97,7 @@ impl Row {
 }
 
 impl EngineReport {
+    /// The rows, compared with `clear` and with `native`.
     pub fn new(name: String, driver: String, first_use: Option<FirstUse>, mut rows: Vec<Row>) -> Self {
         let clear = rows.iter().find(|row| row.work == Work::Clear).map(|row| row.bytes_per_second);
         for row in &mut rows {
@@ -101,7 +118,7 @@ impl EngineReport {
         Self { name, driver, first_use, rows }
     }
 
-    /// For a person.
+    /// The table for a person.
     pub fn table(&self) -> String {
         let header =
             ["", "type", "Melem/s", "GB/s", "of clear", "of native", "wall ms", "queue ms", "spread"];
@@ -133,4 +150,9 @@ impl EngineReport {
         });
         format!("{} ({})\n{}\n{first}\n", self.name, self.driver, table.trim_fmt())
     }
+}
+
+/// The driver's name and version, as people know them.
+pub fn driver(info: &wgpu::AdapterInfo) -> String {
+    [info.driver.as_str(), info.driver_info.as_str()].join(" ").trim().to_owned()
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use seedbed::{Init, Key, host};
-use serde_json::Value;
 
 /// A folder that is removed with the value.
 pub struct Folder(tempfile::TempDir);
@@ -76,24 +75,4 @@ pub fn expected(shape: &[u64], init: &Init, key: Key) -> Vec<u8> {
 /// A manifest that comes with the repository.
 pub fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)
-}
-
-/// Checks that an engine of `bench --growth --elements 100` has every kind of fill in every size.
-pub fn growth_is_complete(engine: &Value) -> Result<(), String> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let rows = list(&engine["rows"]);
-    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap_or_default()).collect();
-    if names != ["clear", "constant", "xavier_normal"] {
-        return Err(format!("{names:?}"));
-    }
-    for row in &rows {
-        let points = list(&row["points"]);
-        let sizes: Vec<_> = points.iter().map(|point| point["elements"].as_u64()).collect();
-        let measured = points.iter().all(|point| point["wall"]["median"].as_f64() > Some(0.0));
-        let launch = row["fit"]["launch_seconds"].as_f64();
-        if sizes != [1, 4, 16, 64, 100].map(Some) || !measured || launch <= Some(0.0) {
-            return Err(format!("{row}"));
-        }
-    }
-    Ok(())
 }

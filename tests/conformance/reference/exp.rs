@@ -10,9 +10,9 @@ pub const GREATEST: f32 = 88.722_83;
 pub fn exp(x: f32) -> f32 {
     let y = x.max(LEAST);
     let spacing_of_one = 1.5 * 2_f32.powi(23);
-    let a = y * 1.442_695_02 + spacing_of_one;
+    let a = y * std::f32::consts::LOG2_E + spacing_of_one;
     let n = a - spacing_of_one;
-    let [high, low] = [y - n * 0.693_145_752, n * 1.428_606_77e-6];
+    let [high, low] = [y - n * 0.693_145_75, n * 1.428_606_8e-6];
     let r = high - low;
     let c = [0x3EFF_FFFD, 0x3E2A_AA49, 0x3D2A_ACFF, 0x3C09_1CC0, 0x3AB4_BDD5].map(f32::from_bits);
     let q = (((c[4] * r + c[3]) * r + c[2]) * r + c[1]) * r + c[0];

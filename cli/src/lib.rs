@@ -1,0 +1,82 @@
+//! The program `seedbed`: initialises the parameters of a model and writes them as safetensors.
+//!
+//! A run goes through the modules in this order:
+//!
+//! | step | module |
+//! |---|---|
+//! | the command line | `args.rs` |
+//! | a manifest, or the header of a safetensors file -> parameters | `model.rs` |
+//! | parameters + rules -> an initialiser for each parameter | `rules.rs` |
+//! | checked fills: every mistake of the input is found here | `fill.rs` |
+//! | the GPU or the host that makes the values | `select.rs`, `engine.rs` |
+//! | fills -> windows of bounded size | `window.rs` |
+//! | the file, complete or not at all | `output.rs`, `header.rs` |
+//! | progress, the table at the end | `report.rs`, `stats.rs` |
+//!
+//! `bench.rs` measures instead, `program.rs` prints kernels. The parts of `bench.rs` are public for the measuring
+//! tools in `benches/tool`, which are part of the same repository: they are no interface for others, and change
+//! without notice.
+//!
+//! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
+
+mod adapters;
+mod args;
+pub mod bench;
+mod engine;
+mod failure;
+mod fill;
+mod header;
+mod interrupt;
+mod model;
+mod output;
+mod program;
+mod report;
+mod rules;
+mod run;
+mod select;
+mod stats;
+mod stdout;
+mod window;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+pub use crate::args::{AdapterChoice, integer};
+pub use crate::failure::Failure;
+pub use crate::report::table;
+pub use crate::select::Named;
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "safetensors and .npy are written in this machine's byte order, which has to be little endian"
+);
+
+/// Runs the program by the command line of the process.
+pub fn main() -> ExitCode {
+    exit_code(command(Args::parse().command))
+}
+
+/// Prints why a run failed, if it did.
+pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.line());
+            failure.exit_code()
+        }
+    }
+}
+
+fn command(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => run::init(&args),
+        Command::Fill(args) => run::fill(&args),
+        Command::Program(args) => program::print(&args),
+        Command::Adapters { json } => adapters::print(json),
+        Command::Bench(args) => bench::run(&args),
+        Command::Rules => stdout::print(rules::DEFAULT),
+    }
+}
