@@ -35,6 +35,7 @@ fn initialisers() -> Vec<(&'static str, Init, &'static [u64])> {
         ("constant(0.01)", &SHAPE[..]),
         ("uniform(-0.1,0.1)", &SHAPE),
         ("normal(0,0.02)", &SHAPE),
+        ("log_normal(-4,0.5)", &SHAPE),
         ("trunc_normal(0,1,-2,2)", &SHAPE),
         ("eye", &SHAPE),
         ("dirac", &FILTERS),
