@@ -285,6 +285,16 @@ pub enum Error {
         /// The buffer's usages.
         actual: String,
     },
+    /// An alignment that no device has.
+    #[error(
+        "the device's {limit} is {alignment}; alignments are powers of two: describe the device as it is"
+    )]
+    DeviceAlignment {
+        /// The limit's name.
+        limit: &'static str,
+        /// The alignment in bytes.
+        alignment: u32,
+    },
     /// A program that does not fit the device, the buffers, or itself.
     #[error("the program can't be replayed: {reason}; plan the fills anew for this device and these buffers")]
     Program {

@@ -99,6 +99,7 @@ impl FillLimits {
     /// [`Error::DeviceLimit`] where no fill can run.
     pub(crate) fn of(device: &Device) -> Result<Self, Error> {
         let Device { limits, class, .. } = device;
+        check_alignments(limits)?;
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(VECTOR_BYTES);
         let workgroup = u64::from(class.workgroup_size());
         let binding = limits.max_storage_buffer_binding_size.min(MAX_BINDING_BYTES);
@@ -187,6 +188,19 @@ impl OrthogonalLimits {
     }
 }
 
+/// Checks the alignments, which WebGPU makes powers of two. A description that was stored or typed need not.
+fn check_alignments(limits: &Limits) -> Result<(), Error> {
+    for (limit, alignment) in [
+        ("min_storage_buffer_offset_alignment", limits.min_storage_buffer_offset_alignment),
+        ("min_uniform_buffer_offset_alignment", limits.min_uniform_buffer_offset_alignment),
+    ] {
+        if !alignment.is_power_of_two() {
+            return Err(Error::DeviceAlignment { limit, alignment });
+        }
+    }
+    Ok(())
+}
+
 /// Checks limits, each a name, an actual value and a needed value. The error names the first that is too low.
 pub(super) fn require(limits: &[(&'static str, u64, u64)]) -> Result<(), Error> {
     match limits.iter().find(|(_, actual, needed)| actual < needed) {
@@ -205,6 +219,9 @@ mod tests {
         let error = FillLimits::of(&Device { limits, ..Device::webgpu() }).unwrap_err().to_string();
         assert!(error.contains("max_compute_invocations_per_workgroup is 64"), "{error}");
         assert!(FillLimits::of(&Device::webgpu()).is_ok());
+        let limits = Limits { min_storage_buffer_offset_alignment: 24, ..Limits::default() };
+        let error = FillLimits::of(&Device { limits, ..Device::webgpu() }).unwrap_err().to_string();
+        assert!(error.contains("min_storage_buffer_offset_alignment is 24"), "{error}");
         assert!(OrthogonalLimits::of(&Device::webgpu()).is_ok());
     }
 }
