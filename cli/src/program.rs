@@ -56,7 +56,7 @@ fn plan(args: &ProgramArgs) -> Result<Program, Failure> {
 
 fn describe(args: &ProgramArgs, program: &Program) -> String {
     let mut text = String::new();
-    let mut line = |line: String| text += &format!("// {line}\n");
+    let mut line = |line: String| text += &comment(&line);
     let device = match &args.limits {
         PlanFor::WebGpu => "any WebGPU device",
         PlanFor::Adapter(name) => name,
@@ -97,7 +97,7 @@ fn describe(args: &ProgramArgs, program: &Program) -> String {
             BindingKind::Storage => "storage".into(),
             _ => "other".into(),
         });
-        let mut line = |line: String| text += &format!("// {line}\n");
+        let mut line = |line: String| text += &comment(&line);
         line(String::new());
         line(format!("==== kernel {number}: {}", kernel.label));
         line(format!("entry point {}, workgroups of {}", kernel.entry_point, kernel.workgroup_size));
@@ -105,4 +105,9 @@ fn describe(args: &ProgramArgs, program: &Program) -> String {
         text += &kernel.wgsl;
     }
     text
+}
+
+/// The line as a comment of WGSL.
+fn comment(line: &str) -> String {
+    format!("{}\n", format!("// {line}").trim_end())
 }

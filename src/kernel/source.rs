@@ -29,8 +29,10 @@ pub(super) fn module(constants: &[&[Constant]], params: &str, aliases: &str, fil
     for constants in constants {
         text += &wgsl(constants);
     }
-    text += params;
-    text += aliases;
+    for part in [params, aliases].into_iter().filter(|part| !part.is_empty()) {
+        text.push('\n');
+        text += part;
+    }
     for File { path, text: of_file } in files.iter().copied().flatten() {
         // Writing to a String does not fail.
         let _ = write!(text, "\n// ---- {path}\n{of_file}");
