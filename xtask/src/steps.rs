@@ -72,7 +72,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         cargo(&["doc", "--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings").run()
     })?;
     for features in FEATURES {
-        report.step(&format!("seedbed {}", features.join(" ")), || {
+        report.step(&features.join(" "), || {
             clippy(&[&["--package", "seedbed", "--lib"], *features].concat()).run()?;
             for tests in ["--lib", "--doc"] {
                 cargo(&["test", "--release", "--package", "seedbed", tests]).args(*features).run()?;
@@ -148,7 +148,7 @@ impl Report {
     }
 
     fn note(&mut self, name: &str, outcome: &str) {
-        let line = format!("{name:<32}{outcome}");
+        let line = format!("{name:<56}{outcome}");
         println!("=== {line}");
         self.lines.push(line);
     }
