@@ -157,7 +157,7 @@ pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, ke
         destination,
         &runs,
         #[inline(always)]
-        |tile| tile.words(key),
+        move |tile| tile.words(key),
         #[inline(always)]
         |word| word,
     );
@@ -209,51 +209,51 @@ fn write<E: Element>(
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.words(key),
+            move |tile| tile.words(key),
             #[inline(always)]
-            |word| E::rounded(uniform::uniform(word, low, range, max)),
+            move |word| E::rounded(uniform::uniform(word, low, range, max)),
         ),
         Generator::Normal => tiles(
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.normals(key),
+            move |tile| tile.normals(key),
             #[inline(always)]
-            |z| E::rounded(z * std + mean),
+            move |z| E::rounded(z * std + mean),
         ),
         Generator::LogNormal => tiles(
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.normals(key),
+            move |tile| tile.normals(key),
             #[inline(always)]
-            |z| E::rounded(exp(z * std + mean)),
+            move |z| E::rounded(exp(z * std + mean)),
         ),
         Generator::TruncNormal => {
             let Some(truncation) = args.truncation else { unreachable!("a truncated normal has its bounds") };
-            let table = truncated_normal(truncation);
+            let table = &truncated_normal(truncation);
             tiles(
                 destination,
                 runs,
                 #[inline(always)]
-                |tile| tile.quantiles(key, &table),
+                move |tile| tile.quantiles(key, table),
                 #[inline(always)]
-                |z| E::rounded(uniform::within(z * std + mean, min, max)),
+                move |z| E::rounded(uniform::within(z * std + mean, min, max)),
             );
         }
         Generator::Identity => tiles(
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.indexes(matrix),
+            move |tile| tile.indexes(matrix),
             #[inline(always)]
-            |index| E::rounded(identity.value(index)),
+            move |index| E::rounded(identity.value(index)),
         ),
         Generator::Sparse => tiles(
             destination,
             runs,
             #[inline(always)]
-            |tile| tile.sparse(key, matrix, zeros, std),
+            move |tile| tile.sparse(key, matrix, zeros, std),
             E::rounded,
         ),
         Generator::Copy => {
@@ -277,24 +277,29 @@ fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
 
 /// Writes runs one after the other. `values` computes the values of a tile's elements; `finish` turns a value
 /// into an element.
+///
+/// Each part copies both functions, so that the parameters which they own are in registers. Parameters behind a
+/// pointer could be overwritten by the destination, as far as the compiler knows, and it would load them anew
+/// for every element.
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
     runs: &StridedRuns,
-    values: impl Fn(&mut Workspace) -> &[V; ELEMENTS] + Sync,
-    finish: impl Fn(V) -> T + Sync,
+    values: impl Fn(&mut Workspace) -> &[V; ELEMENTS] + Sync + Copy,
+    finish: impl Fn(V) -> T + Sync + Copy,
 ) {
     if !runs.dims.is_empty() {
         return in_parallel(destination, runs.len as usize, |at, part| {
             vectorised(
                 #[inline(always)]
                 || {
+                    let (values, finish) = (values, finish);
                     let (mut tile, mut spans) =
                         (Workspace::new(), TileSpans::of(runs, at as u64, part.len()));
                     while let Some(end) = spans.next(&mut tile) {
                         cache_line::prefetch_write(&part[end..part.len().min(end + ELEMENTS)]);
                         let values = values(&mut tile);
                         for span in spans.of_tile() {
-                            put(&mut part[span.dst_range.clone()], &values[span.from..], &finish);
+                            put(&mut part[span.dst_range.clone()], &values[span.from..], finish);
                         }
                     }
                 },
@@ -307,7 +312,7 @@ fn tiles<V: Copy, T: Send>(
     let (head, body) = cache_line::split_at_line(destination, ragged as usize, BLOCK as usize);
     if !head.is_empty() {
         let mut tile = Workspace::new();
-        put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], &finish);
+        put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], finish);
     }
     let first = (start + head.len() as u64).div_ceil(BLOCK);
     in_parallel(body, BLOCK as usize, |at, part| {
@@ -315,12 +320,13 @@ fn tiles<V: Copy, T: Send>(
         vectorised(
             #[inline(always)]
             || {
+                let (values, finish) = (values, finish);
                 let mut tile = Workspace::new();
                 let (mut first, mut part) = (first, part);
                 while !part.is_empty() {
                     let (now, later) = part.split_at_mut(ELEMENTS.min(part.len()));
                     cache_line::prefetch_write(&later[..later.len().min(ELEMENTS)]);
-                    put(now, values(tile.follow(first)), &finish);
+                    put(now, values(tile.follow(first)), finish);
                     (first, part) = (first + BLOCKS as u64, later);
                 }
             },
