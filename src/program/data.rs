@@ -123,7 +123,7 @@ pub enum Contents {
     /// Zeros: a fresh buffer.
     Zeros,
     /// These words, which fill the whole buffer.
-    Words(Arc<[u32]>),
+    Words(Arc<Vec<u32>>),
 }
 
 /// A kernel: the source of a compute pipeline.

@@ -80,11 +80,11 @@ enum Input {
     /// The table of quantiles of a truncated normal distribution.
     Table(Truncation),
     /// An orthogonal matrix, which other kernels compute.
-    Matrix(MatrixPlan),
+    Matrix(Box<MatrixPlan>),
 }
 
 /// A table of quantiles: the bits of its bounds, and its words.
-type Table = ([u64; 3], Arc<[u32]>);
+type Table = ([u64; 3], Arc<Vec<u32>>);
 
 /// Plans fills for one device. A planner writes the text of each kernel and computes each table once. Threads
 /// can share a planner.
@@ -196,7 +196,8 @@ impl Planner {
             (Some(truncation), _) => Ok(Input::Table(truncation.canonical())),
             (None, Generator::Copy) => {
                 let limits = self.orthogonal_limits.clone()?;
-                MatrixPlan::new(limits, args.matrix.rows, args.matrix.columns).map(Input::Matrix)
+                let plan = MatrixPlan::new(limits, args.matrix.rows, args.matrix.columns)?;
+                Ok(Input::Matrix(Box::new(plan)))
             }
             (None, _) => Ok(Input::None),
         }
@@ -347,7 +348,7 @@ impl Planner {
     }
 
     /// The table of quantiles of a truncated normal distribution, computed or kept.
-    fn table(&self, truncation: Truncation) -> Arc<[u32]> {
+    fn table(&self, truncation: Truncation) -> Arc<Vec<u32>> {
         let bounds = truncation.bits();
         // A thread that panicked has left the list intact.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
@@ -355,7 +356,7 @@ impl Planner {
             Some(index) => tables.remove(index),
             None => {
                 let table = truncated_normal(truncation);
-                (bounds, Arc::from(bytemuck::cast_slice::<_, u32>(table.coefficients.as_slice())))
+                (bounds, Arc::new(bytemuck::cast_slice::<_, u32>(table.coefficients.as_slice()).to_vec()))
             }
         };
         let table = Arc::clone(&entry.1);

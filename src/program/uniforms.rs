@@ -65,7 +65,7 @@ impl UniformArena {
             self.words.resize(self.words.len().max(self.end), 0);
             let buffer = &mut buffers[(number - destinations) as usize];
             buffer.size = 4 * self.words.len() as u64;
-            buffer.contents = Contents::Words(Arc::from(self.words.as_slice()));
+            buffer.contents = Contents::Words(Arc::new(std::mem::take(&mut self.words)));
         }
         self.words.clear();
         self.end = 0;

@@ -15,7 +15,7 @@ pub(super) struct Replay {
     pub(super) device: wgpu::Device,
     pub(super) pipelines: Pipelines,
     /// The tables of quantiles, each with its words, the last used at the end.
-    tables: Mutex<Vec<(Arc<[u32]>, wgpu::Buffer)>>,
+    tables: Mutex<Vec<(Arc<Vec<u32>>, wgpu::Buffer)>>,
 }
 
 impl Replay {
@@ -91,7 +91,7 @@ impl Replay {
         Ok(created)
     }
 
-    fn table(&self, buffer: &Buffer, words: &Arc<[u32]>) -> Result<wgpu::Buffer, Error> {
+    fn table(&self, buffer: &Buffer, words: &Arc<Vec<u32>>) -> Result<wgpu::Buffer, Error> {
         // A thread that panicked has left the list intact.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = match tables.iter().position(|(of, _)| Arc::ptr_eq(of, words) || of == words) {
