@@ -121,7 +121,8 @@ impl FillRecorder {
     /// The values depend on `key`, `init`, the shape and each element's index alone.
     ///
     /// # Errors
-    /// [`Error`] for every mistake in the arguments, before anything is recorded.
+    /// [`Error`] for every mistake in the arguments, and [`Error::Device`] if the device was lost or destroyed.
+    /// An error comes before anything is recorded.
     pub fn fill(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -159,8 +160,8 @@ impl FillRecorder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Fill`], which names the tensor, or [`Error::DeviceLimit`] on a device that can run no fill.
-    /// An error comes before anything is recorded.
+    /// [`Error::Fill`], which names the tensor, [`Error::DeviceLimit`] on a device that can run no fill, or
+    /// [`Error::Device`] as for [`Self::fill`]. An error comes before anything is recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
         self.shared.replay.record(encoder, &program, &buffers)
@@ -253,6 +254,7 @@ impl FillRecorder {
 
     /// The program of these fills, and the program's destinations.
     fn plan<'a>(&self, fills: &'a [Fill<'a>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
+        self.planner().limits()?;
         let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
         let mut buffers = Vec::new();
         let mut checked = Vec::with_capacity(fills.len());

@@ -13,6 +13,7 @@ pub const CHECKS: &[Check] = &[
     Check::host("errors::no_such_adapter", no_such_adapter),
     Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
     Check::device("errors::download", download),
+    Check::device("errors::destroyed_device", destroyed_device),
 ];
 
 const KEY: Key = Key::new(10);
@@ -74,4 +75,31 @@ fn download(device: &Device) {
     let name = gpu::name(&device.adapter.get_info());
     assert_starts(result.map(drop), &format!("the adapter {name} could not be opened: "));
     device.gpu.check().expect("a device that other devices do not disturb");
+}
+
+/// A fill on a device that was destroyed returns an error, whether the device had compiled the kernels before
+/// or not. The device has no error handler of ours, so any error that wgpu raises would panic.
+fn destroyed_device(device: &Device) {
+    let limits = device.adapter.limits();
+    for init in [NORMAL, Init::constant(1.0), Init::orthogonal(), Init::sparse(0.5)] {
+        for prepared in [false, true] {
+            let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
+            let opened = block_on(device.adapter.request_device(&descriptor));
+            let (raw, _queue) = opened.expect("a device with the adapter's limits");
+            let recorder = seedbed::FillRecorder::new(&raw);
+            let buffer = raw.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: 8 * 8 * 4,
+                usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = raw.create_command_encoder(&Default::default());
+            if prepared {
+                recorder.prepare(&init, DType::F32).expect("a device that works");
+            }
+            raw.destroy();
+            let result = recorder.fill(&mut encoder, &TensorView::f32(&buffer, [8, 8]), &init, KEY);
+            assert_starts(result, "the GPU failed: ");
+        }
+    }
 }

@@ -84,7 +84,8 @@ fn mistakes(device: &Device) {
     }
 }
 
-/// A limit that is too low for a fill is too low for a list of fills.
+/// A limit that is too low for a fill is too low for a list of fills. The limit is the device's, so the error
+/// names no fill.
 fn device_that_can_not_fill(device: &Device) {
     let all = device.adapter.limits();
     for (limits, limit) in [
@@ -104,8 +105,7 @@ fn device_that_can_not_fill(device: &Device) {
         let fills = [Fill::new(tensor.clone(), Init::Zeros, KEY), Fill::named("w", tensor, NORMAL, KEY)];
         small.submit(|encoder| {
             for result in [small.recorder.fill_all(encoder, &fills), small.recorder.prepare_all(&fills)] {
-                let error = result.expect_err(limit).to_string();
-                assert!(error.contains(&format!("the device's {limit}; a fill needs at least ")), "{error}");
+                assert_starts(result, &format!("the device's {limit}; a fill needs at least "));
             }
         });
         assert_only(&small.read(&buffer), &[], limit);
