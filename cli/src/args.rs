@@ -1,14 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use clap::ValueEnum;
 use clap::{Parser, Subcommand};
-use seedbed::{CONTRACT_VERSION, DType, Init};
+use seedbed::{CONTRACT_VERSION, Init};
 
-use crate::bench::ELEMENTS;
-use crate::bench::engines::Engines;
+use crate::bench::BenchArgs;
+use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, integer};
 
 /// Initialises neural-network parameters on the GPU.
 ///
@@ -138,25 +136,6 @@ pub struct ProgramArgs {
     pub json: bool,
 }
 
-/// Measures how fast every adapter and the host are
-///
-/// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them.
-/// `clear` is the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `memset`
-/// the host's of another byte, `native` the kernel of `normal` with the device's own log, sqrt, sin and cos.
-/// Compare within one run.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  seedbed bench
-  seedbed bench --adapter nvidia --elements 268435456 --json bench.json")]
-pub struct BenchArgs {
-    #[command(flatten)]
-    pub engines: Engines,
-    /// Elements of a fill
-    #[arg(long, value_name = "N", default_value_t = ELEMENTS, value_parser = integer)]
-    pub elements: u64,
-}
-
 /// Columns of a signature in the help. The text of a longer one is on a line of its own.
 const SIGNATURE: usize = 25;
 
@@ -196,118 +175,6 @@ pub struct Common {
     pub quiet: bool,
 }
 
-/// The values of `--dtype` for one tensor.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum TensorType {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl From<TensorType> for DType {
-    fn from(dtype: TensorType) -> Self {
-        match dtype {
-            TensorType::F32 => Self::F32,
-            TensorType::F16 => Self::F16,
-            TensorType::Bf16 => Self::BF16,
-        }
-    }
-}
-
-/// The values of `--dtype` for a model.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum ModelType {
-    F32,
-    F16,
-    Bf16,
-    Keep,
-}
-
-impl ModelType {
-    /// The type, or `None` to keep the types of the model.
-    pub fn chosen(self) -> Option<DType> {
-        match self {
-            Self::F32 => Some(DType::F32),
-            Self::F16 => Some(DType::F16),
-            Self::Bf16 => Some(DType::BF16),
-            Self::Keep => None,
-        }
-    }
-}
-
-/// The values of `--adapter`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum AdapterChoice {
-    /// A GPU if there is one, or else the host.
-    Auto,
-    /// The host.
-    Host,
-    /// The adapter with this name, or part of a name.
-    Named(String),
-}
-
-impl FromStr for AdapterChoice {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "" => return Err("give auto, host, or a part of an adapter's name"),
-            "auto" => Self::Auto,
-            "host" => Self::Host,
-            name => Self::Named(name.to_owned()),
-        })
-    }
-}
-
-/// The values of `--limits`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PlanFor {
-    WebGpu,
-    Adapter(String),
-}
-
-impl FromStr for PlanFor {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "" => return Err("give webgpu, or a part of an adapter's name"),
-            "webgpu" => Self::WebGpu,
-            name => Self::Adapter(name.to_owned()),
-        })
-    }
-}
-
-/// The value of `--shape`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shape(pub Vec<u64>);
-
-impl FromStr for Shape {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.trim().is_empty() {
-            return Ok(Self(Vec::new()));
-        }
-        let dimension = |d: &str| {
-            let d = d.trim();
-            d.parse()
-                .map_err(|_| format!("the dimension {d:?} is not a whole number below 2^64; write 128,256"))
-        };
-        text.split(',').map(dimension).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// Reads a whole number, decimal or hexadecimal after 0x.
-pub fn integer(text: &str) -> Result<u64, String> {
-    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        // from_str_radix would accept a plus sign after 0x; parse rejects the whole text.
-        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16),
-        _ => text.parse(),
-    };
-    parsed.map_err(|_| "not a whole number from 0 to 2^64 - 1 (decimal, or hexadecimal after 0x)".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,26 +193,6 @@ mod tests {
         let help = fill.render_long_help().to_string();
         for row in Init::signatures() {
             assert!(help.contains(&format!("\n  {row}")) && help.contains(row.help), "{row}");
-        }
-    }
-
-    #[test]
-    fn integers() {
-        assert_eq!(integer("0"), Ok(0));
-        assert_eq!(integer("0xFFFFFFFFFFFFFFFF"), Ok(u64::MAX));
-        assert_eq!(integer("18446744073709551615"), Ok(u64::MAX));
-        for bad in ["", "-1", "0x", "0x+1", "1e3", "18446744073709551616", "0x10000000000000000", "1_000"] {
-            assert!(integer(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn shapes() {
-        assert_eq!("128, 256".parse(), Ok(Shape(vec![128, 256])));
-        assert_eq!("0".parse(), Ok(Shape(vec![0])));
-        assert_eq!("".parse(), Ok(Shape(vec![])));
-        for bad in ["1,,2", "1,", "-1", "2x3", "1.5"] {
-            assert!(bad.parse::<Shape>().is_err(), "{bad}");
         }
     }
 }

@@ -17,8 +17,8 @@ pub mod host;
 pub mod report;
 pub mod sample;
 
-use crate::args::BenchArgs;
 use crate::failure::Failure;
+use crate::values::integer;
 
 use self::cases::cases;
 use self::engines::Engines;
@@ -26,6 +26,25 @@ use self::report::{EngineReport, Report};
 
 /// The elements of a fill, unless another number was asked for.
 pub const ELEMENTS: u64 = 1 << 26;
+
+/// Measures how fast every adapter and the host are
+///
+/// The median of many repetitions after a warm-up, by the queue's timestamps where the adapter has them.
+/// `clear` is the adapter's own way to write zeros (clear_buffer; on the host a parallel memset), `memset`
+/// the host's of another byte, `native` the kernel of `normal` with the device's own log, sqrt, sin and cos.
+/// Compare within one run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed bench
+  seedbed bench --adapter nvidia --elements 268435456 --json bench.json")]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub(crate) engines: Engines,
+    /// Elements of a fill
+    #[arg(long, value_name = "N", default_value_t = ELEMENTS, value_parser = integer)]
+    pub(crate) elements: u64,
+}
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let file = args.engines.file()?;

@@ -4,7 +4,7 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | the command line | `args.rs` |
+//! | the command line | `args.rs`, `values.rs` |
 //! | a manifest, or the header of a safetensors file -> parameters | `model.rs` |
 //! | parameters + rules -> an initialiser for each parameter | `rules.rs` |
 //! | checked fills: every mistake of the input is found here | `fill.rs` |
@@ -36,6 +36,7 @@ mod run;
 mod select;
 mod stats;
 mod stdout;
+mod values;
 mod window;
 
 use std::process::ExitCode;
@@ -44,10 +45,10 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 
-pub use crate::args::{AdapterChoice, integer};
 pub use crate::failure::Failure;
 pub use crate::report::table;
 pub use crate::select::Named;
+pub use crate::values::{AdapterChoice, integer};
 
 #[cfg(target_endian = "big")]
 compile_error!(

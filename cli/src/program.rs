@@ -7,8 +7,9 @@ use seedbed::program::{
 };
 use seedbed::{DType, FillRecorder, Key, Math};
 
-use crate::args::{PlanFor, ProgramArgs};
+use crate::args::ProgramArgs;
 use crate::failure::Failure;
+use crate::values::PlanFor;
 use crate::{select, stdout};
 
 /// Plans the fill and prints its program.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use seedbed::{CONTRACT_VERSION, DType, Key};
 
-use crate::args::{AdapterChoice, Common, FillArgs, InitArgs};
+use crate::args::{Common, FillArgs, InitArgs};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::fill::Fill;
@@ -13,6 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::output::{Format, Output};
 use crate::rules::Rules;
 use crate::stats::Stats;
+use crate::values::AdapterChoice;
 use crate::{header, model, report, select, stdout};
 
 /// Runs `seedbed init`.

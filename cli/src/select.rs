@@ -2,9 +2,9 @@
 
 use seedbed::{gpu, wgpu};
 
-use crate::args::AdapterChoice;
 use crate::engine::{Engine, GpuEngine};
 use crate::failure::Failure;
+use crate::values::AdapterChoice;
 
 /// The instance of wgpu with all adapters, unless the environment (`WGPU_BACKEND`) leaves some out.
 fn instance() -> wgpu::Instance {

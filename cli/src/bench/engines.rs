@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::args::AdapterChoice;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::select::{self, Named};
 use crate::stdout;
+use crate::values::AdapterChoice;
 
 /// The options of every measurement: on what, and into which file.
 #[derive(Clone, Debug, Default, clap::Args)]
