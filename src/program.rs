@@ -61,6 +61,7 @@ mod encode;
 mod hazards;
 mod orthogonal;
 mod planner;
+mod recent;
 mod split;
 mod uniforms;
 
@@ -69,5 +70,7 @@ pub use self::device::{Device, Limits};
 #[cfg(feature = "wgpu")]
 pub(crate) use self::planner::{CheckedFill, named};
 pub use self::planner::{Content, Destination, FillSpec, Planner};
+#[cfg(feature = "wgpu")]
+pub(crate) use self::recent::Recent;
 pub use crate::kernel::device_class::DeviceClass;
 pub use crate::layout::placement::Placement;

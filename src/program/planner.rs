@@ -2,7 +2,8 @@
 //! generators allow, and the effect of one fill after the other.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 
 use strum::VariantArray;
 
@@ -12,6 +13,7 @@ use super::device::{Device, FillLimits, OrthogonalLimits};
 use super::encode::{encode, in_row};
 use super::hazards::Waves;
 use super::orthogonal::{MatrixPlan, Scratch};
+use super::recent::Recent;
 use super::split::{WorkItem, split};
 use super::uniforms::UniformArena;
 use crate::dtype::DType;
@@ -97,12 +99,8 @@ pub struct Planner {
     /// The limits of orthogonal matrices, or the reason why the device can compute none.
     orthogonal_limits: Result<OrthogonalLimits, Error>,
     kernels: Box<[OnceLock<Arc<Kernel>>]>,
-    /// The latest table is the last.
-    tables: Mutex<Vec<Table>>,
+    tables: Recent<Table>,
 }
-
-/// The number of tables that a planner keeps. Most models have fewer scales.
-const MAX_TABLES: usize = 32;
 
 /// The largest number of a caller's buffer. The numbers of a program's own buffers, which follow, then fit
 /// u32.
@@ -123,7 +121,7 @@ impl Planner {
             limits: FillLimits::of(&device),
             orthogonal_limits: OrthogonalLimits::of(&device),
             kernels: std::iter::repeat_with(OnceLock::new).take(Self::KERNELS).collect(),
-            tables: Mutex::default(),
+            tables: Recent::default(),
         }
     }
 
@@ -139,7 +137,10 @@ impl Planner {
     /// every mistake in one.
     pub fn plan(&self, fills: &[FillSpec<'_>]) -> Result<Program, Error> {
         self.limits()?;
-        self.assemble(&self.check_all(fills.iter().copied())?)
+        let check = |(number, fill): (usize, &FillSpec<'_>)| {
+            self.check_fill(fill).map_err(|error| named(error, fill.name, number))
+        };
+        self.assemble(&fills.iter().enumerate().map(check).collect::<Result<Vec<_>, _>>()?)
     }
 
     /// Checks whether the device can fill a tensor of this shape.
@@ -154,17 +155,6 @@ impl Planner {
 
     pub(crate) fn limits(&self) -> Result<FillLimits, Error> {
         self.limits.clone()
-    }
-
-    /// Checks fills. An error names the fill.
-    pub(crate) fn check_all<'a>(
-        &self,
-        fills: impl Iterator<Item = FillSpec<'a>>,
-    ) -> Result<Vec<CheckedFill>, Error> {
-        let check = |(number, fill): (usize, FillSpec<'a>)| {
-            self.check_fill(&fill).map_err(|error| named(error, fill.name, number))
-        };
-        fills.enumerate().map(check).collect()
     }
 
     /// Finds every mistake in a fill.
@@ -350,21 +340,13 @@ impl Planner {
     /// The table of quantiles of a truncated normal distribution, computed or kept.
     fn table(&self, truncation: Truncation) -> Arc<Vec<u32>> {
         let bounds = truncation.bits();
-        // A thread that panicked has left the list intact.
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = match tables.iter().position(|(of, _)| *of == bounds) {
-            Some(index) => tables.remove(index),
-            None => {
-                let table = truncated_normal(truncation);
-                (bounds, Arc::new(bytemuck::cast_slice::<_, u32>(table.coefficients.as_slice()).to_vec()))
-            }
+        let make = || {
+            let table = truncated_normal(truncation);
+            let words = bytemuck::cast_slice::<_, u32>(table.coefficients.as_slice()).to_vec();
+            Ok::<_, Infallible>((bounds, Arc::new(words)))
         };
-        let table = Arc::clone(&entry.1);
-        tables.push(entry);
-        if tables.len() > MAX_TABLES {
-            tables.remove(0);
-        }
-        table
+        let Ok((_, words)) = self.tables.get_or_make(|(of, _)| *of == bounds, make);
+        words
     }
 }
 

@@ -1,26 +1,23 @@
 //! The replay: a program -> commands of an encoder.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::pipelines::Pipelines;
 use crate::error::Error;
-use crate::program::{Binding, Buffer, Contents, Program, Usage};
-
-/// The number of tables that a recorder keeps. Most models have fewer scales.
-const MAX_TABLES: usize = 32;
+use crate::program::{Binding, Buffer, Contents, Program, Recent, Usage};
 
 /// Replays programs on one device.
 #[derive(Debug)]
 pub(super) struct Replay {
     pub(super) device: wgpu::Device,
     pub(super) pipelines: Pipelines,
-    /// The tables of quantiles, each with its words, the last used at the end.
-    tables: Mutex<Vec<(Arc<Vec<u32>>, wgpu::Buffer)>>,
+    /// The tables of quantiles, each with its words.
+    tables: Recent<(Arc<Vec<u32>>, wgpu::Buffer)>,
 }
 
 impl Replay {
     pub(super) fn new(device: &wgpu::Device, cache: Option<wgpu::PipelineCache>) -> Self {
-        Self { device: device.clone(), pipelines: Pipelines::new(cache), tables: Mutex::default() }
+        Self { device: device.clone(), pipelines: Pipelines::new(cache), tables: Recent::default() }
     }
 
     /// Records a program that was planned for this device. `destinations` are the caller's buffers.
@@ -92,18 +89,9 @@ impl Replay {
     }
 
     fn table(&self, buffer: &Buffer, words: &Arc<Vec<u32>>) -> Result<wgpu::Buffer, Error> {
-        // A thread that panicked has left the list intact.
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = match tables.iter().position(|(of, _)| Arc::ptr_eq(of, words) || of == words) {
-            Some(index) => tables.remove(index),
-            None => (Arc::clone(words), self.upload(buffer, words)?),
-        };
-        let table = entry.1.clone();
-        tables.push(entry);
-        if tables.len() > MAX_TABLES {
-            tables.remove(0);
-        }
-        Ok(table)
+        let is_it = |(of, _): &(Arc<Vec<u32>>, _)| Arc::ptr_eq(of, words) || of == words;
+        let make = || Ok((Arc::clone(words), self.upload(buffer, words)?));
+        self.tables.get_or_make(is_it, make).map(|(_, table)| table)
     }
 }
 
