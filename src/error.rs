@@ -201,6 +201,15 @@ pub enum Error {
         /// The shape.
         shape: Vec<u64>,
     },
+    /// A negative count of elements or bytes. Callers may count in signed integers, because Rust's literals are
+    /// signed.
+    #[error("{quantity} is {value}; it must be 0 or more")]
+    Negative {
+        /// The thing that was counted.
+        quantity: &'static str,
+        /// The count.
+        value: i64,
+    },
     /// A range of elements that its tensor does not have.
     #[error("elements {start}..{end} were asked for, but the tensor of shape {shape:?} has {len}")]
     ElementsOutOfRange {
@@ -341,6 +350,23 @@ pub enum Error {
         /// The value that the fill needs.
         needed: u64,
     },
+    /// A name that two fills of a list share. Their values would be the same words, scaled.
+    #[error(
+        "two fills of the list are named {name:?}, so both would get the same stream; give each fill a name of its \
+         own, or Fill::new and one key where that is wanted"
+    )]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// A device that runs no compute shaders.
+    #[error(
+        "the device runs no compute shaders: its limit max_compute_workgroup_size_x is 0, as in wgpu's \
+         Limits::downlevel_webgl2_defaults(); open it with Limits::downlevel_defaults() or more. Where the adapter \
+         has no compute at all, as under WebGL 2, fill memory with seedbed::host::fill and upload it with \
+         Queue::write_buffer: the bits are the same"
+    )]
+    NoCompute,
     /// An error of one fill among several.
     #[error("{fill}: {error}")]
     Fill {
@@ -387,6 +413,12 @@ pub enum Error {
     /// An error that the device reported: the device ran out of memory, was lost, or was misused.
     #[error("the GPU failed: {reason}")]
     Device {
+        /// The reason that wgpu gave.
+        reason: String,
+    },
+    /// A resource that wgpu reported as invalid, such as a buffer that was destroyed or belongs to another device.
+    #[error("wgpu refused the fill: {reason}; the buffers must live, and belong to the recorder's device")]
+    Refused {
         /// The reason that wgpu gave.
         reason: String,
     },

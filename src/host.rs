@@ -14,5 +14,5 @@ mod spans;
 mod tile;
 
 pub use crate::math::{box_muller, exp, philox};
-pub use fill::{Element, check, fill, fill_bytes, fill_words};
+pub use fill::{Element, check, fill, fill_buffer, fill_bytes, fill_words};
 pub use rng::PhiloxRng;

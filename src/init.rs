@@ -132,6 +132,15 @@ pub enum Init {
     VarianceScaling(VarianceScaling),
 }
 
+macro_rules! variance_scaling {
+    ($($name:ident)*) => {$(
+        #[doc = concat!("[`VarianceScaling::", stringify!($name), "`], on its default axes.")]
+        pub const fn $name() -> Self {
+            Self::VarianceScaling(VarianceScaling::$name())
+        }
+    )*};
+}
+
 impl From<VarianceScaling> for Init {
     fn from(scaling: VarianceScaling) -> Self {
         Self::VarianceScaling(scaling)
@@ -234,5 +243,11 @@ impl Init {
     /// `sparse_(sparsity)`, with a standard deviation of 0.01.
     pub const fn sparse(sparsity: f64) -> Self {
         Self::Sparse { sparsity, std: 0.01 }
+    }
+
+    variance_scaling! {
+        jax_glorot_normal jax_glorot_uniform jax_lecun_normal jax_lecun_uniform jax_he_normal jax_he_uniform
+        keras_glorot_normal keras_glorot_uniform keras_lecun_normal keras_lecun_uniform keras_he_normal
+        keras_he_uniform
     }
 }

@@ -1,5 +1,6 @@
 //! The key of a stream, and the keys derived from it.
 
+#[cfg(feature = "random")]
 use crate::error::Error;
 use crate::math::philox::philox4x32_10;
 
@@ -46,10 +47,11 @@ impl Key {
         Self { seed, offset: 0 }
     }
 
-    /// A key from the operating system's entropy, a different one at every call.
+    /// A key from the operating system's entropy, a different one at every call (feature `random`).
     ///
     /// # Errors
     /// [`Error::Entropy`] where the system has none to give.
+    #[cfg(feature = "random")]
     pub fn random() -> Result<Self, Error> {
         use rand::TryRng;
         let mut entropy = rand::rngs::SysRng;
@@ -124,6 +126,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "random")]
     #[test]
     fn random_keys_differ() {
         assert_ne!(Key::random().unwrap(), Key::random().unwrap());

@@ -4,6 +4,7 @@ pub(crate) mod matrix;
 pub(crate) mod placement;
 pub(crate) mod region;
 pub(crate) mod runs;
+pub(crate) mod shape;
 
 /// The product of the dimensions: 1 if there are none, 0 if any dimension is 0, `None` past 64 bits.
 pub(crate) fn product(dimensions: &[u64]) -> Option<u64> {

@@ -83,6 +83,9 @@ pub use init::variance_scaling::{Framework, ScaledDistribution, VarianceScaling}
 pub use kernel::choices::Math;
 pub use key::Key;
 pub use layout::region::Region;
+pub use layout::shape::{Count, IntoShape};
+/// The traits of [`host::PhiloxRng`].
+pub use rand_core;
 #[cfg(feature = "wgpu")]
 pub use wgpu;
 #[cfg(feature = "wgpu")]

@@ -59,6 +59,7 @@ mod data;
 mod device;
 mod encode;
 mod hazards;
+mod names;
 mod orthogonal;
 mod planner;
 mod recent;
@@ -68,9 +69,13 @@ mod uniforms;
 pub use self::data::{Binding, BindingKind, Buffer, Clear, Contents, Dispatch, Kernel, Program, Usage};
 pub use self::device::{Device, Limits};
 #[cfg(feature = "wgpu")]
+pub(crate) use self::names::Names;
+#[cfg(feature = "wgpu")]
 pub(crate) use self::planner::{CheckedFill, named};
 pub use self::planner::{Content, Destination, FillSpec, Planner};
 #[cfg(feature = "wgpu")]
 pub(crate) use self::recent::Recent;
+#[cfg(feature = "wgpu")]
+pub(crate) use crate::kernel::constants::VECTOR_BYTES;
 pub use crate::kernel::device_class::DeviceClass;
 pub use crate::layout::placement::Placement;

@@ -6,6 +6,7 @@ mod device;
 pub(crate) mod fill;
 mod pipelines;
 mod replay;
+mod reports;
 pub(crate) mod tensor_view;
 
 use std::collections::HashMap;
@@ -13,13 +14,17 @@ use std::sync::Arc;
 
 use self::fill::Fill;
 use self::replay::Replay;
+use self::reports::created;
 use self::tensor_view::TensorView;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::init::Init;
 use crate::kernel::choices::Math;
 use crate::key::Key;
-use crate::program::{CheckedFill, Content, Device, DeviceClass, FillSpec, Kernel, Planner, Program, named};
+use crate::layout::shape::IntoShape;
+use crate::program::{
+    CheckedFill, Content, Device, DeviceClass, FillSpec, Kernel, Names, Planner, Program, named,
+};
 
 /// Fills tensors of one device. A recorder is cheap to clone, and all clones share their pipelines.
 ///
@@ -160,8 +165,9 @@ impl FillRecorder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Fill`], which names the tensor, [`Error::DeviceLimit`] on a device that can run no fill, or
-    /// [`Error::Device`] as for [`Self::fill`]. An error comes before anything is recorded.
+    /// [`Error::Fill`], which names the tensor; [`Error::DuplicateName`]; [`Error::NoCompute`] or
+    /// [`Error::DeviceLimit`] on a device that can run no fill; [`Error::Device`] as for [`Self::fill`]. An
+    /// error comes before anything is recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
         self.shared.replay.record(encoder, &program, &buffers)
@@ -211,7 +217,7 @@ impl FillRecorder {
     ///
     /// # Errors
     /// The errors of [`Self::fill`], except those about the tensor's buffer.
-    pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
+    pub fn check<'a>(&self, init: &Init, dtype: DType, shape: impl IntoShape<'a>) -> Result<(), Error> {
         self.planner().check(init, dtype, shape)
     }
 
@@ -237,7 +243,7 @@ impl FillRecorder {
 
     fn compile(&self, kernels: &[Arc<Kernel>]) -> Result<(), Error> {
         let Replay { device, pipelines, .. } = &self.shared.replay;
-        kernels.iter().try_for_each(|kernel| pipelines.get(device, kernel).map(drop))
+        created(device, || kernels.iter().try_for_each(|kernel| pipelines.get(device, kernel).map(drop)))
     }
 
     fn record_one(
@@ -249,28 +255,32 @@ impl FillRecorder {
     ) -> Result<(), Error> {
         let checked = self.check_fill(tensor, 0, content, key)?;
         let program = self.planner().assemble(&[checked])?;
-        self.shared.replay.record(encoder, &program, &[tensor.buffer])
+        self.shared.replay.record(encoder, &program, &[&tensor.buffer])
     }
 
     /// The program of these fills, and the program's destinations.
-    fn plan<'a>(&self, fills: &'a [Fill<'a>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
+    fn plan<'a>(&self, fills: &'a [Fill<'_>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
         self.planner().limits()?;
+        let mut names = Names::of(fills.len());
         let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
         let mut buffers = Vec::new();
         let mut checked = Vec::with_capacity(fills.len());
         // Neighbours often share a buffer, and comparing is quicker than hashing.
         let mut last: Option<(&wgpu::Buffer, u32)> = None;
-        for (number, Fill { name, tensor, init, key }) in fills.iter().enumerate() {
+        for (number, fill) in fills.iter().enumerate() {
+            let Fill { name, tensor, init, key } = fill;
+            let (name, handle) = (name.as_deref(), &*tensor.buffer);
+            names.check(name, *key, &tensor.placement.region)?;
             let buffer = match last {
-                Some((buffer, number)) if buffer == tensor.buffer => number,
-                _ => *numbers.entry(tensor.buffer).or_insert_with(|| {
-                    buffers.push(tensor.buffer);
+                Some((last, number)) if last == handle => number,
+                _ => *numbers.entry(handle).or_insert_with(|| {
+                    buffers.push(handle);
                     buffers.len() as u32 - 1
                 }),
             };
-            last = Some((tensor.buffer, buffer));
+            last = Some((handle, buffer));
             let fill = self.check_fill(tensor, buffer, Content::Init(init), *key);
-            checked.push(fill.map_err(|error| named(error, name.as_deref(), number))?);
+            checked.push(fill.map_err(|error| named(error, name, number))?);
         }
         Ok((self.planner().assemble(&checked)?, buffers))
     }
@@ -285,7 +295,7 @@ impl FillRecorder {
         let (destination, placement) = (tensor.destination(buffer), &tensor.placement);
         let spec = FillSpec { name: None, destination, placement, content, key };
         let checked = self.planner().check_fill(&spec)?;
-        tensor_view::check_usage(tensor.buffer, wgpu::BufferUsages::STORAGE)?;
+        tensor_view::check_usage(&tensor.buffer, wgpu::BufferUsages::STORAGE)?;
         Ok(checked)
     }
 }

@@ -12,8 +12,10 @@ use crate::error::Error;
 use crate::init::Init;
 use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::key::Key;
+use crate::layout::placement::Placement;
 use crate::layout::region::Region;
 use crate::layout::runs::StridedRuns;
+use crate::layout::shape::IntoShape;
 use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
@@ -101,8 +103,8 @@ pub fn fill<'a, E: Element>(
 ///
 /// # Errors
 /// The errors of [`fill`] that are not about the destination.
-pub fn check(init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
-    match init.kernel_args(shape, dtype)? {
+pub fn check<'a>(init: &Init, dtype: DType, shape: impl IntoShape<'a>) -> Result<(), Error> {
+    match init.kernel_args(&shape.into_shape(), dtype)? {
         KernelArgs { generator: Generator::Copy, matrix, .. } => {
             orthogonal::has_memory(matrix.rows, matrix.columns)
         }
@@ -145,6 +147,49 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
     }
     destination.copy_from_slice(bytes);
     Ok(())
+}
+
+/// Writes into `memory`, which stands for a buffer, the bytes that a fill writes into that buffer: at the
+/// placement's byte offset, with its row pitch, in this machine's byte order. All other bytes
+/// stay.
+///
+/// A list of [`Fill`](crate::Fill)s gives the placement, the initialiser and the key of each, so a test needs no
+/// list of its own. A placement whose rows have padding or whose elements are not aligned in memory takes a
+/// second copy of the tensor.
+///
+/// ```
+/// use seedbed::program::Placement;
+/// use seedbed::{DType, Init, Key, host};
+///
+/// // Two rows of three elements, 16 bytes apart, from byte 8 on.
+/// let placement = Placement { offset: 8, row_pitch: Some(16), ..Placement::new(DType::F32, [2, 3]) };
+/// let mut arena = [0xFF; 40];
+/// host::fill_buffer(&mut arena, &placement, &Init::zeros(), Key::new(0))?;
+/// let expected = [&[0xFF; 8][..], &[0; 12], &[0xFF; 4], &[0; 12], &[0xFF; 4]].concat();
+/// assert_eq!(arena[..], expected);
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+///
+/// # Errors
+/// The errors of the initialiser and of the placement; [`Error::BufferTooSmall`] if the tensor reaches past the
+/// end of `memory`. Nothing is written then.
+pub fn fill_buffer(memory: &mut [u8], placement: &Placement<'_>, init: &Init, key: Key) -> Result<(), Error> {
+    let Placement { dtype, ref region, .. } = *placement;
+    init.kernel_args(region.shape(), dtype)?;
+    let bytes = placement.bytes_in_memory(memory.len() as u64)?;
+    let memory = &mut memory[bytes.start as usize..bytes.end as usize];
+    let row = region.local_shape().last().copied().unwrap_or(1) * dtype.size();
+    match placement.row_pitch {
+        Some(pitch) if pitch != row && !memory.is_empty() => {
+            let mut packed = vec![0; (region.element_count()? * dtype.size()) as usize];
+            fill_bytes(&mut packed, dtype, region.clone(), init, key)?;
+            for (to, from) in memory.chunks_mut(pitch as usize).zip(packed.chunks(row as usize)) {
+                to[..from.len()].copy_from_slice(from);
+            }
+            Ok(())
+        }
+        _ => fill_bytes(memory, dtype, region.clone(), init, key),
+    }
 }
 
 /// Writes the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::error::Error;
 use crate::init::axes::Axes;
 use crate::layout::product;
+use crate::layout::shape::{IntoShape, check_dimensions};
 
 /// The fans of a weight: how many inputs feed one unit, and how many units one input feeds
 /// (`torch.nn.init._calculate_fan_in_and_fan_out`).
@@ -25,7 +26,9 @@ impl Fans {
     ///
     /// # Errors
     /// [`Error::TooFewDimensions`] below two dimensions, [`Error::ShapeOverflow`] past 64 bits.
-    pub fn of(shape: &[u64]) -> Result<Self, Error> {
+    pub fn of<'a>(shape: impl IntoShape<'a>) -> Result<Self, Error> {
+        let shape = &*shape.into_shape();
+        check_dimensions(shape)?;
         let [out, input, kernel @ ..] = shape else {
             return Err(Error::TooFewDimensions { shape: shape.to_vec() });
         };
@@ -40,7 +43,14 @@ impl Fans {
     ///
     /// # Errors
     /// [`Error::TooFewAxes`] below two dimensions, [`Error::AxisOutOfRange`].
-    pub fn with_axes(shape: &[u64], in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> Result<Self, Error> {
+    pub fn with_axes<'a>(
+        shape: impl IntoShape<'a>,
+        in_axis: Axes,
+        out_axis: Axes,
+        batch_axis: Axes,
+    ) -> Result<Self, Error> {
+        let shape = &*shape.into_shape();
+        check_dimensions(shape)?;
         if shape.len() < 2 {
             return Err(Error::TooFewAxes { shape: shape.to_vec() });
         }
@@ -57,8 +67,10 @@ impl Fans {
     /// (`keras.initializers`).
     ///
     /// # Errors
-    /// None for a shape that a tensor can have.
-    pub fn keras(shape: &[u64]) -> Result<Self, Error> {
+    /// [`Error::Negative`] for a negative dimension.
+    pub fn keras<'a>(shape: impl IntoShape<'a>) -> Result<Self, Error> {
+        let shape = &*shape.into_shape();
+        check_dimensions(shape)?;
         match *shape {
             [] => Ok(Self { fan_in: 1.0, fan_out: 1.0 }),
             [n] => Ok(Self { fan_in: n as f64, fan_out: n as f64 }),
@@ -191,7 +203,7 @@ mod tests {
 
     #[test]
     fn overflow_is_an_error() {
-        let huge = [1, u64::MAX, 2];
-        assert_eq!(Fans::of(&huge), Err(Error::ShapeOverflow { shape: huge.to_vec() }));
+        let huge = [1, i64::MAX as u64, 3];
+        assert_eq!(Fans::of(huge), Err(Error::ShapeOverflow { shape: huge.to_vec() }));
     }
 }

@@ -17,6 +17,7 @@ use crate::init::fan::Fans;
 use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::init::variance_scaling::{ScaledDistribution, TRUNCATED_STD};
 use crate::layout::matrix::Matrix;
+use crate::layout::shape::{IntoShape, check_dimensions};
 
 impl Init {
     /// The expectation of the elements of a tensor of this shape. Where an initialiser has a pattern (`eye`,
@@ -24,8 +25,8 @@ impl Init {
     ///
     /// # Errors
     /// The errors of an f32 fill of that shape.
-    pub fn mean(&self, shape: &[u64]) -> Result<f64, Error> {
-        self.moments(shape).map(|(mean, _)| mean)
+    pub fn mean<'a>(&self, shape: impl IntoShape<'a>) -> Result<f64, Error> {
+        self.moments(&shape.into_shape()).map(|(mean, _)| mean)
     }
 
     /// The standard deviation of the elements of a tensor of this shape, before rounding to the element
@@ -33,16 +34,16 @@ impl Init {
     ///
     /// # Errors
     /// The errors of an f32 fill of that shape: [`Error::TooFewDimensions`] where fans are needed, …
-    pub fn std(&self, shape: &[u64]) -> Result<f64, Error> {
-        self.moments(shape).map(|(_, std)| std)
+    pub fn std<'a>(&self, shape: impl IntoShape<'a>) -> Result<f64, Error> {
+        self.moments(&shape.into_shape()).map(|(_, std)| std)
     }
 
     /// PyTorch's warning, in its words. Only `kaiming_uniform_` and `kaiming_normal_` have one: that a tensor
     /// has no elements, and nothing is done. PyTorch's `trunc_normal_` also warns of means far from `a` and
     /// `b`, where its values are wrong. The values of this library are right there, so there is no warning.
-    pub fn warning(&self, shape: &[u64]) -> Option<&'static str> {
+    pub fn warning<'a>(&self, shape: impl IntoShape<'a>) -> Option<&'static str> {
         let warns = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
-        (warns && shape.contains(&0)).then_some("Initializing zero-element tensors is a no-op")
+        (warns && shape.into_shape().contains(&0)).then_some("Initializing zero-element tensors is a no-op")
     }
 
     /// The arguments of a kernel for a tensor of this shape and element type.
@@ -78,6 +79,7 @@ impl Init {
 
     /// The distribution of the elements of a tensor of this shape, before rounding to an element type.
     fn distribution(&self, shape: &[u64]) -> Result<Distribution, Error> {
+        check_dimensions(shape)?;
         let zeros = Distribution::from(Constant { value: 0.0 });
         // PyTorch's Kaiming functions do nothing with an empty tensor, before they check anything else.
         let is_kaiming = matches!(self, Self::KaimingUniform(_) | Self::KaimingNormal(_));
@@ -252,9 +254,9 @@ mod tests {
                 assert_eq!(init.warning(shape).is_some(), init == Init::kaiming_uniform());
             }
         }
-        assert_eq!(Init::kaiming_normal().warning(&[3, 3]), None);
+        assert_eq!(Init::kaiming_normal().warning([3, 3]), None);
         assert!(Init::kaiming_normal().kernel_args(&[0], DType::F32).is_ok());
-        assert!(Init::dirac().kernel_args(&[3, 0, u64::MAX, u64::MAX], DType::F32).is_ok());
+        assert!(Init::dirac().kernel_args(&[3, 0, 1 << 62, 1 << 62], DType::F32).is_ok());
     }
 
     #[test]

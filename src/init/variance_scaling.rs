@@ -17,6 +17,7 @@ pub(super) const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
 /// ```
 /// use seedbed::{Axes, Init, VarianceScaling};
 ///
+/// assert_eq!(Init::jax_glorot_normal(), Init::from(VarianceScaling::jax_glorot_normal()));
 /// // An attention kernel of shape [embedding, heads, head].
 /// let scaling = VarianceScaling { in_axis: Axes::from(0), out_axis: Axes::from([1, 2]), ..VarianceScaling::jax_glorot_normal() };
 /// let init = Init::VarianceScaling(scaling);

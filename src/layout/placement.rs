@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::region::Region;
 use super::runs::StridedRuns;
+use super::shape::not_negative;
 use crate::dtype::DType;
 use crate::error::Error;
 
@@ -41,20 +42,53 @@ impl<'a> Placement<'a> {
     /// # Errors
     /// The errors of the region; [`Error::RowPitch`], [`Error::MisalignedOffset`], [`Error::BufferTooSmall`].
     pub(crate) fn resolve(&self, size: u64) -> Result<ResolvedPlacement, Error> {
+        // A shader accesses whole words, so the buffer must hold all of the last word. A half that is not
+        // written is kept.
+        self.resolve_in(size, 4)
+    }
+
+    /// The bytes of memory of `size` bytes from the first to the last element. Memory need not end with a whole
+    /// word.
+    ///
+    /// # Errors
+    /// The errors of [`Self::bytes`].
+    pub(crate) fn bytes_in_memory(&self, size: u64) -> Result<Range<u64>, Error> {
+        self.resolve_in(size, 1).map(|resolved| resolved.bytes)
+    }
+
+    /// Checks the placement against `size` bytes, of which whole words of `word` bytes are accessed.
+    fn resolve_in(&self, size: u64, word: u64) -> Result<ResolvedPlacement, Error> {
         let Self { offset, row_pitch, dtype, .. } = *self;
+        not_negative("the byte offset", offset)?;
+        not_negative("the row pitch", row_pitch.unwrap_or(0))?;
         let runs = self.region.runs_with(self.pitch_in_elements()?)?;
         if !offset.is_multiple_of(dtype.size()) {
             return Err(Error::MisalignedOffset { offset, alignment: dtype.size(), dtype });
         }
         let bytes = runs.span().and_then(|elements| elements.checked_mul(dtype.size()));
         let end = bytes.and_then(|bytes| offset.checked_add(bytes)).unwrap_or(u64::MAX);
-        // A shader accesses whole words, so the buffer must hold all of the last word. A half that is not
-        // written is kept.
-        let words_end = end.checked_next_multiple_of(4).unwrap_or(u64::MAX);
+        let words_end = end.checked_next_multiple_of(word).unwrap_or(u64::MAX);
         if words_end > size {
             return Err(Error::BufferTooSmall { offset, end: words_end, row_pitch, size });
         }
         Ok(ResolvedPlacement { runs, bytes: offset..end })
+    }
+
+    /// The bytes of a buffer of `size` bytes from the first to the last element, padding between rows
+    /// included.
+    ///
+    /// # Errors
+    /// The errors of the region; [`Error::RowPitch`], [`Error::MisalignedOffset`], [`Error::BufferTooSmall`],
+    /// [`Error::Negative`].
+    pub fn bytes(&self, size: u64) -> Result<Range<u64>, Error> {
+        self.resolve(size).map(|resolved| resolved.bytes)
+    }
+
+    /// The same placement with its own copy of the shape.
+    #[must_use]
+    pub fn into_owned(self) -> Placement<'static> {
+        let Self { offset, row_pitch, region, dtype } = self;
+        Placement { offset, row_pitch, region: region.into_owned(), dtype }
     }
 
     fn pitch_in_elements(&self) -> Result<Option<u64>, Error> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::layout::product;
 use crate::layout::runs::StridedRuns;
+use crate::layout::shape::{Count, IntoShape, check_dimensions, not_negative};
 
 /// The largest element count: byte offsets, block indexes and the ends of ranges then fit 64 bits.
 const MAX_ELEMENTS: u64 = 1 << 60;
@@ -68,15 +69,15 @@ enum Part {
 
 impl<'a> Region<'a> {
     /// The whole tensor of this shape. A shape without dimensions is a scalar: one element.
-    pub fn new(shape: impl Into<Cow<'a, [u64]>>) -> Self {
-        Self { shape: shape.into(), part: Part::Whole }
+    pub fn new(shape: impl IntoShape<'a>) -> Self {
+        Self { shape: shape.into_shape(), part: Part::Whole }
     }
 
     /// Selects a range of elements, by row-major index in the whole tensor. The destination holds the range
     /// as a tensor of one dimension.
     #[must_use]
-    pub fn elements(self, elements: Range<u64>) -> Self {
-        Self { part: Part::Elements(elements), ..self }
+    pub fn elements<C: Count>(self, elements: Range<C>) -> Self {
+        Self { part: Part::Elements(elements.start.to_u64()..elements.end.to_u64()), ..self }
     }
 
     /// Selects the shard that begins at index `start` of the whole tensor and has the local shape `shape`.
@@ -92,9 +93,20 @@ impl<'a> Region<'a> {
     /// as much as it writes. On a device, rows that lie more than 2^30 elements apart in the whole tensor are
     /// planned one by one.
     #[must_use]
-    pub fn shard(self, start: impl AsRef<[u64]>, shape: impl AsRef<[u64]>) -> Self {
-        let (start, shape) = (start.as_ref().to_vec(), shape.as_ref().to_vec());
+    pub fn shard<'b>(self, start: impl IntoShape<'b>, shape: impl IntoShape<'b>) -> Self {
+        let (start, shape) = (start.into_shape().into_owned(), shape.into_shape().into_owned());
         Self { part: Part::Shard { start, shape }, ..self }
+    }
+
+    /// The same region with its own copy of the shape.
+    #[must_use]
+    pub fn into_owned(self) -> Region<'static> {
+        Region { shape: Cow::Owned(self.shape.into_owned()), part: self.part }
+    }
+
+    /// Whether this is a range of elements or a shard.
+    pub(crate) fn is_part(&self) -> bool {
+        !matches!(self.part, Part::Whole)
     }
 
     /// The shape of the whole tensor.
@@ -128,6 +140,7 @@ impl<'a> Region<'a> {
     /// The runs of the region, in a destination whose rows (of the last dimension) begin every `row_pitch`
     /// elements. `row_pitch` is at least the number of elements of a row.
     pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<StridedRuns, Error> {
+        check_dimensions(&self.shape)?;
         let len = product(&self.shape)
             .filter(|&len| len <= MAX_ELEMENTS)
             .ok_or_else(|| Error::ShapeOverflow { shape: self.shape.to_vec() })?;
@@ -137,12 +150,12 @@ impl<'a> Region<'a> {
             Part::Elements(range) if range.start <= range.end && range.end <= len => {
                 Ok(StridedRuns::contiguous(range.clone()))
             }
-            Part::Elements(range) => Err(Error::ElementsOutOfRange {
-                start: range.start,
-                end: range.end,
-                len,
-                shape: self.shape.to_vec(),
-            }),
+            Part::Elements(range) => {
+                not_negative("the first element", range.start)?;
+                not_negative("the end of the elements", range.end)?;
+                let (start, end, shape) = (range.start, range.end, self.shape.to_vec());
+                Err(Error::ElementsOutOfRange { start, end, len, shape })
+            }
             Part::Shard { start, shape } => {
                 self.check_shard(start, shape)?;
                 Ok(StridedRuns::of_shard(&self.shape, Some(start), shape, row_pitch))
@@ -157,6 +170,8 @@ impl<'a> Region<'a> {
         }
         for (dimension, ((&start, &extent), &len)) in start.iter().zip(local).zip(&*self.shape).enumerate() {
             if start.checked_add(extent).is_none_or(|end| end > len) {
+                not_negative("the shard's first index", start)?;
+                not_negative("a dimension of the shard", extent)?;
                 return Err(Error::ShardOutOfRange { dimension, start, extent, len });
             }
         }
@@ -185,27 +200,9 @@ impl TryFrom<Unchecked> for Region<'_> {
     }
 }
 
-impl<'a> From<&'a [u64]> for Region<'a> {
-    fn from(shape: &'a [u64]) -> Self {
+impl<'a, S: IntoShape<'a>> From<S> for Region<'a> {
+    fn from(shape: S) -> Self {
         Self::new(shape)
-    }
-}
-
-impl<'a> From<&'a Vec<u64>> for Region<'a> {
-    fn from(shape: &'a Vec<u64>) -> Self {
-        Self::new(shape.as_slice())
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u64; N]> for Region<'a> {
-    fn from(shape: &'a [u64; N]) -> Self {
-        Self::new(shape.as_slice())
-    }
-}
-
-impl<const N: usize> From<[u64; N]> for Region<'_> {
-    fn from(shape: [u64; N]) -> Self {
-        Self::new(shape.to_vec())
     }
 }
 
@@ -217,7 +214,7 @@ mod tests {
     fn resolves() {
         let runs = |region: Region<'_>| region.runs();
         assert_eq!(runs(Region::from(&[2, 3])), Ok(StridedRuns::contiguous(0..6)));
-        assert_eq!(runs(Region::from(&[])), Ok(StridedRuns::contiguous(0..1)));
+        assert_eq!(runs(Region::from(())), Ok(StridedRuns::contiguous(0..1)));
         assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(StridedRuns::contiguous(1..6)));
         assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(StridedRuns::contiguous(3..9)));
         assert_eq!(Region::from(&[4, 3]).shard([1, 1], [2, 2]).element_count(), Ok(4));
@@ -227,19 +224,19 @@ mod tests {
             let error = Region::from(&[2, 3]).elements(bad).runs().unwrap_err();
             assert!(matches!(error, Error::ElementsOutOfRange { len: 6, .. }), "{error}");
         }
-        assert!(matches!(runs(Region::from(&[1 << 32, 1 << 32])), Err(Error::ShapeOverflow { .. })));
+        assert!(matches!(runs(Region::from(&[1_u64 << 32, 1 << 32])), Err(Error::ShapeOverflow { .. })));
     }
 
     #[cfg(feature = "serde")]
     #[test]
     fn what_is_read_lies_in_its_tensor() {
-        let shape = [1 << 40, 3];
+        let shape = [1_u64 << 40, 3];
         for region in [
-            Region::from(&[]),
+            Region::from(()),
             Region::from(&[0, 7]),
             Region::from(&shape),
-            Region::from(&shape).elements(1 << 41..1 << 41),
-            Region::from(&shape).shard([1 << 39, 1], [1 << 38, 2]),
+            Region::from(&shape).elements(1_u64 << 41..1 << 41),
+            Region::from(&shape).shard([1_u64 << 39, 1], [1_u64 << 38, 2]),
         ] {
             let json = serde_json::to_string(&region).unwrap();
             assert_eq!(serde_json::from_str::<Region<'static>>(&json).unwrap(), region, "{json}");
@@ -247,7 +244,7 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<Region<'static>>(json);
         assert_eq!(read(r#"{"shape":[2,3]}"#).unwrap(), Region::from([2, 3]));
         for region in [
-            Region::from([1 << 32, 1 << 32]),
+            Region::from([1_u64 << 32, 1 << 32]),
             Region::from([2, 3]).elements(0..7),
             Region::from([2, 3]).shard([0], [2, 3]),
             Region::from([2, 3]).shard([1, 0], [2, 3]),
@@ -274,7 +271,7 @@ mod tests {
             error(&[0, 2], &[4, 2]),
             "the shard has 2 elements from 2 on in dimension 1, of which the tensor has 3"
         );
-        assert!(error(&[u64::MAX, 0], &[2, 1]).contains("in dimension 0"));
+        assert!(error(&[i64::MAX as u64, 0], &[2, 1]).contains("in dimension 0"));
         assert_eq!(
             error(&[0], &[4, 3]),
             "the shard begins at [0] and has the shape [4, 3]; \

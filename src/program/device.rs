@@ -96,9 +96,17 @@ pub(crate) struct FillLimits {
 
 impl FillLimits {
     /// # Errors
-    /// [`Error::DeviceLimit`] where no fill can run.
+    /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where no fill can run.
     pub(crate) fn of(device: &Device) -> Result<Self, Error> {
         let Device { limits, class, .. } = device;
+        let compute = [
+            limits.max_compute_workgroup_size_x,
+            limits.max_compute_invocations_per_workgroup,
+            limits.max_compute_workgroups_per_dimension,
+        ];
+        if compute == [0; 3] {
+            return Err(Error::NoCompute);
+        }
         check_alignments(limits)?;
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment).max(VECTOR_BYTES);
         let workgroup = u64::from(class.workgroup_size());

@@ -12,6 +12,7 @@ use super::data::{Binding, BindingKind, Buffer, Clear, Contents, Dispatch, Kerne
 use super::device::{Device, FillLimits, OrthogonalLimits};
 use super::encode::{encode, in_row};
 use super::hazards::Waves;
+use super::names::Names;
 use super::orthogonal::{MatrixPlan, Scratch};
 use super::recent::Recent;
 use super::split::{WorkItem, split};
@@ -26,6 +27,7 @@ use crate::kernel::orthogonal::{Access, OrthogonalKernel};
 use crate::kernel::params::{FillParams, OrthogonalParams};
 use crate::key::Key;
 use crate::layout::placement::{Placement, ResolvedPlacement};
+use crate::layout::shape::IntoShape;
 use crate::math::truncated_normal::{Truncation, truncated_normal};
 
 /// The content of a fill.
@@ -52,7 +54,9 @@ pub struct Destination {
 /// A fill to be planned.
 #[derive(Clone, Copy, Debug)]
 pub struct FillSpec<'a> {
-    /// The fill's name in errors. A fill without a name goes by its number in the list, from 0.
+    /// The fill's name in errors. A fill without a name goes by its number in the list, from 0. Two fills of
+    /// one plan with the same name and the same key write parts of one tensor; for anything else the name is
+    /// an [`Error::DuplicateName`].
     pub name: Option<&'a str>,
     /// The buffer that the fill writes to.
     pub destination: Destination,
@@ -84,6 +88,9 @@ enum Input {
     /// An orthogonal matrix, which other kernels compute.
     Matrix(Box<MatrixPlan>),
 }
+
+/// Work items, each with the number of its fill.
+type Items = Vec<(usize, WorkItem)>;
 
 /// A table of quantiles: the bits of its bounds, and its words.
 type Table = ([u64; 3], Arc<Vec<u32>>);
@@ -133,22 +140,25 @@ impl Planner {
     /// Plans fills. The program has the effect of one fill after the other.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no fill; [`Error::Fill`], which names the fill, for
-    /// every mistake in one.
+    /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no fill;
+    /// [`Error::DuplicateName`]; [`Error::Fill`], which names the fill, for every mistake in one.
     pub fn plan(&self, fills: &[FillSpec<'_>]) -> Result<Program, Error> {
         self.limits()?;
-        let check = |(number, fill): (usize, &FillSpec<'_>)| {
-            self.check_fill(fill).map_err(|error| named(error, fill.name, number))
-        };
-        self.assemble(&fills.iter().enumerate().map(check).collect::<Result<Vec<_>, _>>()?)
+        let mut names = Names::of(fills.len());
+        let mut checked = Vec::with_capacity(fills.len());
+        for (number, fill) in fills.iter().enumerate() {
+            names.check(fill.name, fill.key, &fill.placement.region)?;
+            checked.push(self.check_fill(fill).map_err(|error| named(error, fill.name, number))?);
+        }
+        self.assemble(&checked)
     }
 
     /// Checks whether the device can fill a tensor of this shape.
     ///
     /// # Errors
     /// The errors of [`Self::plan`], except those about the destination, and without the name of a fill.
-    pub fn check(&self, init: &Init, dtype: DType, shape: &[u64]) -> Result<(), Error> {
-        let args = init.kernel_args(shape, dtype)?;
+    pub fn check<'a>(&self, init: &Init, dtype: DType, shape: impl IntoShape<'a>) -> Result<(), Error> {
+        let args = init.kernel_args(&shape.into_shape(), dtype)?;
         self.limits()?;
         self.input(&args).map(drop)
     }
@@ -236,7 +246,8 @@ impl Planner {
     pub(crate) fn assemble(&self, fills: &[CheckedFill]) -> Result<Program, Error> {
         let mut assembly = Assembly::new(self, self.limits()?, fills);
         let mut waves = Waves::default();
-        let mut groups: BTreeMap<Group, (FillKernel, Vec<(usize, WorkItem)>)> = BTreeMap::new();
+        // Sorted. Buffers are numbered in the order of their first use, so a new group is rarely far from the end.
+        let mut groups: Vec<(Group, FillKernel, Items)> = Vec::new();
         let mut small_clears: HashMap<u32, usize> = HashMap::new();
         for fill in fills.iter().filter(|fill| fill.can_be_cleared() && fill.is_small()) {
             *small_clears.entry(fill.destination.buffer).or_default() += 1;
@@ -270,10 +281,15 @@ impl Planner {
                 let (store_path, grid) = (item.store_path, Grid::Single);
                 let kernel = FillKernel { generator, store_path, rounding, addressing, grid };
                 let group = Group { wave, buffer, input, kernel: kernel.index() };
-                groups.entry(group).or_insert_with(|| (kernel, Vec::new())).1.push((number, item));
+                let index =
+                    groups.binary_search_by(|(other, ..)| other.cmp(&group)).unwrap_or_else(|index| {
+                        groups.insert(index, (group, kernel, Vec::new()));
+                        index
+                    });
+                groups[index].2.push((number, item));
             }
         }
-        for (Group { buffer, .. }, (kernel, items)) in groups {
+        for (Group { buffer, .. }, kernel, items) in groups {
             let batches = match kernel.generator {
                 // Each work item reads its own part of the matrix, so no two share a dispatch.
                 Generator::Copy => {
@@ -415,8 +431,6 @@ struct Assembly<'a> {
     fills: &'a [CheckedFill],
     program: Program,
     uniforms: UniformArena,
-    /// The kernels that the program has: id -> index.
-    kernels: BTreeMap<u32, u32>,
     /// The tables that the program has: bits of the bounds -> buffer.
     tables: BTreeMap<[u64; 3], u32>,
     /// The matrix that was computed last: the number of its fill, and its buffer.
@@ -434,8 +448,7 @@ impl<'a> Assembly<'a> {
             dispatches: Vec::new(),
         };
         let uniforms = UniformArena::new(planner.device.limits.min_uniform_buffer_offset_alignment);
-        let (kernels, tables) = Default::default();
-        Self { planner, limits, fills, program, uniforms, kernels, tables, matrix: None }
+        Self { planner, limits, fills, program, uniforms, tables: BTreeMap::new(), matrix: None }
     }
 
     fn finish(mut self) -> Program {
@@ -449,11 +462,13 @@ impl<'a> Assembly<'a> {
     }
 
     fn kernel(&mut self, kernel: Arc<Kernel>) -> u32 {
-        let next = self.program.kernels.len() as u32;
-        *self.kernels.entry(kernel.id).or_insert_with(|| {
-            self.program.kernels.push(kernel);
-            next
-        })
+        // A program has few kernels.
+        let kernels = &mut self.program.kernels;
+        let index = kernels.iter().position(|known| known.id == kernel.id).unwrap_or_else(|| {
+            kernels.push(kernel);
+            kernels.len() - 1
+        });
+        index as u32
     }
 
     fn params<P: bytemuck::Pod>(&mut self, blocks: &[P], bound: u32) -> Binding {

@@ -8,6 +8,30 @@ use crate::key::Key;
 
 /// A fill of [`FillRecorder::fill_all`](crate::FillRecorder::fill_all): what
 /// [`FillRecorder::fill`](crate::FillRecorder::fill) takes as arguments.
+///
+/// A list of fills describes a model, and one list is enough: a test or a machine without a GPU makes the same
+/// bytes from it with [`host::fill_buffer`](crate::host::fill_buffer).
+///
+/// ```no_run
+/// use seedbed::{Error, Fill, Init, Key, TensorView, host, wgpu};
+///
+/// struct Layer {
+///     fills: Vec<Fill<'static>>,
+/// }
+///
+/// fn layer(arena: &wgpu::Buffer, model: Key) -> Layer {
+///     let weight = TensorView::f32(arena, [3072, 768]).into_owned();
+///     Layer { fills: vec![Fill::named("mlp.weight", weight, Init::xavier_normal(), model)] }
+/// }
+///
+/// /// The bytes that the arena has after the fills.
+/// fn on_the_host(layer: &Layer, arena: &mut [u8]) -> Result<(), Error> {
+///     for fill in &layer.fills {
+///         host::fill_buffer(arena, fill.tensor().placement(), fill.init(), fill.key())?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fill<'a> {
     pub(super) name: Option<Cow<'a, str>>,
@@ -23,10 +47,38 @@ impl<'a> Fill<'a> {
     }
 
     /// The fill of a model's parameter. The key is [`model.named(name)`](Key::named), and errors name the
-    /// fill by `name`.
+    /// fill by `name`. In one list each name occurs once, except for parts of one tensor.
     pub fn named(name: impl Into<Cow<'a, str>>, tensor: TensorView<'a>, init: Init, model: Key) -> Self {
         let name = name.into();
         let key = model.named(&name);
         Self { name: Some(name), tensor, init, key }
+    }
+
+    /// The same fill with its own name, shape and handle of the buffer, so that it can be stored.
+    #[must_use]
+    pub fn into_owned(self) -> Fill<'static> {
+        let Self { name, tensor, init, key } = self;
+        let name = name.map(|name| Cow::Owned(name.into_owned()));
+        Fill { name, tensor: tensor.into_owned(), init, key }
+    }
+
+    /// The name, if the fill has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The destination.
+    pub fn tensor(&self) -> &TensorView<'a> {
+        &self.tensor
+    }
+
+    /// The initialiser.
+    pub fn init(&self) -> &Init {
+        &self.init
+    }
+
+    /// The key of the stream. For a fill that was made by [`Self::named`], this is the derived key.
+    pub fn key(&self) -> Key {
+        self.key
     }
 }

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::pipelines::Pipelines;
+use super::pipelines::{Compiled, Pipelines};
+use super::reports::created;
 use crate::error::Error;
-use crate::program::{Binding, Buffer, Contents, Program, Recent, Usage};
+use crate::program::{Binding, Buffer, Clear, Contents, Program, Recent, Usage};
+
+/// A kernel, its bindings and its workgroups.
+type Bound<'a> = (&'a Compiled, wgpu::BindGroup, [u32; 2]);
 
 /// Replays programs on one device.
 #[derive(Debug)]
@@ -23,46 +27,59 @@ impl Replay {
     /// Records a program that was planned for this device. `destinations` are the caller's buffers.
     ///
     /// # Errors
-    /// [`Error::Device`] where a buffer can't be created, [`Error::Program`] for a kernel of another library
-    /// version. An error comes before anything is recorded.
+    /// [`Error::Device`] where a buffer can't be created, [`Error::Refused`] where wgpu refuses to bind one,
+    /// [`Error::Program`] for a kernel of another library version: an error comes before
+    /// anything is recorded.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         program: &Program,
         destinations: &[&wgpu::Buffer],
     ) -> Result<(), Error> {
-        let own = program.buffers.iter().map(|buffer| self.create(buffer)).collect::<Result<Vec<_>, _>>()?;
-        let buffers: Vec<_> = destinations.iter().copied().chain(&own).collect();
-        let kernels = program.kernels.iter().map(|kernel| self.pipelines.get(&self.device, kernel));
-        let kernels = kernels.collect::<Result<Vec<_>, _>>()?;
-        for clear in &program.clears {
-            encoder.clear_buffer(buffers[clear.buffer as usize], clear.offset, Some(clear.size));
+        let bound = created(&self.device, || self.bind(program, destinations))?;
+        for Clear { buffer, offset, size } in &program.clears {
+            encoder.clear_buffer(destinations[*buffer as usize], *offset, Some(*size));
         }
-        if program.dispatches.is_empty() {
+        if bound.is_empty() {
             return Ok(());
         }
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("seedbed::fill"),
             timestamp_writes: None,
         });
+        for (kernel, group, [x, y]) in &bound {
+            pass.set_pipeline(&kernel.pipeline);
+            pass.set_bind_group(0, group, &[]);
+            pass.dispatch_workgroups(*x, *y, 1);
+        }
+        Ok(())
+    }
+
+    /// Creates everything that a program needs of the device. The result is a kernel, its bindings and its
+    /// workgroups for each dispatch.
+    fn bind(&self, program: &Program, destinations: &[&wgpu::Buffer]) -> Result<Vec<Bound<'_>>, Error> {
+        let own = program.buffers.iter().map(|buffer| self.create(buffer)).collect::<Result<Vec<_>, _>>()?;
+        let buffer = |number: u32| match destinations.get(number as usize) {
+            Some(destination) => *destination,
+            None => &own[number as usize - destinations.len()],
+        };
         let mut entries = Vec::new();
-        for dispatch in &program.dispatches {
-            let kernel = kernels[dispatch.kernel as usize];
+        let bound = program.dispatches.iter().map(|dispatch| {
+            let kernel = self.pipelines.get(&self.device, &program.kernels[dispatch.kernel as usize])?;
+            let bindings = dispatch.bindings.iter().map(|binding| (buffer(binding.buffer), binding));
             entries.clear();
             entries.extend(
-                (0..).zip(&dispatch.bindings).map(|(number, binding)| entry(number, binding, &buffers)),
+                (0..).zip(bindings).map(|(number, (buffer, binding))| entry(number, buffer, binding)),
             );
             let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("seedbed::bindings"),
+                // A label is a copy for each dispatch.
+                label: None,
                 layout: &kernel.layout,
                 entries: &entries,
             });
-            pass.set_pipeline(&kernel.pipeline);
-            pass.set_bind_group(0, &group, &[]);
-            let [x, y] = dispatch.workgroups;
-            pass.dispatch_workgroups(x, y, 1);
-        }
-        Ok(())
+            Ok((kernel, group, dispatch.workgroups))
+        });
+        bound.collect()
     }
 
     fn create(&self, buffer: &Buffer) -> Result<wgpu::Buffer, Error> {
@@ -105,11 +122,11 @@ fn descriptor(buffer: &Buffer, mapped_at_creation: bool) -> wgpu::BufferDescript
     wgpu::BufferDescriptor { label: Some(&buffer.label), size: buffer.size, usage, mapped_at_creation }
 }
 
-fn entry<'a>(number: u32, binding: &Binding, buffers: &[&'a wgpu::Buffer]) -> wgpu::BindGroupEntry<'a> {
+fn entry<'a>(number: u32, buffer: &'a wgpu::Buffer, binding: &Binding) -> wgpu::BindGroupEntry<'a> {
     wgpu::BindGroupEntry {
         binding: number,
         resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: buffers[binding.buffer as usize],
+            buffer,
             offset: binding.offset,
             size: wgpu::BufferSize::new(binding.size),
         }),

@@ -1,16 +1,26 @@
 //! A destination of a fill on a device: a part of a buffer, as elements of a type.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::layout::placement::Placement;
 use crate::layout::region::Region;
-use crate::program::Destination;
+use crate::layout::shape::Count;
+use crate::program::{Destination, VECTOR_BYTES};
 
 /// A view of a buffer as a destination: elements of a logical tensor, row-major from a byte offset on. A fill
 /// changes no other byte: neither the padding between rows, nor the other half of a word that a 16-bit
 /// element shares.
 ///
-/// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, zeros become a `clear_buffer`.
+/// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, large zeros become a `clear_buffer`.
+///
+/// Shapes and offsets are `usize`, `u32`, `u64` or signed integers ([`IntoShape`](crate::IntoShape),
+/// [`Count`]). Offsets that are multiples of [`TensorView::ALIGNMENT`] are written fastest.
+///
+/// A view borrows its buffer. [`into_owned`](Self::into_owned) makes a view that can be stored: a
+/// `wgpu::Buffer` is a handle.
 ///
 /// ```no_run
 /// # fn f(buffer: &wgpu::Buffer) {
@@ -28,14 +38,24 @@ use crate::program::Destination;
 /// ```
 #[derive(Clone, Debug)]
 pub struct TensorView<'a> {
-    pub(super) buffer: &'a wgpu::Buffer,
+    pub(super) buffer: Cow<'a, wgpu::Buffer>,
     pub(super) placement: Placement<'a>,
 }
 
 impl<'a> TensorView<'a> {
+    /// The alignment of byte offsets, and of row pitches, at which an invocation writes whole vectors of 16
+    /// bytes. Any other multiple of the element's size is allowed, and slower.
+    ///
+    /// ```
+    /// # use seedbed::TensorView;
+    /// // The next free offset of an arena, behind a bias of 10 f32 elements.
+    /// assert_eq!((4 * 10_u64).next_multiple_of(TensorView::ALIGNMENT), 48);
+    /// ```
+    pub const ALIGNMENT: u64 = VECTOR_BYTES;
+
     /// A view of type `dtype` at the beginning of `buffer`. A shape is a region too.
     pub fn new(buffer: &'a wgpu::Buffer, dtype: DType, region: impl Into<Region<'a>>) -> Self {
-        Self { buffer, placement: Placement::new(dtype, region) }
+        Self { buffer: Cow::Borrowed(buffer), placement: Placement::new(dtype, region) }
     }
 
     /// An f32 view at the beginning of `buffer`.
@@ -60,17 +80,45 @@ impl<'a> TensorView<'a> {
 
     /// The same view from this byte of the buffer on: any multiple of the element's size.
     #[must_use]
-    pub fn at(mut self, offset: u64) -> Self {
-        self.placement.offset = offset;
+    pub fn at(mut self, offset: impl Count) -> Self {
+        self.placement.offset = offset.to_u64();
         self
     }
 
     /// The same view with rows that begin this many bytes after each other: a multiple of the element's size,
     /// and at least the bytes of a row. A row is the last dimension of [`Region::local_shape`].
     #[must_use]
-    pub fn row_pitch(mut self, bytes: u64) -> Self {
-        self.placement.row_pitch = Some(bytes);
+    pub fn row_pitch(mut self, bytes: impl Count) -> Self {
+        self.placement.row_pitch = Some(bytes.to_u64());
         self
+    }
+
+    /// The same view with its own handle of the buffer and its own copy of the shape. The buffer lives at
+    /// least as long as the view.
+    #[must_use]
+    pub fn into_owned(self) -> TensorView<'static> {
+        let Self { buffer, placement } = self;
+        TensorView { buffer: Cow::Owned(buffer.into_owned()), placement: placement.into_owned() }
+    }
+
+    /// The buffer.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// The elements and their place in the buffer: region, element type, byte offset and row pitch.
+    /// [`host::fill_buffer`](crate::host::fill_buffer) takes the placement and writes the same bytes into
+    /// memory.
+    pub fn placement(&self) -> &Placement<'a> {
+        &self.placement
+    }
+
+    /// The bytes of the buffer from the first to the last element, padding between rows included.
+    ///
+    /// # Errors
+    /// The errors of a fill about the region, the offset, the row pitch and the buffer's size.
+    pub fn bytes(&self) -> Result<Range<u64>, Error> {
+        self.placement.bytes(self.buffer.size())
     }
 
     pub(super) fn destination(&self, buffer: u32) -> Destination {

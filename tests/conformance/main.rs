@@ -75,6 +75,7 @@ mod errors {
     pub mod devices;
     pub mod fill_all;
     pub mod fills;
+    pub mod handles;
     pub mod initialisers;
 }
 
@@ -85,7 +86,7 @@ use libtest_mimic::Arguments;
 use harness::checks::{Check, presence};
 use harness::engines;
 
-const CHECKS: [&[Check]; 26] = [
+const CHECKS: [&[Check]; 27] = [
     reference::CHECKS,
     values::bounded::CHECKS,
     values::exact::CHECKS,
@@ -111,6 +112,7 @@ const CHECKS: [&[Check]; 26] = [
     errors::devices::CHECKS,
     errors::fill_all::CHECKS,
     errors::fills::CHECKS,
+    errors::handles::CHECKS,
     errors::initialisers::CHECKS,
 ];
 

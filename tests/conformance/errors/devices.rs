@@ -3,7 +3,7 @@
 use pollster::block_on;
 use seedbed::gpu::{self, Gpu};
 use seedbed::wgpu::{self, BufferUsages, Limits};
-use seedbed::{DType, Init, Key, TensorView};
+use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, TensorView};
 
 use crate::Check;
 use crate::harness::assertions::assert_starts;
@@ -14,6 +14,8 @@ pub const CHECKS: &[Check] = &[
     Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
     Check::device("errors::download", download),
     Check::device("errors::destroyed_device", destroyed_device),
+    Check::device("errors::device_without_compute", device_without_compute),
+    Check::device("errors::out_of_memory", out_of_memory),
 ];
 
 const KEY: Key = Key::new(10);
@@ -86,13 +88,8 @@ fn destroyed_device(device: &Device) {
             let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
             let opened = block_on(device.adapter.request_device(&descriptor));
             let (raw, _queue) = opened.expect("a device with the adapter's limits");
-            let recorder = seedbed::FillRecorder::new(&raw);
-            let buffer = raw.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size: 8 * 8 * 4,
-                usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
+            let recorder = FillRecorder::new(&raw);
+            let buffer = buffer_of(&raw, 8 * 8 * 4);
             let mut encoder = raw.create_command_encoder(&Default::default());
             if prepared {
                 recorder.prepare(&init, DType::F32).expect("a device that works");
@@ -102,4 +99,100 @@ fn destroyed_device(device: &Device) {
             assert_starts(result, "the GPU failed: ");
         }
     }
+}
+
+/// A device that was opened with the limits of WebGL 2, as many renderers do, has no compute.
+fn device_without_compute(device: &Device) {
+    let limits = Limits::downlevel_webgl2_defaults();
+    let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+    let (raw, _queue) = block_on(device.adapter.request_device(&descriptor)).expect("the least limits");
+    let recorder = FillRecorder::new(&raw);
+    let buffer = buffer_of(&raw, 64);
+    let tensor = TensorView::f32(&buffer, [4, 4]);
+    let mut encoder = raw.create_command_encoder(&Default::default());
+    for init in [NORMAL, Init::zeros(), Init::orthogonal()] {
+        let fills = [Fill::named("w", tensor.clone(), init, KEY)];
+        for result in [
+            recorder.fill(&mut encoder, &tensor, &init, KEY),
+            recorder.fill_all(&mut encoder, &fills),
+            recorder.prepare_all(&fills),
+            recorder.prepare(&init, DType::F32),
+            recorder.check(&init, DType::F32, [4, 4]),
+        ] {
+            assert_eq!(result, Err(Error::NoCompute), "{init}");
+        }
+    }
+    let message = Error::NoCompute.to_string();
+    for word in ["downlevel_webgl2_defaults", "downlevel_defaults", "host::fill", "write_buffer"] {
+        assert!(message.contains(word), "{message}");
+    }
+}
+
+/// A process without memory: a child of the test, whose address space has a limit and is full of buffers. The
+/// device has no error handler of ours, so a report of wgpu would panic.
+///
+/// Only lavapipe is tested: wgpu's OpenGL backend does not ask whether an allocation failed, and SwiftShader
+/// crashes when one does.
+fn out_of_memory(device: &Device) {
+    const CHILD: &str = "SEEDBED_TEST_FULL_MEMORY";
+    let info = device.adapter.get_info();
+    if info.backend != wgpu::Backend::Vulkan || !info.name.contains("llvmpipe") {
+        return;
+    }
+    let name = gpu::name(&info);
+    match std::env::var(CHILD) {
+        Ok(wanted) if wanted == name => return fill_without_memory(device),
+        Ok(_) => return,
+        Err(_) => {}
+    }
+    let program = std::env::current_exe().expect("the path of this test");
+    let child = std::process::Command::new("bash")
+        .args(["-c", "ulimit -v 8388608; exec \"$0\" errors::out_of_memory --test-threads=1"])
+        .arg(program)
+        .env(CHILD, &name)
+        .output()
+        .expect("bash");
+    let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(child.status.success() && err.contains(FILLED), "{}\n{out}\n{err}", child.status);
+}
+
+const FILLED: &str = "the fill without memory was refused";
+
+fn fill_without_memory(device: &Device) {
+    // Orthogonal matrices of 128 MiB take more than the rest.
+    const REST: u64 = 256 << 20;
+    let descriptor =
+        wgpu::DeviceDescriptor { required_limits: device.adapter.limits(), ..Default::default() };
+    let (raw, _queue) = block_on(device.adapter.request_device(&descriptor)).expect("a device");
+    let recorder = FillRecorder::new(&raw);
+    let small = buffer_of(&raw, 1 << 16);
+    let result = buffer_of(&raw, 4 * 4096 * 8192);
+    let mut full = Vec::new();
+    loop {
+        let scope = raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = buffer_of(&raw, REST);
+        match block_on(scope.pop()) {
+            None => full.push(buffer),
+            Some(_) => break,
+        }
+        assert!(full.len() < 64, "memory without an end");
+    }
+    let mut encoder = raw.create_command_encoder(&Default::default());
+    let orthogonal = Fill::named("large", TensorView::f32(&result, [4096, 8192]), Init::orthogonal(), KEY);
+    let fills = [Fill::named("small", TensorView::f32(&small, [16]), NORMAL, KEY), orthogonal];
+    for _ in 0..2 {
+        assert_starts(recorder.fill_all(&mut encoder, &fills), "the GPU failed: Out of Memory");
+    }
+    drop(full);
+    recorder.fill_all(&mut encoder, &fills).expect("a device with memory again");
+    eprintln!("{FILLED}");
+}
+
+fn buffer_of(device: &wgpu::Device, size: u64) -> wgpu::Buffer {
+    device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
 }

@@ -10,6 +10,7 @@ use crate::harness::engines::{Device, Engine, NO_COPY_DST, USAGE};
 
 pub const CHECKS: &[Check] = &[
     Check::device("errors::fill_all", mistakes),
+    Check::device("errors::fill_all_duplicate_names", duplicate_names),
     Check::device("errors::fill_all_without_a_device_for_it", device_that_can_not_fill),
 ];
 
@@ -82,6 +83,39 @@ fn mistakes(device: &Device) {
         assert_only(&device.read(&no_storage), &[], &message);
         assert_only(&device.read(&after), &[(24, &expected)], &message);
     }
+}
+
+/// Two fills of one name would get the same stream. Parts of one tensor may share its name, and a tensor may be
+/// stored twice on purpose, by its key.
+fn duplicate_names(device: &Device) {
+    let buffer = device.sentinel_buffer(128, USAGE);
+    let model = Key::new(3);
+    let whole = |offset: u64| TensorView::f32(&buffer, [4, 2]).at(offset);
+    let part = |elements: std::ops::Range<u64>, offset: u64| {
+        TensorView::f32(&buffer, Region::from([4, 2]).elements(elements)).at(offset)
+    };
+    let other = || Fill::named("b", whole(64), NORMAL, model);
+    let twice =
+        [Fill::named("a", whole(0), NORMAL, model), other(), Fill::named("a", whole(32), NORMAL, model)];
+    let with_its_part =
+        [Fill::named("a", whole(0), NORMAL, model), Fill::named("a", part(0..4, 32), NORMAL, model)];
+    device.submit(|encoder| {
+        for fills in [&twice[..], &with_its_part] {
+            for result in [device.recorder.fill_all(encoder, fills), device.recorder.prepare_all(fills)] {
+                assert_eq!(result, Err(Error::DuplicateName { name: "a".into() }));
+            }
+        }
+    });
+    assert_only(&device.read(&buffer), &[], "duplicate names");
+    let right = [
+        Fill::named("a", part(4..8, 0), NORMAL, model),
+        other(),
+        Fill::named("a", part(0..4, 16), NORMAL, model),
+        Fill::new(whole(96), NORMAL, model.named("b")),
+    ];
+    device.submit(|encoder| device.recorder.fill_all(encoder, &right)).expect("fills that are right");
+    let [a, b] = ["a", "b"].map(|name| Engine::Host.fill([4, 2], &NORMAL, model.named(name)));
+    assert_only(&device.read(&buffer), &[(0, &a[4..]), (16, &a[..4]), (64, &b), (96, &b)], "names");
 }
 
 /// A limit that is too low for a fill is too low for a list of fills. The limit is the device's, so the error

@@ -60,9 +60,24 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
             "the shape [2147483648, 1073741824] has more than",
         ),
         (
-            whole(&[u64::MAX, 2, 2]),
+            whole(&[i64::MAX as u64, 2, 2]),
             Init::xavier_normal(),
-            "the shape [18446744073709551615, 2, 2] has more than",
+            "the shape [9223372036854775807, 2, 2] has more than",
+        ),
+        (
+            Region::from([-1, 2, 2]),
+            Init::xavier_normal(),
+            "a dimension of the shape is -1; it must be 0 or more",
+        ),
+        (Region::from([0, -1]), Init::Zeros, "a dimension of the shape is -1; it must be 0 or more"),
+        (Region::from([4, 3]).shard([-2, 0], [1, 1]), NORMAL, "the shard's first index is -2"),
+        (Region::from([4, 3]).shard([1, 0], [1, -1]), NORMAL, "a dimension of the shard is -1"),
+        (Region::from([4]).elements(-1..3), NORMAL, "the first element is -1; it must be 0 or more"),
+        // 2^61 elements, whose bytes 64 bits can count.
+        (
+            Region::from([1_u64 << 31, 1 << 30]),
+            Init::xavier_normal(),
+            "the shape [2147483648, 1073741824] has more than 2^60 elements",
         ),
         (
             whole(&[4, 3]).shard([0], [4, 3]),
@@ -91,14 +106,14 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
             "the shard has 0 elements from 5 on in dimension 0, of which the tensor has 4",
         ),
         (
-            whole(&[2, 4, 3]).shard([0, u64::MAX, 0], [2, 2, 3]),
+            whole(&[2, 4, 3]).shard([0, i64::MAX as u64, 0], [2, 2, 3]),
             NORMAL,
-            "the shard has 2 elements from 18446744073709551615 on in dimension 1, of which the tensor has 4",
+            "the shard has 2 elements from 9223372036854775807 on in dimension 1, of which the tensor has 4",
         ),
         (
-            whole(&[4, 3]).shard([0, 1], [1, u64::MAX]),
+            whole(&[4, 3]).shard([0, 1], [1, i64::MAX as u64]),
             NORMAL,
-            "the shard has 18446744073709551615 elements from 1 on in dimension 1, of which the tensor has 3",
+            "the shard has 9223372036854775807 elements from 1 on in dimension 1, of which the tensor has 3",
         ),
         (
             whole(&[1 << 31, 1 << 30]).shard([0, 0], [2, 2]),
@@ -179,7 +194,7 @@ fn mistakes_and_working_on(device: &Device) {
         ),
         at(68, Region::from([0]), NORMAL, "the tensor needs bytes 68..68 of its buffer, which has 64"),
         at(0, Region::from([17]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
-        at(u64::MAX - 3, Region::from([4]), NORMAL, "the "),
+        at((-4_i64) as u64, Region::from([4]), NORMAL, "the byte offset is -4; it must be 0 or more"),
         typed(DType::U32, NORMAL, "an initialiser can't write u32; give it a tensor of f32"),
         typed(DType::U32, Init::Zeros, "an initialiser can't write u32; give it a tensor of f32"),
     ]);
@@ -246,9 +261,10 @@ fn shards_and_row_pitch(device: &Device) {
         (f32(shard.clone()).at(8), "the tensor needs bytes 8..68 of its buffer, which has 64"),
         (f32(shard).row_pitch(24).at(4), "the tensor needs bytes 4..72 of its buffer, which has 64"),
         (
-            f32(whole(&[2, 4])).row_pitch(1 << 63),
-            "the tensor needs bytes 0..9223372036854775824 of its buffer, which has 64",
+            f32(whole(&[2, 4])).row_pitch(1_u64 << 62),
+            "the tensor needs bytes 0..4611686018427387920 of its buffer, which has 64",
         ),
+        (f32(whole(&[2, 4])).row_pitch(-32), "the row pitch is -32; it must be 0 or more"),
     ] {
         let after = device.sentinel_buffer(64, USAGE);
         device
@@ -273,8 +289,8 @@ fn shards_and_row_pitch(device: &Device) {
     // The end of the tensor takes more than 64 bits. The message names the pitch or the offset, and not the
     // shape.
     for (tensor, value) in [
-        (f32(whole(&[3, 4])).row_pitch(1 << 63), "9223372036854775808"),
-        (f32(whole(&[4])).at(u64::MAX - 3), "18446744073709551612"),
+        (f32(whole(&[5, 4])).row_pitch(1_u64 << 62), "4611686018427387904"),
+        (f32(whole(&[4])).at(i64::MAX as u64 - 3), "9223372036854775804"),
     ] {
         device.submit(|encoder| {
             let error = device.recorder.fill(encoder, &tensor, &NORMAL, KEY).expect_err(value).to_string();

@@ -277,7 +277,10 @@ fn halves_in_buffers(device: &Device) {
                     "the tensor needs bytes 0..68 of its buffer, which has 64",
                 );
                 fill(TensorView::f16(&buffer, [2, 1]).at(62), "the tensor needs bytes 62..68 of its buffer");
-                fill(TensorView::bf16(&buffer, [4, 1]).at(1 << 40), "the tensor needs bytes 1099511627776..");
+                fill(
+                    TensorView::bf16(&buffer, [4, 1]).at(1_u64 << 40),
+                    "the tensor needs bytes 1099511627776..",
+                );
             }
             // The whole word of the odd buffer can be filled.
             device.recorder.fill(encoder, &TensorView::f16(&odd, [2]), &Init::Ones, KEY)?;
@@ -321,7 +324,7 @@ fn without_elements_on_the_host() {
         };
         assert!(kaiming, "{init}, {shape:?}: a warning that PyTorch does not give");
         assert_eq!(warning, "Initializing zero-element tensors is a no-op", "{init}");
-        assert_eq!(init.warning(&[1, 2]), None);
+        assert_eq!(init.warning([1, 2]), None);
     }
 }
 

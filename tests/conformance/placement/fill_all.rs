@@ -248,7 +248,7 @@ fn of_nothing(device: &Device) {
 /// The key of a fill depends on its name, and not on its place in the list.
 fn named(device: &Device) {
     let model = Key::new(42);
-    let names = ["", "h.0.attn.weight", "h.1.attn.weight", "fc.bias", "π", "h.0.attn.weight"];
+    let names = ["", "h.0.attn.weight", "h.1.attn.weight", "fc.bias", "π", "h.0.attn.bias"];
     let buffer = device.sentinel_buffer(6 * 400, USAGE);
     let shape = [10, 10];
     let tensor = |i: u64| TensorView::f32(&buffer, shape).at(400 * i);

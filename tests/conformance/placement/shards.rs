@@ -189,7 +189,7 @@ fn row_pitch(device: &Device) {
                     job.take(&job.whole())
                 });
                 if rows == 1 {
-                    let job = Job { pitch: Some(1 << 63), ..job.clone() };
+                    let job = Job { pitch: Some(1 << 62), ..job.clone() };
                     destinations::check(device, &[spec], &[job], |job| job.take(&job.whole()));
                 }
             }

@@ -51,7 +51,7 @@ fn small_limits(device: &Device) {
         let small = device.limited(binding, workgroups, alignment);
         // The first two fills are whole blocks on 16-byte boundaries, the others are neither.
         for (offset, start, len) in [(0, 0, 60_000), (16, 4, 50_001), (20, 3, 50_003), (252, 1, 40_001)] {
-            let region = Region::from([1 << 40]).elements(start..start + len);
+            let region = Region::from([1_u64 << 40]).elements(start..start + len);
             let what = (binding, workgroups, alignment, offset, start, len);
 
             let buffer = small.sentinel_buffer(offset + 4 * len + 300, USAGE);

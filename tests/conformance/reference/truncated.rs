@@ -166,6 +166,6 @@ pub fn jax_constant() {
     let [mean, std] = Truncated::new(0.0, 1.0, -2.0, 2.0).moments();
     assert!(mean.abs() < 1e-15 && (std - 0.879_625_661_034_239_8).abs() < 1e-15, "{mean}, {std}");
     let init = Init::VarianceScaling(VarianceScaling::jax_glorot_normal());
-    let std = init.std(&[300, 500]).expect("a matrix");
+    let std = init.std([300, 500]).expect("a matrix");
     assert!((std / (1.0 / 400.0_f64).sqrt() - 1.0).abs() < 1e-12, "{std}");
 }

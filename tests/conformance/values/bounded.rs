@@ -121,7 +121,7 @@ fn assert_near(normal: f32, key: Key, element: u64) {
 
 fn normals(engine: &Engine) {
     for (key, start) in [(Key::new(0), 0), (Key { seed: 0xB0B5_1ED5, offset: 1 << 63 }, (1 << 40) + 3)] {
-        let region = Region::from([1 << 50]).elements(start..start + (1 << 21));
+        let region = Region::from([1_u64 << 50]).elements(start..start + (1 << 21));
         for (element, normal) in (start..).zip(engine.fill(region, &Init::normal(0.0, 1.0), key)) {
             assert_near(normal, key, element);
         }
@@ -132,7 +132,7 @@ fn directed_normals(engine: &Engine) {
     let key = Key::new(0);
     for (role, word, pair) in DIRECTED {
         assert_eq!(reference::word(key, pair + role as u64), word, "a wrong entry of the table");
-        let region = Region::from([1 << 40]).elements(pair..pair + 2);
+        let region = Region::from([1_u64 << 40]).elements(pair..pair + 2);
         for (element, normal) in (pair..).zip(engine.fill(region, &Init::normal(0.0, 1.0), key)) {
             assert_near(normal, key, element);
         }

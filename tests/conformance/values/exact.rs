@@ -155,7 +155,7 @@ fn constants(engine: &Engine) {
     assert!(filled.iter().all(|x| x.is_nan()), "NaN became {:?}", filled.iter().find(|x| !x.is_nan()));
     assert_same_bits(&engine.fill([1027], &Init::Zeros, KEYS[0]), &[0.0; 1027], "zeros");
     assert_same_bits(&engine.fill([1027], &Init::Ones, KEYS[0]), &[1.0; 1027], "ones");
-    assert_same_bits(&engine.fill([], &Init::Ones, KEYS[0]), &[1.0], "a scalar");
+    assert_same_bits(&engine.fill((), &Init::Ones, KEYS[0]), &[1.0], "a scalar");
 }
 
 /// A normal is `x = z * std + mean`: two operations, each rounded. `std` and `mean` are rounded to f32

@@ -38,7 +38,7 @@ fn log_normals(engine: &Engine) {
     // The last two reach both ends of the domain.
     for (mean, std) in PARAMETERS.into_iter().chain([(21.0, 10.0), (-20.0, 16.0)]) {
         for (start, len) in [(0, 1 << 18), (3, 1001)] {
-            let region = Region::from([1 << 40]).elements(start..start + len);
+            let region = Region::from([1_u64 << 40]).elements(start..start + len);
             let expected: Vec<f32> =
                 exponents(engine, region.clone(), mean, std).into_iter().map(exp_by_the_contract).collect();
             let actual = engine.fill(region, &Init::log_normal(mean, std), KEY);
@@ -103,7 +103,7 @@ fn every_exponent() {
 /// An element is within one ulp of the exponential of its f32 exponent, or of the least exponent that counts.
 fn bounded_log_normals(engine: &Engine) {
     for (mean, std) in PARAMETERS {
-        let region = || Region::from([1 << 18]);
+        let region = || Region::from([1_u64 << 18]);
         let elements = engine.fill(region(), &Init::log_normal(mean, std), KEY);
         for (x, element) in exponents(engine, region(), mean, std).into_iter().zip(elements) {
             let distance = ulps(element, f64::from(x.max(LEAST)).exp());
@@ -118,7 +118,7 @@ fn distribution_of_log_normals(engine: &Engine) {
     let init = Init::log_normal(mu, sigma);
     let elements = engine.fill([1 << 20], &init, KEY);
     let shape = [1 << 20];
-    let expected = (init.mean(&shape).expect("a right one"), init.std(&shape).expect("a right one"));
+    let expected = (init.mean(shape).expect("a right one"), init.std(shape).expect("a right one"));
     let n = elements.len() as f64;
     let standardised = mean(elements.iter().map(|&x| (f64::from(x) - expected.0) / expected.1));
     assert_likely("mean of log-normals", standardised * n.sqrt());

@@ -113,8 +113,8 @@ fn every_initialiser_in_shards(engine: &Engine) {
 /// A shard of one element is cut from a scalar, or from a tensor with many dimensions of size 1.
 fn of_one_element(engine: &Engine) {
     for dtype in TYPES {
-        let scalar = bytes_of(engine, dtype, Region::from([]).shard([], []), &NORMAL, KEY);
-        assert_eq!(scalar, bytes_of(&Engine::Host, dtype, Region::from([]), &NORMAL, KEY), "{dtype}");
+        let scalar = bytes_of(engine, dtype, Region::from(()).shard((), ()), &NORMAL, KEY);
+        assert_eq!(scalar, bytes_of(&Engine::Host, dtype, Region::from(()), &NORMAL, KEY), "{dtype}");
         for element in [0, 1, 2, 3, 17, 29] {
             let index = [0, 0, element / 6, element / 3 % 2, 0, element % 3, 0];
             let region = Region::from([1, 1, 5, 2, 1, 3, 1]).shard(index, [1; 7]);

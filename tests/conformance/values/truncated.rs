@@ -126,7 +126,7 @@ fn near_the_quantiles(engine: &Engine) {
         INTERVALS.iter().map(quantiles).collect()
     });
     for (t, exact) in INTERVALS.iter().zip(exact) {
-        let region = Region::from([1 << 50]).elements(FIRST..FIRST + WORDS);
+        let region = Region::from([1_u64 << 50]).elements(FIRST..FIRST + WORDS);
         let actual = engine.fill(region, &init(t), KEY);
         let worst = actual.iter().zip(exact).map(|(x, exact)| error(t, *x, *exact)).fold(0.0, f64::max);
         println!("{t:?}: {:.4} * 2^-20 at the most", worst / BOUND);
@@ -143,7 +143,7 @@ fn directed(engine: &Engine) {
     for (role, word, pair) in DIRECTED {
         let element = pair + role as u64;
         assert_eq!(reference::word(key, element), word, "a wrong entry of the table");
-        let region = Region::from([1 << 40]).elements(element..element + 1);
+        let region = Region::from([1_u64 << 40]).elements(element..element + 1);
         for t in &INTERVALS {
             let actual = engine.fill(region.clone(), &init(t), key);
             assert_near(t, actual[0], t.quantile(word), word);

@@ -49,7 +49,7 @@ const RANGES: [(f64, f64); 20] = [
 fn uniforms(engine: &Engine) {
     for (low, high) in RANGES {
         for (start, len) in [(0, 20_003), (5, 1)] {
-            let region = Region::from([1 << 50]).elements(start..start + len);
+            let region = Region::from([1_u64 << 50]).elements(start..start + len);
             let expected: Vec<f32> = (start..start + len)
                 .map(|e| reference::uniform(reference::word(KEY, e), low, high))
                 .collect();
@@ -64,7 +64,7 @@ fn uniforms(engine: &Engine) {
 /// Indices of elements take more than 32 bits, and counters pass 2^64.
 fn far_uniforms(engine: &Engine) {
     for start in [(1 << 34) - 1001, (1 << 45) + 3, (1 << 60) - 2002] {
-        let region = Region::from([1 << 60]).elements(start..start + 2002);
+        let region = Region::from([1_u64 << 60]).elements(start..start + 2002);
         let expected: Vec<f32> =
             (start..start + 2002).map(|e| reference::uniform(reference::word(KEY, e), -0.25, 2.0)).collect();
         assert_same_bits(&engine.fill(region, &Init::uniform(-0.25, 2.0), KEY), &expected, start);
