@@ -441,6 +441,35 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_in_memory_may_end_within_a_word_and_begin_anywhere() {
+        let (init, key, shape) = (Init::normal(0.0, 1.0), Key::new(5), [3, 3]);
+        let mut packed = [0; 18];
+        fill_bytes(&mut packed, DType::BF16, shape, &init, key).unwrap();
+        let placement = Placement { offset: 2, ..Placement::new(DType::BF16, shape) };
+        let padded = Placement { row_pitch: Some(8), ..placement.clone() };
+        let mut memory = vec![0xA5; 64];
+        for start in 0..4 {
+            for (placement, pitch) in [(&placement, 6), (&padded, 8)] {
+                memory.fill(0xA5);
+                let mut expected = memory.clone();
+                for (row, values) in packed.chunks(6).enumerate() {
+                    expected[start + 2 + pitch * row..][..6].copy_from_slice(values);
+                }
+                let end = start + 2 + 2 * pitch + 6;
+                let before = memory.clone();
+                let short = fill_buffer(&mut memory[start..end - 1], placement, &init, key).unwrap_err();
+                assert!(matches!(short, Error::BufferTooSmall { .. }), "{short}");
+                assert_eq!(memory, before);
+                fill_buffer(&mut memory[start..end], placement, &init, key).unwrap();
+                assert_eq!(memory, expected, "{start} {pitch}");
+            }
+        }
+        let words = Placement::new(DType::U32, shape);
+        let error = fill_buffer(&mut memory, &words, &init, key).unwrap_err();
+        assert!(matches!(error, Error::DTypeMismatch { .. }), "{error}");
+    }
+
+    #[test]
     fn bytes_between_two_elements_hold_the_same() {
         let (init, key) = (Init::normal(0.0, 1.0), Key::new(5));
         let mut aligned = vec![0.0_f32; 9];

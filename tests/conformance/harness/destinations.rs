@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
-use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView};
+use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView, host};
 
 use super::assertions::{assert_same_halves, assert_same_words, collect};
 use super::engines::{Device, Engine, SENTINEL};
@@ -153,8 +153,8 @@ pub fn assert_buffers(device: &Device, buffers: &[Buffer], expected: &[Vec<u8>],
 }
 
 /// Records the jobs one after the other, and then all of them as one list. Either way the buffers hold what
-/// the host says, and the sentinel in all other bytes. A list can not fill raw words, so jobs with raw words
-/// are only recorded one after the other.
+/// the host says, and the sentinel in all other bytes; so does memory that the same list fills on the host. A
+/// list can not fill raw words, so jobs with raw words are only recorded one after the other.
 pub fn check(device: &Device, specs: &[BufferSpec], jobs: &[Job], values: impl Fn(&Job) -> Vec<u8>) {
     let expected = simulate(specs, jobs, values);
     let one_by_one = buffers(device, specs);
@@ -167,5 +167,13 @@ pub fn check(device: &Device, specs: &[BufferSpec], jobs: &[Job], values: impl F
         let fills: Vec<Fill<'_>> = jobs.iter().map(|job| job.to_fill(&at_once)).collect();
         device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
         assert_buffers(device, &at_once, &expected, "all at once");
+        let mut memory: Vec<_> = specs.iter().map(|&(size, _)| vec![SENTINEL; size as usize]).collect();
+        for fill in &fills {
+            let number = at_once.iter().position(|buffer| buffer == fill.tensor().buffer());
+            let bytes = &mut memory[number.expect("one of the buffers")];
+            host::fill_buffer(bytes, fill.tensor().placement(), fill.init(), fill.key())
+                .expect("a right fill");
+        }
+        assert!(memory == expected, "the host's memory differs: {jobs:?}");
     }
 }

@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 use seedbed::wgpu::{Buffer, BufferUsages};
-use seedbed::{DType, Error, Fill, Init, Key, TensorView};
+use seedbed::{DType, Error, Fill, Init, Key, TensorView, host};
 
 use crate::Check;
 use crate::harness::assertions::assert_only;
 use crate::harness::cases::initialisers_of;
 use crate::harness::destinations::{BufferSpec, Job, Part, assert_buffers, buffers, simulate};
-use crate::harness::engines::{Device, Engine, NO_COPY_DST, USAGE};
+use crate::harness::engines::{Device, Engine, NO_COPY_DST, SENTINEL, USAGE};
 use crate::harness::shards::{Shard, random_key};
 use crate::harness::{destinations, random};
 use crate::reference::half::ALL;
@@ -21,6 +21,7 @@ pub const CHECKS: &[Check] = &[
     Check::device("memory::fill_all_ten_thousand", ten_thousand),
     Check::device("memory::fill_all_of_nothing", of_nothing),
     Check::device("memory::fill_all_named", named),
+    Check::device("memory::fill_all_stored", stored),
     Check::device("memory::fill_all_many_buffers", many_buffers),
     Check::device("memory::fill_alls_of_one_encoder", fill_alls_of_one_encoder),
     Check::device("memory::fill_all_prepared", prepared),
@@ -266,6 +267,41 @@ fn named(device: &Device) {
         });
         assert_only(&device.read(&buffer), &written, "names");
         fills.reverse();
+    }
+}
+
+/// A fill that was stored outlives everything that it was made from, and says what it was made from.
+fn stored(device: &Device) {
+    let model = Key::new(11);
+    let make = || -> Vec<Fill<'static>> {
+        let buffer = device.sentinel_buffer(256, USAGE);
+        let (shape, name) = (vec![3_usize, 5], String::from("w"));
+        let padded = TensorView::f32(&buffer, &shape).at(16_usize).row_pitch(32_u32);
+        let fills = [
+            Fill::named(&*name, padded, NORMAL, model),
+            Fill::new(TensorView::bf16(&buffer, &shape).at(128_i64), Init::ones(), model),
+        ];
+        fills.map(Fill::into_owned).into()
+    };
+    let fills = make();
+    let [named, unnamed] = &fills[..] else { unreachable!("two fills were made") };
+    assert_eq!((named.name(), unnamed.name()), (Some("w"), None));
+    assert_eq!((named.key(), unnamed.key()), (model.named("w"), model));
+    assert_eq!((*named.init(), *unnamed.init()), (NORMAL, Init::Ones));
+    assert_eq!(named.tensor().buffer(), unnamed.tensor().buffer());
+    let placement = named.tensor().placement();
+    assert_eq!((placement.dtype, placement.offset, placement.row_pitch), (DType::F32, 16, Some(32)));
+    assert_eq!(placement.region.shape(), [3, 5]);
+    assert_eq!((named.tensor().bytes(), unnamed.tensor().bytes()), (Ok(16..16 + 2 * 32 + 20), Ok(128..158)));
+    assert!(matches!(named.tensor().clone().at(200).bytes(), Err(Error::BufferTooSmall { .. })));
+
+    let mut expected = vec![SENTINEL; 256];
+    for fill in &fills {
+        host::fill_buffer(&mut expected, fill.tensor().placement(), fill.init(), fill.key()).expect("right");
+    }
+    for _ in 0..2 {
+        device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
+        assert_eq!(device.read(named.tensor().buffer()), expected);
     }
 }
 
