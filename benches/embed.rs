@@ -1,4 +1,5 @@
-//! The costs of embedding: compiling the kernels of a fill, recording, and running many small fills.
+//! The costs of embedding: compiling the kernels of a fill, the first submission, recording, and running many
+//! small fills.
 //!
 //! `cargo bench --bench embed` runs on every adapter that exists. Set `MESA_SHADER_CACHE_DISABLE=true` for
 //! Mesa's drivers, which otherwise read kernels that they have compiled before from the disk.
@@ -57,10 +58,38 @@ fn bench(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
 
-    for (init, text) in [(Init::Ones, "ones"), (Init::xavier_normal(), "xavier_normal")] {
+    for (init, text) in
+        [(Init::Ones, "ones"), (Init::xavier_normal(), "xavier_normal"), (Init::orthogonal(), "orthogonal")]
+    {
         group.bench_function(format!("compile_{text}"), |b| {
             b.iter(|| FillRecorder::new(&gpu.device).prepare(&init, DType::F32).unwrap());
         });
+    }
+
+    // The driver compiles a kernel when a device first runs it, although the pipeline exists.
+    let matrix = gpu.storage_buffer(4 * 64 * 64);
+    for (init, text) in [(Init::xavier_normal(), "xavier_normal"), (Init::orthogonal(), "orthogonal")] {
+        let tensor = TensorView::f32(&matrix, [64, 64]);
+        let mut submissions = |name: &str, warm: bool| {
+            group.bench_function(format!("{name}_{text}"), |b| {
+                b.iter_custom(|times| {
+                    let measure = |_| {
+                        let recorder = FillRecorder::new(&gpu.device);
+                        recorder.prepare(&init, DType::F32).unwrap();
+                        let submit = || {
+                            let record =
+                                |encoder: &mut _| recorder.fill(encoder, &tensor, &init, MODEL).unwrap();
+                            submitted(gpu, timed(gpu, record).1)
+                        };
+                        let first = submit();
+                        if warm { submit() } else { first }
+                    };
+                    (0..times).map(measure).sum()
+                });
+            });
+        };
+        submissions("first_submission", false);
+        submissions("second_submission", true);
     }
 
     let recorder = FillRecorder::new(&gpu.device);

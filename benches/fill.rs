@@ -127,7 +127,7 @@ fn bench_host(criterion: &mut Criterion) {
 
 fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
     let mut group = group(criterion, name);
-    let buffer = gpu.storage_buffer(4 * ELEMENTS);
+    let buffer = gpu.storage_buffer(4 * ELEMENTS + TensorView::ALIGNMENT);
     let portable = FillRecorder::new(&gpu.device);
     let native = FillRecorder::with_math(&gpu.device, Math::Native);
 
@@ -135,9 +135,18 @@ fn bench_gpu(criterion: &mut Criterion, name: &str, gpu: &Gpu) {
         group.throughput(Throughput::Elements(elements));
         group.bench_function(name, |b| b.iter_custom(|times| (0..times).map(|_| time(gpu, record)).sum()));
     };
-    bench("clear_buffer", ELEMENTS, &|encoder| encoder.clear_buffer(&buffer, 0, None));
+    bench("clear_buffer", ELEMENTS, &|encoder| encoder.clear_buffer(&buffer, 0, Some(4 * ELEMENTS)));
     let shard = TensorView::f32(&buffer, columns());
     bench("normal_columns", ELEMENTS, &|encoder| portable.fill(encoder, &shard, &NORMAL, KEY).unwrap());
+    // Offsets that are no multiples of 16 bytes.
+    for (init, text) in [(NORMAL, "normal"), (Init::constant(0.01), "constant")] {
+        for (dtype, offset) in [(DType::F32, 4), (DType::BF16, 4), (DType::BF16, 2)] {
+            let tensor = TensorView::new(&buffer, dtype, SHAPE).at(offset);
+            bench(&format!("{}_at_{offset}", bench_name(text, dtype)), ELEMENTS, &|encoder| {
+                portable.fill(encoder, &tensor, &init, KEY).unwrap()
+            });
+        }
+    }
     let words = TensorView::u32(&buffer, SHAPE);
     bench("words", ELEMENTS, &|encoder| portable.fill_words(encoder, &words, KEY).unwrap());
     for (name, init, shape, dtype) in cases() {

@@ -1,6 +1,7 @@
 //! Draws weights straight from the buffer that they were made in. Render pipelines read the buffer and draw
 //! heat maps and histograms, without a copy of the weights in the program's memory. `cargo run --release
-//! --example render_weights [PNG [INITIALISER [ADAPTER]]]`.
+//! --example render_weights [PNG [INITIALISERS [ADAPTER]]]`. A semicolon stands between initialisers. The README's
+//! picture is `docs/weights.png "xavier_normal(); orthogonal()"`.
 //!
 //! Only the histograms and the image are read back. The bins must add up, and follow the curve.
 
@@ -316,6 +317,7 @@ fn save(path: &Path, [width, height]: [u32; 2], pixels: &[u8]) -> Result<(), Box
     let mut encoder = png::Encoder::new(file, width, height);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::High);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
     encoder.write_header()?.write_image_data(pixels)?;
     Ok(())
@@ -505,8 +507,8 @@ impl Renderer {
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().unwrap_or_else(|| "target/render_weights.png".into());
-    let inits = match arguments.next().filter(|text| !text.is_empty()) {
-        Some(text) => vec![text.parse()?],
+    let inits: Vec<Init> = match arguments.next().filter(|text| !text.is_empty()) {
+        Some(text) => text.split(';').map(|init| init.trim().parse()).collect::<Result<_, _>>()?,
         None => vec![
             Init::xavier_normal(),
             Init::xavier_uniform(),
@@ -516,6 +518,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
             Init::Eye,
         ],
     };
+    if inits.len() > PANELS {
+        return Err(format!("{} initialisers; the image has room for {PANELS}", inits.len()).into());
+    }
     let theories: Vec<Theory> = inits.into_iter().map(Theory::of).collect::<Result<_, _>>()?;
     let instance = wgpu::Instance::default();
     let adapter = gpu::pick(&instance, arguments.next().as_deref()).await?;

@@ -7,6 +7,10 @@ use crate::math::philox::philox4x32_10;
 /// A position in a stream of random words: `seed` selects one of 2^64 streams, and `offset` is the block of
 /// four words at which to begin.
 ///
+/// **A key belongs to one tensor.** Two tensors that are filled with one key get correlated values, whatever their
+/// shapes, scales and types: element `e` of both comes from the same word. [`Key::named`] gives each parameter of
+/// a model a key of its own.
+///
 /// Block `b` is Philox4x32-10 of the counter `offset + b`. Element `e` of a tensor takes word
 /// `e % 4` of block `e / 4`. Streams and derived keys equal those of PyTorch's stateless generator
 /// (`torch.func._random`) for the same `(seed, offset)`.

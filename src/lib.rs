@@ -50,7 +50,7 @@
 //! | panel, chunk, window | of an orthogonal matrix: 32 reflections; 128 rows that are summed in order; rows that a binding holds |
 //! | keep | what a float passes through, so that no compiler fuses or reorders it |
 //!
-//! [`embedding`] walks through a program that fills its own buffers.
+//! [`embedding`] walks through a program that fills its own buffers; [`recipes`] has layers that need several views.
 
 mod dtype;
 #[cfg(feature = "wgpu")]
@@ -65,6 +65,8 @@ mod key;
 mod layout;
 mod math;
 pub mod program;
+#[cfg(feature = "wgpu")]
+pub mod recipes;
 #[cfg(feature = "wgpu")]
 mod wgpu_recorder;
 

@@ -126,8 +126,10 @@ impl FillRecorder {
     /// The values depend on `key`, `init`, the shape and each element's index alone.
     ///
     /// # Errors
-    /// [`Error`] for every mistake in the arguments, and [`Error::Device`] if the device was lost or destroyed.
-    /// An error comes before anything is recorded.
+    /// [`Error`] for every mistake in the arguments; [`Error::Device`] if the device was lost, destroyed, or is
+    /// out of memory; [`Error::Refused`] for a buffer that was destroyed or belongs to another device. An error
+    /// comes before anything is recorded. wgpu reports other mistakes ([`embedding`](crate::embedding),
+    /// "Mistakes").
     pub fn fill(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -222,12 +224,13 @@ impl FillRecorder {
     }
 
     /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the
-    /// first fill does not wait for the compiler. The call compiles those for whole tensors and ranges of
+    /// first fill does not wait for wgpu's compiler. Many drivers compile a second time when they first run a
+    /// pipeline, which only a submission brings about ([`embedding`](crate::embedding), "Before the first frame"). The call compiles those for whole tensors and ranges of
     /// elements; [`Self::prepare_all`] compiles those for shards and padded rows too.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] for
-    /// [`DType::U32`].
+    /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no such fill,
+    /// [`Error::DTypeMismatch`] for [`DType::U32`].
     pub fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
         self.compile(&self.planner().kernels_of(init, dtype)?)
     }

@@ -209,8 +209,8 @@ impl Planner {
     /// constant.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] where the device can run no such fill, [`Error::DTypeMismatch`] for
-    /// [`DType::U32`].
+    /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no such fill,
+    /// [`Error::DTypeMismatch`] for [`DType::U32`].
     pub fn kernels_of(&self, init: &Init, dtype: DType) -> Result<Vec<Arc<Kernel>>, Error> {
         self.limits()?;
         if dtype == DType::U32 {
