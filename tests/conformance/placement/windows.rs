@@ -1,8 +1,10 @@
 //! The limits of a device change no bit: tensors larger than a binding, grids larger than a dimension of a
 //! dispatch.
 
-use seedbed::gpu::Readback;
-use seedbed::{DType, Init, Key, Region, TensorView, host};
+use pollster::block_on;
+use seedbed::gpu::{Gpu, Readback};
+use seedbed::wgpu::{Features, Limits};
+use seedbed::{DType, FillRecorder, Init, Key, Region, TensorView, host};
 
 use super::fill_all::{check as check_list, check_random_lists, job, record_list, with_keys};
 use super::memory::{self, Destination, HALVES_KEY};
@@ -21,6 +23,7 @@ pub const CHECKS: &[Check] = &[
     Check::device_with_buffer("windows::three_hundred_mebibytes", BYTES, three_hundred_mebibytes),
     Check::device("windows::halves_under_small_limits", halves_under_small_limits),
     Check::device("windows::every_initialiser_under_small_limits", every_initialiser_under_small_limits),
+    Check::device("windows::downlevel_defaults", downlevel_defaults),
     Check::device("windows::shards", shards),
     Check::device("windows::random_shards", random_shards),
     Check::device("windows::every_initialiser_in_shards", every_initialiser_in_shards),
@@ -133,6 +136,35 @@ fn every_initialiser_under_small_limits(device: &Device) {
                 assert_same_elements(dtype, &actual, &expected, (&init, dtype, binding, workgroups));
             }
         }
+    }
+}
+
+/// The lowest limits that wgpu knows with compute are enough for every initialiser and type, on a device without
+/// features.
+fn downlevel_defaults(device: &Device) {
+    let limits = Limits::downlevel_defaults();
+    let opened = block_on(Gpu::open_with(&device.adapter, Features::empty(), limits));
+    let gpu = opened.expect("the lowest limits with compute");
+    let recorder = FillRecorder::new(&gpu.device);
+    for Case { init, shape, .. } in every_initialiser([61, 53]) {
+        check_downlevel(&gpu, &recorder, &init, &shape);
+    }
+    for shape in [[61, 53], [33, 300]] {
+        check_downlevel(&gpu, &recorder, &Init::orthogonal(), &shape);
+    }
+}
+
+fn check_downlevel(gpu: &Gpu, recorder: &FillRecorder, init: &Init, shape: &[u64]) {
+    for dtype in ALL {
+        recorder.check(init, dtype, shape).expect("a fill that the device can make");
+        let expected = Engine::Host.fill_bytes(dtype, shape, init, HALVES_KEY);
+        let buffer = gpu.storage_buffer((expected.len() as u64).next_multiple_of(4));
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let tensor = TensorView::new(&buffer, dtype, shape);
+        recorder.fill(&mut encoder, &tensor, init, HALVES_KEY).expect("a right fill");
+        gpu.queue.submit([encoder.finish()]);
+        let actual = block_on(gpu.download(&buffer, 0..buffer.size())).expect("a device that works");
+        assert_same_elements(dtype, &actual[..expected.len()], &expected, (init, dtype));
     }
 }
 
