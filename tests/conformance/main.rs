@@ -67,6 +67,7 @@ mod placement {
     pub mod fill_all;
     pub mod memory;
     pub mod program;
+    pub mod recipes;
     pub mod shards;
     pub mod windows;
 }
@@ -86,7 +87,7 @@ use libtest_mimic::Arguments;
 use harness::checks::{Check, presence};
 use harness::engines;
 
-const CHECKS: [&[Check]; 27] = [
+const CHECKS: [&[Check]; 28] = [
     reference::CHECKS,
     values::bounded::CHECKS,
     values::exact::CHECKS,
@@ -107,6 +108,7 @@ const CHECKS: [&[Check]; 27] = [
     placement::fill_all::CHECKS,
     placement::memory::CHECKS,
     placement::program::CHECKS,
+    placement::recipes::CHECKS,
     placement::shards::CHECKS,
     placement::windows::CHECKS,
     errors::devices::CHECKS,
