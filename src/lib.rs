@@ -23,12 +23,14 @@
 //! |---|---|
 //! | [`FillRecorder::fill`] is called with a view, an initialiser, a key | `wgpu_recorder.rs`, `wgpu_recorder/tensor_view.rs` |
 //! | initialiser and shape -> a distribution -> what a kernel takes, validated and rounded | `init/resolve.rs`, `init/distribution/`, `init/kernel_args.rs` |
-//! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/region.rs`, `layout/runs.rs` |
+//! | shapes of any integers -> regions | `layout/shape.rs`, `layout/region.rs` |
+//! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/runs.rs` |
 //! | checked fills -> clears and dispatches | `program/planner.rs` |
 //! | a fill -> work items that a binding can hold; work items -> dispatches | `program/split.rs`, `program/batch.rs` |
 //! | a work item -> its parameter block | `program/encode.rs` |
 //! | a kernel's choices -> WGSL | `kernel/fill.rs`, then `shaders/entry/` and on |
 //! | the program -> commands of your encoder | `wgpu_recorder/replay.rs`, `wgpu_recorder/pipelines.rs` |
+//! | what wgpu reports meanwhile -> an error | `wgpu_recorder/reports.rs` |
 //!
 //! Two initialisers take a detour in the planner: a truncated normal by a table (`math/truncated_normal.rs`), an orthogonal
 //! matrix by kernels of its own (`program/orthogonal.rs`), whose result the fill then copies. [`host::fill`] takes the same

@@ -67,6 +67,9 @@ impl Program {
         };
         for (number, clear) in self.clears.iter().enumerate() {
             check(&format!("clear {number}"), clear.buffer, clear.offset, clear.size)?;
+            if !clear.offset.is_multiple_of(4) || !clear.size.is_multiple_of(4) {
+                return wrong(format!("clear {number} is not of whole words of 4 bytes"));
+            }
             if clear.buffer >= self.destinations {
                 return wrong(format!("clear {number} is of a buffer of its own"));
             }
@@ -78,6 +81,12 @@ impl Program {
             if kernel.bindings.len() != dispatch.bindings.len() {
                 let (needed, actual) = (kernel.bindings.len(), dispatch.bindings.len());
                 return wrong(format!("dispatch {number} binds {actual} buffers; its kernel needs {needed}"));
+            }
+            let max = self.device.limits.max_compute_workgroups_per_dimension;
+            if let Some(count) = dispatch.workgroups.into_iter().find(|&count| count > max) {
+                return wrong(format!(
+                    "dispatch {number} has {count} workgroups in a dimension of at most {max}"
+                ));
             }
             for binding in &dispatch.bindings {
                 check(&format!("dispatch {number}"), binding.buffer, binding.offset, binding.size)?;

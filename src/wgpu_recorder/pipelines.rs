@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::reports::compiled;
 use crate::error::Error;
 use crate::program::{BindingKind, Kernel, Planner};
 
@@ -31,16 +32,22 @@ impl Pipelines {
     ///
     /// # Errors
     /// [`Error::Program`] where another kernel has the same id: the program was planned for another device,
-    /// or by another version of this library.
+    /// or by another version of this library. [`Error::Device`] where the kernel does not compile.
     pub(super) fn get(&self, device: &wgpu::Device, kernel: &Arc<Kernel>) -> Result<&Compiled, Error> {
-        let compiled = self
-            .compiled
-            .get(kernel.id as usize)
-            .map(|slot| slot.get_or_init(|| self.compile(device, kernel)))
-            .filter(|compiled| Arc::ptr_eq(&compiled.kernel, kernel) || compiled.kernel == *kernel);
-        compiled.ok_or_else(|| Error::Program {
+        let other = || Error::Program {
             reason: format!("its kernel {} is not this recorder's kernel {}", kernel.label, kernel.id),
-        })
+        };
+        let slot = self.compiled.get(kernel.id as usize).ok_or_else(other)?;
+        let compiled = match slot.get() {
+            Some(compiled) => compiled,
+            // A failure is not kept.
+            None => {
+                let compiled = compiled(device, &kernel.label, || self.compile(device, kernel))?;
+                slot.get_or_init(|| compiled)
+            }
+        };
+        let same = Arc::ptr_eq(&compiled.kernel, kernel) || compiled.kernel == *kernel;
+        same.then_some(compiled).ok_or_else(other)
     }
 
     fn compile(&self, device: &wgpu::Device, kernel: &Arc<Kernel>) -> Compiled {

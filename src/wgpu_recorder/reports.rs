@@ -1,9 +1,11 @@
 //! What wgpu reports -> errors. wgpu reports mistakes and failures to the innermost error scope of the thread,
 //! or else to the device's error handler, which panics by default.
 
+use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+
 use crate::error::Error;
 
-/// Calls `create`, and returns what wgpu reports meanwhile as an error.
+/// Calls `create`, and returns what wgpu reports meanwhile about memory and buffers as an error.
 ///
 /// On the web, scopes answer only after a return to the event loop. There the device's error handler gets the
 /// reports, so that none is lost.
@@ -15,17 +17,42 @@ pub(super) fn created<R>(
     device: &wgpu::Device,
     create: impl FnOnce() -> Result<R, Error>,
 ) -> Result<R, Error> {
-    if cfg!(target_family = "wasm") {
-        return create();
-    }
-    let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-    let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let result = create();
-    let (validation, memory) = (validation.pop(), memory.pop());
+    let (result, [memory, invalid]) = reports(device, [OutOfMemory, Validation], create);
     // A lack of memory comes first, because it makes resources invalid that later calls then refuse.
-    let memory = now(memory).map(|report| Error::Device { reason: text(&report) });
-    let refused = now(validation).map(|report| Error::Refused { reason: text(&report) });
-    memory.or(refused).map_or(result, Err)
+    let memory = memory.map(|reason| Error::Device { reason });
+    memory.or(invalid.map(|reason| Error::Refused { reason })).map_or(result, Err)
+}
+
+/// Calls `compile`, and returns what wgpu or the driver reports meanwhile about the kernel as an error.
+///
+/// # Errors
+/// [`Error::Device`], with the kernel's label.
+pub(super) fn compiled<R>(
+    device: &wgpu::Device,
+    label: &str,
+    compile: impl FnOnce() -> R,
+) -> Result<R, Error> {
+    let (result, reports) = reports(device, [OutOfMemory, Internal, Validation], compile);
+    let failed = |reason| Error::Device { reason: format!("the kernel {label} does not compile: {reason}") };
+    reports.into_iter().flatten().next().map_or(Ok(result), |reason| Err(failed(reason)))
+}
+
+/// Calls `call`, and returns the first report of each kind.
+fn reports<R, const N: usize>(
+    device: &wgpu::Device,
+    kinds: [wgpu::ErrorFilter; N],
+    call: impl FnOnce() -> R,
+) -> (R, [Option<String>; N]) {
+    if cfg!(target_family = "wasm") {
+        return (call(), [const { None }; N]);
+    }
+    let mut scopes = kinds.map(|kind| Some(device.push_error_scope(kind)));
+    let result = call();
+    let mut reports = [const { None }; N];
+    for (scope, report) in scopes.iter_mut().zip(&mut reports).rev() {
+        *report = scope.take().and_then(|scope| now(scope.pop())).map(|error| text(&error));
+    }
+    (result, reports)
 }
 
 /// A report in one line.

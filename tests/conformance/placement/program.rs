@@ -255,6 +255,17 @@ fn programs_that_do_not_fit(device: &Device) {
         ),
         (changed(&|p| p.clears[0].size = 0), &both, "the program can't be replayed: clear 0 uses 0 bytes"),
         (
+            changed(&|p| p.clears[0].size -= 2),
+            &both,
+            "the program can't be replayed: clear 0 is not of whole words",
+        ),
+        (
+            changed(&|p| p.dispatches[0].workgroups[1] = u32::MAX),
+            &both,
+            "the program can't be replayed: dispatch 0 has 4294967295 workgroups",
+        ),
+        (changed(&|p| p.dispatches[0].bindings[0].offset += 2), &both, "wgpu refused the fill: "),
+        (
             changed(&|p| {
                 let kernel = std::sync::Arc::make_mut(&mut p.kernels[0]);
                 kernel.wgsl.push_str("// another text");
@@ -270,5 +281,24 @@ fn programs_that_do_not_fit(device: &Device) {
             assert_starts(result, message);
         });
     }
+    device.gpu.check().expect("a device that works");
+    kernels_that_do_not_compile(device, &right, &both);
+}
+
+/// A kernel that does not compile is an error, and the recorder can compile the right one afterwards.
+fn kernels_that_do_not_compile(device: &Device, right: &Program, buffers: &[&wgpu::Buffer]) {
+    let recorder = device.fresh_recorder();
+    for text in ["no WGSL", "@compute @workgroup_size(1) fn another_entry_point() {}"] {
+        let mut program = right.clone();
+        for kernel in &mut program.kernels {
+            std::sync::Arc::make_mut(kernel).wgsl = text.into();
+        }
+        let label = &right.kernels[0].label;
+        device.submit(|encoder| {
+            let result = recorder.replay(encoder, &program, buffers);
+            assert_starts(result, &format!("the GPU failed: the kernel {label} does not compile: "));
+        });
+    }
+    device.submit(|encoder| recorder.replay(encoder, right, buffers)).expect("a program that fits");
     device.gpu.check().expect("a device that works");
 }
