@@ -14,7 +14,7 @@ pub const SHAPE: [u64; 2] = [64, 64];
 /// The weight that has the full colour: three standard deviations of `xavier_normal` for [`SHAPE`].
 pub const REACH: f32 = 0.375;
 /// The size of the screen in pixels. Its rows are multiples of 256 bytes, because copies to buffers need that.
-pub const SCREEN: [u32; 2] = [448, 544];
+pub const SCREEN: [u32; 2] = [448, 528];
 /// The width and the height of the heat map: each weight has 6 x 6 pixels.
 const SIDE: f32 = 384.0;
 /// The format that egui prefers.
@@ -144,19 +144,7 @@ pub struct Screen {
     texture: wgpu::Texture,
 }
 
-/// A frame that is recorded up to its render pass.
-pub struct Frame {
-    /// The rectangle of the heat map, in pixels.
-    pub heat_map: Rect,
-    encoder: wgpu::CommandEncoder,
-    commands: Vec<wgpu::CommandBuffer>,
-    primitives: Vec<egui::ClippedPrimitive>,
-    free: Vec<egui::TextureId>,
-}
-
 impl Screen {
-    const DESCRIPTOR: ScreenDescriptor = ScreenDescriptor { size_in_pixels: SCREEN, pixels_per_point: 1.0 };
-
     /// Makes a dark screen.
     pub fn new(gpu: &Gpu) -> Self {
         let context = egui::Context::default();
@@ -174,56 +162,56 @@ impl Screen {
         Self { context, renderer: Renderer::new(&gpu.device, FORMAT, RendererOptions::default()), texture }
     }
 
-    /// The weight and its heat map, once a frame was prepared.
+    /// The weight and its heat map, once there was a frame.
     pub fn heat_map(&self) -> Option<&HeatMap> {
         self.renderer.callback_resources.get()
     }
 
-    /// Builds the user interface, and calls the callback's `prepare`.
-    pub fn prepare(&mut self, gpu: &Gpu, weight: Weight) -> Frame {
+    /// Builds, draws and submits a frame, and returns the heat map's rectangle in pixels. A frame that is `lost` ends
+    /// after `prepare`, as in eframe when the window has no surface.
+    pub fn frame(&mut self, gpu: &Gpu, weight: Weight, lost: bool) -> Rect {
+        let screen = ScreenDescriptor { size_in_pixels: SCREEN, pixels_per_point: 1.0 };
+        let area = Rect::from_min_size(Default::default(), SCREEN.map(|length| length as f32).into());
         let mut heat_map = Rect::NOTHING;
-        let screen = Rect::from_min_size(Default::default(), SCREEN.map(|length| length as f32).into());
-        let input = egui::RawInput { screen_rect: Some(screen), ..Default::default() };
+        let input = egui::RawInput { screen_rect: Some(area), ..Default::default() };
         let mut output = self.context.run_ui(input, |ui| {
-            let margin = (screen.width() - SIDE) as i8 / 2;
-            egui::CentralPanel::default()
-                .frame(egui::Frame::central_panel(ui.style()).inner_margin(margin))
-                .show(ui, |ui| {
-                    ui.heading(weight.name);
-                    ui.label(format!("{}, {SHAPE:?}, seed {}", weight.init, weight.model.seed));
-                    (heat_map, _) = ui.allocate_exact_size(Vec2::splat(SIDE), egui::Sense::hover());
-                    ui.painter().add(Callback::new_paint_callback(heat_map, weight));
-                    ui.label(format!("blue: {}   white: 0   red: {REACH}", -REACH));
-                });
+            let panel = egui::Frame::central_panel(ui.style()).inner_margin(32);
+            egui::CentralPanel::default().frame(panel).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 8.0;
+                ui.heading(weight.name);
+                ui.label(format!("{}, {SHAPE:?}, seed {}", weight.init, weight.model.seed));
+                (heat_map, _) = ui.allocate_exact_size(Vec2::splat(SIDE), egui::Sense::hover());
+                ui.painter().add(Callback::new_paint_callback(heat_map, weight));
+                ui.label(format!("blue: {}   white: 0   red: {REACH}", -REACH));
+            });
         });
-        let (device, queue) = (&gpu.device, &gpu.queue);
+
+        let (Gpu { device, queue, .. }, renderer) = (gpu, &mut self.renderer);
         for (id, deltas) in output.textures_delta.set.drain() {
-            deltas.iter().for_each(|delta| self.renderer.update_texture(device, queue, id, delta));
+            deltas.iter().for_each(|delta| renderer.update_texture(device, queue, id, delta));
         }
-        let free = output.textures_delta.free.drain().collect();
         let primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
         let mut encoder = device.create_command_encoder(&Default::default());
-        let commands =
-            self.renderer.update_buffers(device, queue, &mut encoder, &primitives, &Self::DESCRIPTOR);
-        Frame { heat_map, encoder, commands, primitives, free }
-    }
-
-    /// Draws and submits the frame.
-    pub fn submit(&mut self, gpu: &Gpu, mut frame: Frame) {
-        let view = self.texture.create_view(&Default::default());
-        let attachment = wgpu::RenderPassColorAttachment {
-            view: &view,
-            depth_slice: None,
-            resolve_target: None,
-            ops: Default::default(),
-        };
-        let descriptor =
-            wgpu::RenderPassDescriptor { color_attachments: &[Some(attachment)], ..Default::default() };
-        let mut pass = frame.encoder.begin_render_pass(&descriptor).forget_lifetime();
-        self.renderer.render(&mut pass, &frame.primitives, &Self::DESCRIPTOR);
-        drop(pass);
-        gpu.queue.submit(frame.commands.into_iter().chain([frame.encoder.finish()]));
-        frame.free.iter().for_each(|id| self.renderer.free_texture(id));
+        let commands = renderer.update_buffers(device, queue, &mut encoder, &primitives, &screen);
+        if !lost {
+            let mut pass = encoder
+                .begin_render_pass(&wgpu::RenderPassDescriptor {
+                    color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                        view: &self.texture.create_view(&Default::default()),
+                        depth_slice: None,
+                        resolve_target: None,
+                        ops: Default::default(),
+                    })],
+                    ..Default::default()
+                })
+                .forget_lifetime();
+            renderer.render(&mut pass, &primitives, &screen);
+            drop(pass);
+            queue.submit(commands.into_iter().chain([encoder.finish()]));
+        }
+        // After the submission, which may use them.
+        output.textures_delta.free.drain().for_each(|id| renderer.free_texture(&id));
+        heat_map
     }
 
     /// Reads the screen's pixels back, row by row.

@@ -16,8 +16,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let weight = Weight { name: "mlp.weight", init: Init::xavier_normal(), model: Key::new(42) };
     let mut screen = Screen::new(&gpu);
     for frame in 1..=2 {
-        let prepared = screen.prepare(&gpu, weight);
-        screen.submit(&gpu, prepared);
+        screen.frame(&gpu, weight, false);
         let heat_map = screen.heat_map().ok_or("egui did not call `prepare`")?;
         // The error of a fill comes out of `prepare` here.
         heat_map.filled.clone().map_err(|error| format!("{}: {error}", weight.name))?;

@@ -26,20 +26,17 @@ async fn check(adapter: &wgpu::Adapter) -> Result<(), Failed> {
     let mut screen = Screen::new(&gpu);
 
     // A fill that fails is reported, and leaves egui's frame usable.
-    let frame = screen.prepare(&gpu, Weight { init: Init::sparse(2.0), ..WEIGHT });
-    let corner = frame.heat_map.min.round();
+    let corner = screen.frame(&gpu, Weight { init: Init::sparse(2.0), ..WEIGHT }, false).min.round();
     let [left, top] = [corner.x as usize, corner.y as usize];
     let at = |x: usize, y: usize| y * SCREEN[0] as usize + x;
-    screen.submit(&gpu, frame);
     let heat_map = screen.heat_map().ok_or("no callback was called")?;
     assert!(heat_map.filled.clone().is_err_and(|error| error.to_string().contains("sparsity")));
     let empty = screen.pixels(&gpu).await?;
     assert_eq!(empty[at(left + 3, top + 3)], empty[0], "the heat map of a failed fill");
 
-    // A frame that is dropped fills nothing. The frame after it does.
-    drop(screen.prepare(&gpu, WEIGHT));
-    let frame = screen.prepare(&gpu, WEIGHT);
-    screen.submit(&gpu, frame);
+    // A frame that is lost fills nothing. The frame after it does.
+    screen.frame(&gpu, WEIGHT, true);
+    screen.frame(&gpu, WEIGHT, false);
     let pixels = screen.pixels(&gpu).await?;
     let heat_map = screen.heat_map().ok_or("no callback was called")?;
     let (weights, fills) = (heat_map.weights.clone(), heat_map.fills);
@@ -68,8 +65,7 @@ async fn check(adapter: &wgpu::Adapter) -> Result<(), Failed> {
     // The next frame records no fill: a weight that has changed stays changed.
     expected[5] = 2.0 * REACH;
     gpu.queue.write_buffer(&weights, 20, &expected[5].to_le_bytes());
-    let frame = screen.prepare(&gpu, WEIGHT);
-    screen.submit(&gpu, frame);
+    screen.frame(&gpu, WEIGHT, false);
     assert_eq!(screen.heat_map().map(|heat_map| heat_map.fills), Some(fills));
     assert!(
         gpu.download(&weights, 0..weights.size()).await? == bytes(&expected),
