@@ -19,7 +19,7 @@ fn corner(@builtin(vertex_index) vertex: u32) -> Corner {
     return Corner(vec4f(2.0 * at.x - 1.0, 1.0 - 2.0 * at.y, 0.0, 1.0), at * vec2f(columns, rows));
 }
 
-// Negative weights are blue, positive ones red. The colours are sRGB, as in egui's own shader for this target.
+// Negative weights are blue, positive ones red. The colours are sRGB, as those of egui's own shader are.
 @fragment
 fn heat_map(corner: Corner) -> @location(0) vec4f {
     let cell = vec2u(min(corner.cell, vec2f(columns, rows) - 1.0));

@@ -1,6 +1,6 @@
-//! An example of seedbed inside a host program: egui. [`Weight`] is a paint callback of `egui_wgpu`. It records the
-//! fill of a weight into egui's own command encoder, and draws the weight in egui's own render pass. [`Screen`] stands
-//! for the host program (eframe, say), without a window.
+//! An example of seedbed inside a host program: egui. [`Weight`] is a paint callback of `egui_wgpu`. The
+//! callback records the fill of a weight into egui's own command encoder, and draws the weight in egui's own
+//! render pass. [`Screen`] stands for the host program (eframe, say), without a window.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,15 +13,15 @@ use seedbed::{Error, FillRecorder, Init, Key, TensorView, wgpu};
 pub const SHAPE: [u64; 2] = [64, 64];
 /// The weight that has the full colour: three standard deviations of `xavier_normal` for [`SHAPE`].
 pub const REACH: f32 = 0.375;
-/// The size of the screen in pixels. Its rows are multiples of 256 bytes, because copies to buffers need that.
+/// The size of the screen in pixels. A row is a multiple of 256 bytes, because copies to buffers need that.
 pub const SCREEN: [u32; 2] = [448, 528];
 /// The width and the height of the heat map: each weight has 6 x 6 pixels.
 const SIDE: f32 = 384.0;
 /// The format that egui prefers.
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// A paint callback that initialises a weight and draws it. A program makes one in every frame, as it makes every
-/// other widget.
+/// A paint callback that initialises a weight and draws the weight. A program makes one in every frame, as it
+/// makes every other widget.
 #[derive(Clone, Copy, Debug)]
 pub struct Weight {
     /// The name, from which the weight's own key comes.
@@ -32,7 +32,7 @@ pub struct Weight {
     pub model: Key,
 }
 
-/// What lasts from frame to frame. It is kept in egui's `callback_resources`.
+/// The state that lasts from frame to frame, in egui's `callback_resources`.
 #[derive(Debug)]
 pub struct HeatMap {
     /// The buffer that the fill writes and the fragment shader reads.
@@ -57,8 +57,8 @@ impl CallbackTrait for Weight {
         resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         let heat_map = resources.entry().or_insert_with(|| HeatMap::new(device));
-        // A window without a surface makes eframe drop the encoder after `prepare`. Only the frames that eframe paints
-        // are submitted, so the fill is recorded until one is painted.
+        // If a window has no surface, eframe drops the encoder after `prepare`, and the fill in it is lost. eframe
+        // submits every frame that it paints. So each frame records the fill until one frame is painted.
         if !heat_map.painted.load(Ordering::Relaxed) {
             let weight = TensorView::f32(&heat_map.weights, SHAPE);
             let key = self.model.named(self.name);
@@ -167,8 +167,8 @@ impl Screen {
         self.renderer.callback_resources.get()
     }
 
-    /// Builds, draws and submits a frame, and returns the heat map's rectangle in pixels. A frame that is `lost` ends
-    /// after `prepare`, as in eframe when the window has no surface.
+    /// Builds, draws and submits a frame, and returns the heat map's rectangle in pixels. A frame that is
+    /// `lost` ends after `prepare`, as in eframe when the window has no surface.
     pub fn frame(&mut self, gpu: &Gpu, weight: Weight, lost: bool) -> Rect {
         let screen = ScreenDescriptor { size_in_pixels: SCREEN, pixels_per_point: 1.0 };
         let area = Rect::from_min_size(Default::default(), SCREEN.map(|length| length as f32).into());
@@ -209,7 +209,7 @@ impl Screen {
             drop(pass);
             queue.submit(commands.into_iter().chain([encoder.finish()]));
         }
-        // After the submission, which may use them.
+        // A texture lives until the submission that may use the texture.
         output.textures_delta.free.drain().for_each(|id| renderer.free_texture(&id));
         heat_map
     }

@@ -1,7 +1,8 @@
-//! Draws two frames of a user interface and writes the second one as a PNG. `cargo run --release -p seedbed-egui [PNG
-//! [ADAPTER]]`.
+//! Draws two frames of a user interface and writes the second one as a PNG.
+//! `cargo run --release -p seedbed-egui [PNG [ADAPTER]]`.
 
 use std::error::Error;
+use std::path::Path;
 
 use seedbed::gpu::{self, Gpu};
 use seedbed::{Init, Key, wgpu};
@@ -24,6 +25,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 
     let pixels = screen.pixels(&gpu).await?;
+    if let Some(folder) = Path::new(&path).parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let file = std::io::BufWriter::new(std::fs::File::create(&path)?);
     let mut encoder = png::Encoder::new(file, SCREEN[0], SCREEN[1]);
     encoder.set_color(png::ColorType::Rgba);

@@ -18,7 +18,13 @@ fn main() -> ExitCode {
         adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
     });
     let trials = trials.map(|(name, adapter)| Trial::test(name, move || pollster::block_on(check(&adapter))));
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let readme = Trial::test("readme_quotes_the_source", || {
+        let (readme, source) = (include_str!("../README.md"), include_str!("../src/lib.rs"));
+        let code = readme.split("```").nth(1).ok_or("no code")?;
+        code.lines().skip(1).for_each(|line| assert!(source.contains(line), "{line}"));
+        Ok(())
+    });
+    libtest_mimic::run(&arguments, trials.chain([readme]).collect()).exit_code()
 }
 
 async fn check(adapter: &wgpu::Adapter) -> Result<(), Failed> {
