@@ -159,7 +159,7 @@ impl FillRecorder {
     ///     encoder,
     ///     &[
     ///         Fill::named("fc.weight", TensorView::f32(arena, [3072, 768]), normal, model),
-    ///         Fill::named("fc.bias", TensorView::f32(arena, [3072]).at(4 * 3072 * 768), Init::Zeros, model),
+    ///         Fill::named("fc.bias", TensorView::f32(arena, [3072]).at(4 * 3072 * 768), Init::zeros(), model),
     ///     ],
     /// )?;
     /// # Ok(())
