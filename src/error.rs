@@ -201,14 +201,22 @@ pub enum Error {
         /// The shape.
         shape: Vec<u64>,
     },
-    /// A negative count of elements or bytes. Callers may count in signed integers, because Rust's literals are
-    /// signed.
-    #[error("{quantity} is {value}; it must be 0 or more")]
+    /// A count of elements or bytes that is negative, or 2^63 or more: often the result of a subtraction below 0.
+    #[error("{quantity} is {signed} (as u64: {value}); it must be 0 to 2^63 - 1", signed = *value as i64)]
     Negative {
         /// The thing that was counted.
         quantity: &'static str,
-        /// The count.
-        value: i64,
+        /// The count. A negative count of a signed type is in two's complement.
+        value: u64,
+    },
+    /// A part of a view that is itself a part of a tensor.
+    #[error(
+        "a {part} was taken of a range of elements or a shard; take it of a view of a whole tensor, whose shape is \
+         then that of the part"
+    )]
+    PartOfPart {
+        /// The part: "row", "column" or "slice".
+        part: &'static str,
     },
     /// A range of elements that its tensor does not have.
     #[error("elements {start}..{end} were asked for, but the tensor of shape {shape:?} has {len}")]
@@ -352,8 +360,8 @@ pub enum Error {
     },
     /// A name that two fills of a list share. Their values would be the same words, scaled.
     #[error(
-        "two fills of the list are named {name:?}, so both would get the same stream; give each fill a name of its \
-         own, or Fill::new and one key where that is wanted"
+        "two fills of the list are named {name:?}, and one name means one stream of values; give each fill a name of \
+         its own, or use Fill::new with one key where equal values are wanted"
     )]
     DuplicateName {
         /// The name.

@@ -172,7 +172,46 @@ impl FillRecorder {
     /// error comes before anything is recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
-        self.shared.replay.record(encoder, &program, &buffers)
+        let result = self.shared.replay.record(encoder, &program, &buffers);
+        result.map_err(|error| self.named_if_refused(error, fills))
+    }
+
+    /// Plans a list of fills once, for [`Self::replay`]: the program, and the buffers that it takes, in its order.
+    ///
+    /// ```no_run
+    /// # fn f(recorder: seedbed::FillRecorder, encoder: &mut wgpu::CommandEncoder, fills: &[seedbed::Fill<'_>]) -> Result<(), seedbed::Error> {
+    /// let (program, buffers) = recorder.plan(fills)?;
+    /// recorder.replay(encoder, &program, &buffers)?; // the effect of fill_all
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`Self::fill_all`], except [`Error::Device`] and [`Error::Refused`].
+    pub fn plan<'a>(&self, fills: &'a [Fill<'_>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
+        self.planner().limits()?;
+        let mut names = Names::of(fills.len());
+        let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
+        let mut buffers = Vec::new();
+        let mut checked = Vec::with_capacity(fills.len());
+        // Neighbours often share a buffer, and comparing is quicker than hashing.
+        let mut last: Option<(&wgpu::Buffer, u32)> = None;
+        for (number, fill) in fills.iter().enumerate() {
+            let Fill { name, tensor, init, key } = fill;
+            let (name, handle) = (name.as_deref(), &*tensor.buffer);
+            names.check(name, *key, &tensor.placement.region)?;
+            let buffer = match last {
+                Some((last, number)) if last == handle => number,
+                _ => *numbers.entry(handle).or_insert_with(|| {
+                    buffers.push(handle);
+                    buffers.len() as u32 - 1
+                }),
+            };
+            last = Some((handle, buffer));
+            let fill = self.check_fill(tensor, buffer, Content::Init(init), *key);
+            checked.push(fill.map_err(|error| named(error, name, number))?);
+        }
+        Ok((self.planner().assemble(&checked)?, buffers))
     }
 
     /// Records the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
@@ -261,31 +300,17 @@ impl FillRecorder {
         self.shared.replay.record(encoder, &program, &[&tensor.buffer])
     }
 
-    /// The program of these fills, and the program's destinations.
-    fn plan<'a>(&self, fills: &'a [Fill<'_>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
-        self.planner().limits()?;
-        let mut names = Names::of(fills.len());
-        let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
-        let mut buffers = Vec::new();
-        let mut checked = Vec::with_capacity(fills.len());
-        // Neighbours often share a buffer, and comparing is quicker than hashing.
-        let mut last: Option<(&wgpu::Buffer, u32)> = None;
-        for (number, fill) in fills.iter().enumerate() {
-            let Fill { name, tensor, init, key } = fill;
-            let (name, handle) = (name.as_deref(), &*tensor.buffer);
-            names.check(name, *key, &tensor.placement.region)?;
-            let buffer = match last {
-                Some((last, number)) if last == handle => number,
-                _ => *numbers.entry(handle).or_insert_with(|| {
-                    buffers.push(handle);
-                    buffers.len() as u32 - 1
-                }),
-            };
-            last = Some((handle, buffer));
-            let fill = self.check_fill(tensor, buffer, Content::Init(init), *key);
-            checked.push(fill.map_err(|error| named(error, name, number))?);
+    /// Finds the fill that wgpu refuses, and names it in the error.
+    fn named_if_refused(&self, error: Error, fills: &[Fill<'_>]) -> Error {
+        if !matches!(error, Error::Refused { .. }) {
+            return error;
         }
-        Ok((self.planner().assemble(&checked)?, buffers))
+        let refused = |(number, fill): (usize, &Fill<'_>)| {
+            let (program, buffers) = self.plan(std::slice::from_ref(fill)).ok()?;
+            let error = self.shared.replay.check(&program, &buffers).err()?;
+            Some(named(error, fill.name(), number))
+        };
+        fills.iter().enumerate().find_map(refused).unwrap_or(error)
     }
 
     fn check_fill(

@@ -125,8 +125,8 @@ shapes! {
 }
 
 impl private::SealedShape for () {}
-impl IntoShape<'static> for () {
-    fn into_shape(self) -> Cow<'static, [u64]> {
+impl<'a> IntoShape<'a> for () {
+    fn into_shape(self) -> Cow<'a, [u64]> {
         Cow::Borrowed(&[])
     }
 }
@@ -145,7 +145,7 @@ impl<'a> IntoShape<'a> for Cow<'a, [u64]> {
 pub(crate) fn not_negative(quantity: &'static str, count: u64) -> Result<(), Error> {
     match count as i64 {
         0.. => Ok(()),
-        value => Err(Error::Negative { quantity, value }),
+        _ => Err(Error::Negative { quantity, value: count }),
     }
 }
 
@@ -192,7 +192,9 @@ mod tests {
     fn negative_counts_are_named() {
         for shape in [shape([3, -1]), shape([3, -1_i64])] {
             let error = check_dimensions(&shape).unwrap_err();
-            assert_eq!(error.to_string(), "a dimension of the shape is -1; it must be 0 or more");
+            let message =
+                "a dimension of the shape is -1 (as u64: 18446744073709551615); it must be 0 to 2^63 - 1";
+            assert_eq!(error.to_string(), message);
         }
         assert_eq!(check_dimensions(&[0, i64::MAX as u64]), Ok(()));
     }

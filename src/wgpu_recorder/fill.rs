@@ -62,6 +62,12 @@ impl<'a> Fill<'a> {
         Fill { name, tensor: tensor.into_owned(), init, key }
     }
 
+    /// The same fill with another key, such as `model.named(name)` for another model.
+    #[must_use]
+    pub fn with_key(self, key: Key) -> Self {
+        Self { key, ..self }
+    }
+
     /// The name, if the fill has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -55,6 +55,11 @@ impl Replay {
         Ok(())
     }
 
+    /// Finds the errors of [`Self::record`], and records nothing.
+    pub(super) fn check(&self, program: &Program, destinations: &[&wgpu::Buffer]) -> Result<(), Error> {
+        created(&self.device, || self.bind(program, destinations)).map(drop)
+    }
+
     /// Creates everything that a program needs of the device. The result is a kernel, its bindings and its
     /// workgroups for each dispatch.
     fn bind(&self, program: &Program, destinations: &[&wgpu::Buffer]) -> Result<Vec<Bound<'_>>, Error> {
@@ -94,8 +99,11 @@ impl Replay {
     /// buffer that is written again for each fill would give every fill the parameters of the last one.
     fn upload(&self, buffer: &Buffer, words: &[u32]) -> Result<wgpu::Buffer, Error> {
         let created = self.device.create_buffer(&descriptor(buffer, true));
-        // A device that was lost or is out of memory maps nothing.
-        let lost = |error: wgpu::MapRangeError| Error::Device { reason: error.to_string() };
+        // Memory that is out is reported before this, to the error scope.
+        let lost = |_| Error::Device {
+            reason: "the device was lost or destroyed; open another one, and make a FillRecorder for it"
+                .into(),
+        };
         created
             .get_mapped_range_mut(..)
             .map_err(lost)?

@@ -93,6 +93,59 @@ impl<'a> TensorView<'a> {
         self
     }
 
+    /// A view of a placement in `buffer`.
+    pub fn from_placement(buffer: &'a wgpu::Buffer, placement: Placement<'a>) -> Self {
+        Self { buffer: Cow::Borrowed(buffer), placement }
+    }
+
+    /// The rows in this range, the first dimension's, as a view of a tensor of their own: query, key or value of a
+    /// weight that holds all three in rows, or the forget gate of a bias. The offset follows from the element
+    /// type.
+    ///
+    /// ```no_run
+    /// # fn f(arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
+    /// use seedbed::TensorView;
+    ///
+    /// let fused = TensorView::bf16(arena, [3 * 768, 768]).at(4096);
+    /// let key = fused.rows(768..2 * 768)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ShardOutOfRange`] for rows that the tensor does not have, [`Error::PartOfPart`] for a view of a
+    /// range of elements or a shard.
+    pub fn rows<C: Count>(&self, rows: Range<C>) -> Result<Self, Error> {
+        Ok(Self { buffer: self.buffer.clone(), placement: self.placement.rows(rows)? })
+    }
+
+    /// The columns in this range, the last dimension's, as a view of a tensor of their own, whose row pitch is that
+    /// of this view: query, key or value of a weight that holds all three in columns.
+    ///
+    /// # Errors
+    /// The errors of [`Self::rows`].
+    pub fn columns<C: Count>(&self, columns: Range<C>) -> Result<Self, Error> {
+        Ok(Self { buffer: self.buffer.clone(), placement: self.placement.columns(columns)? })
+    }
+
+    /// The slice at this index of the first dimension, as a view of a tensor of its own without that dimension: one
+    /// expert of a stack.
+    ///
+    /// # Errors
+    /// The errors of [`Self::rows`].
+    pub fn slice(&self, index: impl Count) -> Result<Self, Error> {
+        Ok(Self { buffer: self.buffer.clone(), placement: self.placement.slice(index)? })
+    }
+
+    /// The first offset after this view that is a multiple of [`Self::ALIGNMENT`]: where the next tensor of an
+    /// arena may begin.
+    ///
+    /// # Errors
+    /// The errors of [`Self::bytes`].
+    pub fn next_offset(&self) -> Result<u64, Error> {
+        Ok(self.bytes()?.end.next_multiple_of(Self::ALIGNMENT))
+    }
+
     /// The same view with its own handle of the buffer and its own copy of the shape. The buffer lives at
     /// least as long as the view.
     #[must_use]

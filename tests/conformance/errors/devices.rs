@@ -96,7 +96,7 @@ fn destroyed_device(device: &Device) {
             }
             raw.destroy();
             let result = recorder.fill(&mut encoder, &TensorView::f32(&buffer, [8, 8]), &init, KEY);
-            assert_starts(result, "the GPU failed: ");
+            assert_starts(result, "the GPU failed: the device was lost or destroyed; open another one");
         }
     }
 }

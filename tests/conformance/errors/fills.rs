@@ -67,12 +67,20 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
         (
             Region::from([-1, 2, 2]),
             Init::xavier_normal(),
-            "a dimension of the shape is -1; it must be 0 or more",
+            "a dimension of the shape is -1 (as u64: 18446744073709551615); it must be 0 to 2^63 - 1",
         ),
-        (Region::from([0, -1]), Init::Zeros, "a dimension of the shape is -1; it must be 0 or more"),
+        (
+            Region::from([0, -1]),
+            Init::Zeros,
+            "a dimension of the shape is -1 (as u64: 18446744073709551615); it must be 0 to 2^63 - 1",
+        ),
         (Region::from([4, 3]).shard([-2, 0], [1, 1]), NORMAL, "the shard's first index is -2"),
         (Region::from([4, 3]).shard([1, 0], [1, -1]), NORMAL, "a dimension of the shard is -1"),
-        (Region::from([4]).elements(-1..3), NORMAL, "the first element is -1; it must be 0 or more"),
+        (
+            Region::from([4]).elements(-1..3),
+            NORMAL,
+            "the first element is -1 (as u64: 18446744073709551615); it must be 0 to 2^63 - 1",
+        ),
         // 2^61 elements, whose bytes 64 bits can count.
         (
             Region::from([1_u64 << 31, 1 << 30]),
@@ -194,7 +202,12 @@ fn mistakes_and_working_on(device: &Device) {
         ),
         at(68, Region::from([0]), NORMAL, "the tensor needs bytes 68..68 of its buffer, which has 64"),
         at(0, Region::from([17]), NORMAL, "the tensor needs bytes 0..68 of its buffer, which has 64"),
-        at((-4_i64) as u64, Region::from([4]), NORMAL, "the byte offset is -4; it must be 0 or more"),
+        at(
+            (-4_i64) as u64,
+            Region::from([4]),
+            NORMAL,
+            "the byte offset is -4 (as u64: 18446744073709551612); it must be 0 to 2^63 - 1",
+        ),
         typed(DType::U32, NORMAL, "an initialiser can't write u32; give it a tensor of f32"),
         typed(DType::U32, Init::Zeros, "an initialiser can't write u32; give it a tensor of f32"),
     ]);
@@ -264,7 +277,10 @@ fn shards_and_row_pitch(device: &Device) {
             f32(whole(&[2, 4])).row_pitch(1_u64 << 62),
             "the tensor needs bytes 0..4611686018427387920 of its buffer, which has 64",
         ),
-        (f32(whole(&[2, 4])).row_pitch(-32), "the row pitch is -32; it must be 0 or more"),
+        (
+            f32(whole(&[2, 4])).row_pitch(-32),
+            "the row pitch is -32 (as u64: 18446744073709551584); it must be 0",
+        ),
     ] {
         let after = device.sentinel_buffer(64, USAGE);
         device

@@ -2,7 +2,7 @@
 
 use pollster::block_on;
 use seedbed::wgpu::{self, BufferUsages, ErrorFilter};
-use seedbed::{Error, FillRecorder, Init, Key, TensorView};
+use seedbed::{Error, Fill, FillRecorder, Init, Key, TensorView};
 
 use crate::Check;
 use crate::harness::engines::Device;
@@ -70,6 +70,15 @@ fn buffers_that_can_not_be_bound(device: &Device) {
             assert!(matches!(&error, Error::Refused { reason: text } if text.contains(reason)), "{error:?}");
             assert!(!error.to_string().contains('\n'), "{error}");
         }
+        // A list names the fill, whatever else the list holds.
+        let fills = [
+            Fill::named("right", TensorView::f32(&right, [64]), NORMAL, KEY),
+            Fill::named("wrong", TensorView::f32(&buffer, [256, 256]), NORMAL, KEY),
+        ];
+        let error = recorder.fill_all(&mut encoder, &fills).expect_err(reason);
+        let Error::Fill { fill: name, error } = &error else { panic!("{error:?}") };
+        assert_eq!(name, "wrong");
+        assert!(matches!(&**error, Error::Refused { reason: text } if text.contains(reason)), "{error:?}");
         fill(&mut encoder, &right).expect("a fill that is right");
         assert_eq!(ours.reported(|| ours.queue.submit([encoder.finish()])).1, None);
     }

@@ -295,6 +295,12 @@ fn stored(device: &Device) {
     assert_eq!((named.tensor().bytes(), unnamed.tensor().bytes()), (Ok(16..16 + 2 * 32 + 20), Ok(128..158)));
     assert!(matches!(named.tensor().clone().at(200).bytes(), Err(Error::BufferTooSmall { .. })));
 
+    let other = named.clone().with_key(Key::new(12).named("w"));
+    assert_eq!((other.name(), other.key()), (Some("w"), Key::new(12).named("w")));
+    assert_eq!(unnamed.tensor().next_offset(), Ok(160));
+    let again = TensorView::from_placement(named.tensor().buffer(), placement.clone());
+    assert_eq!(again.bytes(), named.tensor().bytes());
+
     let mut expected = vec![SENTINEL; 256];
     for fill in &fills {
         host::fill_buffer(&mut expected, fill.tensor().placement(), fill.init(), fill.key()).expect("right");
@@ -302,6 +308,22 @@ fn stored(device: &Device) {
     for _ in 0..2 {
         device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
         assert_eq!(device.read(named.tensor().buffer()), expected);
+    }
+    // A plan is made once and recorded again.
+    let (program, buffers) = device.recorder.plan(&fills).expect("fills that are right");
+    assert_eq!(buffers, [named.tensor().buffer()]);
+    for _ in 0..2 {
+        device.submit(|encoder| {
+            encoder.clear_buffer(buffers[0], 0, None);
+            device.recorder.replay(encoder, &program, &buffers).expect("a program that fits");
+        });
+        let cleared: Vec<u8> = device.read(buffers[0]);
+        let mut expected = vec![0; 256];
+        for fill in &fills {
+            host::fill_buffer(&mut expected, fill.tensor().placement(), fill.init(), fill.key())
+                .expect("right");
+        }
+        assert_eq!(cleared, expected);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The layers of the guide "Recipes", all in one arena: each part holds what a tensor of its own would hold, has
 //! the scale that the guide states, and leaves its neighbours alone.
 
-use seedbed::{Axes, Fill, Init, Key, TensorView, VarianceScaling, wgpu};
+use seedbed::{Axes, Error, Fill, Init, Key, TensorView, VarianceScaling, wgpu};
 
 use crate::Check;
 use crate::harness::assertions::assert_same_words;
@@ -57,10 +57,13 @@ fn recipes(device: &Device) {
         fills.push(Fill::named(name, view, init, MODEL).into_owned());
     };
     add(&mut fills, "stack", stack, &[EXPERTS, INPUT, OUT], Init::from(scaling));
+    let part = |whole: &Fill<'static>, name: &str, rows: std::ops::Range<usize>, init: Init| {
+        Fill::named(name, whole.tensor().rows(rows).expect("rows of the tensor"), init, MODEL).into_owned()
+    };
     add(&mut fills, "bias", bias, &[4 * HIDDEN], uniform);
-    add(&mut fills, "bias.forget", bias + HIDDEN, &[HIDDEN], Init::ones());
+    fills.push(part(&fills[fills.len() - 1], "bias.forget", HIDDEN..2 * HIDDEN, Init::ones()));
     add(&mut fills, "embedding", embedding, &[ROWS, D], Init::normal(0.0, 1.0));
-    add(&mut fills, "embedding.padding", embedding + PADDING * D, &[D], Init::zeros());
+    fills.push(part(&fills[fills.len() - 1], "embedding.padding", PADDING..PADDING + 1, Init::zeros()));
     device.submit(|encoder| device.recorder.fill_all(encoder, &fills)).expect("fills that are right");
 
     for i in 0..3 {
@@ -100,14 +103,15 @@ fn parts(
     experts: usize,
     init: Init,
 ) -> Vec<Fill<'static>> {
-    let fill = |name: String, view: TensorView<'_>| Fill::named(name, view, init, MODEL).into_owned();
-    let square = || TensorView::f32(arena, [D, D]);
-    let in_rows = (0..3).map(|i| fill(format!("rows.{i}"), square().at(4 * (rows + i * D * D))));
-    let in_columns =
-        (0..3).map(|i| fill(format!("columns.{i}"), square().at(4 * (columns + i * D)).row_pitch(4 * 3 * D)));
-    let of_experts = (0..EXPERTS).map(|i| {
-        let view = TensorView::f32(arena, [OUT, INPUT]).at(4 * (experts + i * OUT * INPUT));
-        fill(format!("experts.{i}"), view)
-    });
-    in_rows.chain(in_columns).chain(of_experts).collect()
+    let view = |at: usize, shape: &[usize]| TensorView::f32(arena, shape).at(4 * at).into_owned();
+    let (in_rows, in_columns) = (view(rows, &[3 * D, D]), view(columns, &[D, 3 * D]));
+    let stack = view(experts, &[EXPERTS, OUT, INPUT]);
+    let fill = |name: String, view: Result<TensorView<'static>, Error>| {
+        Fill::named(name, view.expect("a part of the weight"), init, MODEL)
+    };
+    let range = |i: usize| i * D..(i + 1) * D;
+    let of_rows = (0..3).map(|i| fill(format!("rows.{i}"), in_rows.rows(range(i))));
+    let of_columns = (0..3).map(|i| fill(format!("columns.{i}"), in_columns.columns(range(i))));
+    let of_stack = (0..EXPERTS).map(|i| fill(format!("experts.{i}"), stack.slice(i)));
+    of_rows.chain(of_columns).chain(of_stack).collect()
 }
