@@ -201,8 +201,8 @@ pub enum Error {
         /// The shape.
         shape: Vec<u64>,
     },
-    /// A negative count of elements or bytes. Callers may count in signed integers, because Rust's literals are
-    /// signed.
+    /// A negative count of elements or bytes. Callers may count in signed integers, because Rust's integer
+    /// literals are `i32` by default.
     #[error("{quantity} is {value}; it must be 0 or more")]
     Negative {
         /// The thing that was counted.
@@ -350,10 +350,10 @@ pub enum Error {
         /// The value that the fill needs.
         needed: u64,
     },
-    /// A name that two fills of a list share. Their values would be the same words, scaled.
+    /// A name that two fills of a list share. Both fills would draw the same words.
     #[error(
         "two fills of the list are named {name:?}, so both would get the same stream; give each fill a name of its \
-         own, or Fill::new and one key where that is wanted"
+         own, or use Fill::new with one key to share the stream"
     )]
     DuplicateName {
         /// The name.
@@ -417,7 +417,7 @@ pub enum Error {
         reason: String,
     },
     /// A resource that wgpu reported as invalid, such as a buffer that was destroyed or belongs to another device.
-    #[error("wgpu refused the fill: {reason}; the buffers must live, and belong to the recorder's device")]
+    #[error("wgpu refused the fill: {reason}; use live buffers of the recorder's device")]
     Refused {
         /// The reason that wgpu gave.
         reason: String,
