@@ -358,7 +358,7 @@ pub enum Error {
         /// The value that the fill needs.
         needed: u64,
     },
-    /// A name that two fills of a list share. Their values would be the same words, scaled.
+    /// A name that two fills of a list share. Both fills would draw the same words.
     #[error(
         "two fills of the list are named {name:?}, and one name means one stream of values; give each fill a name of \
          its own, or use Fill::new with one key where equal values are wanted"
@@ -425,7 +425,7 @@ pub enum Error {
         reason: String,
     },
     /// A resource that wgpu reported as invalid, such as a buffer that was destroyed or belongs to another device.
-    #[error("wgpu refused the fill: {reason}; the buffers must live, and belong to the recorder's device")]
+    #[error("wgpu refused the fill: {reason}; use live buffers of the recorder's device")]
     Refused {
         /// The reason that wgpu gave.
         reason: String,

@@ -7,7 +7,7 @@ use crate::math::philox::philox4x32_10;
 /// A position in a stream of random words: `seed` selects one of 2^64 streams, and `offset` is the block of
 /// four words at which to begin.
 ///
-/// **A key belongs to one tensor.** Two tensors that are filled with one key get correlated values, whatever their
+/// **A key belongs to one tensor.** Two tensors that are filled with one key get correlated values, whatever the
 /// shapes, scales and types: element `e` of both comes from the same word. [`Key::named`] gives each parameter of
 /// a model a key of its own.
 ///
@@ -51,7 +51,7 @@ impl Key {
         Self { seed, offset: 0 }
     }
 
-    /// A key from the operating system's entropy, a different one at every call (feature `random`).
+    /// A key from the operating system's entropy, a different key at every call (feature `random`).
     ///
     /// # Errors
     /// [`Error::Entropy`] where the system has none to give.

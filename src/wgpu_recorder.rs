@@ -141,9 +141,9 @@ impl FillRecorder {
     }
 
     /// Records many fills at once: hundreds of tensors, in one buffer or many, of any initialisers and types.
-    /// The effect is that of [`Self::fill`] for one after the other. Large zeros become a `clear_buffer`
-    /// each; everything else is one compute pass. In each buffer, tensors of the same type and kind of
-    /// distribution share dispatches, up to 64 small or middle-sized tensors at a time. All dispatches share
+    /// The effect is that of one [`Self::fill`] after the other. Each large fill of zeros becomes a
+    /// `clear_buffer`; everything else is one compute pass. In each buffer, tensors of the same type and kind
+    /// of distribution share dispatches, up to 64 small or middle-sized tensors at a time. All dispatches share
     /// one parameter buffer.
     ///
     /// The scratch memory of each orthogonal matrix lives until the submission has ended, so submit many
@@ -263,9 +263,11 @@ impl FillRecorder {
     }
 
     /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the
-    /// first fill does not wait for wgpu's compiler. Many drivers compile a second time when they first run a
-    /// pipeline, which only a submission brings about ([`embedding`](crate::embedding), "Before the first frame"). The call compiles those for whole tensors and ranges of
-    /// elements; [`Self::prepare_all`] compiles those for shards and padded rows too.
+    /// first fill does not wait for wgpu's compiler. `prepare` compiles the pipelines for whole tensors and
+    /// ranges of elements; [`Self::prepare_all`] compiles the pipelines for shards and padded rows too.
+    ///
+    /// Many drivers compile a second time when they first run a pipeline, and only a submission runs one
+    /// ([`embedding`](crate::embedding), "Before the first frame").
     ///
     /// # Errors
     /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no such fill,

@@ -149,13 +149,12 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
     Ok(())
 }
 
-/// Writes into `memory`, which stands for a buffer, the bytes that a fill writes into that buffer: at the
-/// placement's byte offset, with its row pitch, in this machine's byte order. All other bytes
-/// stay.
+/// Writes the bytes of a fill into `memory`, which stands for the fill's buffer: at the placement's offset,
+/// with the placement's row pitch, in this machine's byte order. All other bytes stay unchanged.
 ///
-/// A list of [`Fill`](crate::Fill)s gives the placement, the initialiser and the key of each, so a test needs no
-/// list of its own. A placement whose rows have padding or whose elements are not aligned in memory takes a
-/// second copy of the tensor.
+/// Each [`Fill`](crate::Fill) of a list gives its placement, initialiser and key, so a test needs no second
+/// list. If the rows have padding or the elements are not aligned in memory, the call makes a second copy of the
+/// tensor.
 ///
 /// ```
 /// use seedbed::program::Placement;
@@ -172,7 +171,7 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 ///
 /// # Errors
 /// The errors of the initialiser and of the placement; [`Error::BufferTooSmall`] if the tensor reaches past the
-/// end of `memory`. Nothing is written then.
+/// end of `memory`. On an error nothing is written.
 pub fn fill_buffer(memory: &mut [u8], placement: &Placement<'_>, init: &Init, key: Key) -> Result<(), Error> {
     let Placement { dtype, ref region, .. } = *placement;
     init.kernel_args(region.shape(), dtype)?;

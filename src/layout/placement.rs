@@ -43,13 +43,13 @@ impl<'a> Placement<'a> {
     /// # Errors
     /// The errors of the region; [`Error::RowPitch`], [`Error::MisalignedOffset`], [`Error::BufferTooSmall`].
     pub(crate) fn resolve(&self, size: u64) -> Result<ResolvedPlacement, Error> {
-        // A shader accesses whole words, so the buffer must hold all of the last word. A half that is not
-        // written is kept.
+        // A shader accesses whole words, so the buffer must hold all of the last word. The half of a word that
+        // no element covers keeps its value.
         self.resolve_in(size, 4)
     }
 
-    /// The bytes of memory of `size` bytes from the first to the last element. Memory need not end with a whole
-    /// word.
+    /// The range of bytes from the first to the last element, in host memory of `size` bytes. Host memory may
+    /// end within a word.
     ///
     /// # Errors
     /// The errors of [`Self::bytes`].
@@ -57,7 +57,7 @@ impl<'a> Placement<'a> {
         self.resolve_in(size, 1).map(|resolved| resolved.bytes)
     }
 
-    /// Checks the placement against `size` bytes, of which whole words of `word` bytes are accessed.
+    /// Checks the placement against a buffer of `size` bytes that is accessed in words of `word` bytes.
     fn resolve_in(&self, size: u64, word: u64) -> Result<ResolvedPlacement, Error> {
         let Self { offset, row_pitch, dtype, .. } = *self;
         not_negative("the byte offset", offset)?;
@@ -171,8 +171,9 @@ impl<'a> Placement<'a> {
         Ok(Placement { offset, row_pitch, region: Region::new(shape), dtype: self.dtype })
     }
 
-    /// The bytes of a buffer of `size` bytes from the first to the last element, padding between rows
-    /// included. With `u64::MAX` for the size, the end of the range is what an arena needs before there is a buffer.
+    /// The range of bytes from the first to the last element, padding between rows included, in a buffer of
+    /// `size` bytes. With `u64::MAX` for the size, the end of the range is what an arena needs before there is a
+    /// buffer.
     ///
     /// # Errors
     /// The errors of the region; [`Error::RowPitch`], [`Error::MisalignedOffset`], [`Error::BufferTooSmall`],

@@ -89,7 +89,7 @@ impl<'a> Region<'a> {
     ///
     /// A shard whose elements are not contiguous in the whole tensor is filled in runs. Philox makes blocks
     /// of four neighbouring elements, and a run computes each block that the run touches once. A run that
-    /// begins and ends at multiples of four computes nothing else; a run of one element computes four times
+    /// begins and ends at multiples of four computes no other element; a run of one element computes four times
     /// as much as it writes. On a device, rows that lie more than 2^30 elements apart in the whole tensor are
     /// planned one by one.
     #[must_use]
@@ -104,7 +104,7 @@ impl<'a> Region<'a> {
         Region { shape: Cow::Owned(self.shape.into_owned()), part: self.part }
     }
 
-    /// Whether this is a range of elements or a shard.
+    /// Whether the region is a range of elements or a shard.
     pub(crate) fn is_part(&self) -> bool {
         !matches!(self.part, Part::Whole)
     }

@@ -1,4 +1,4 @@
-//! Shapes and counts, in the integer types that programs keep them in.
+//! Shapes and counts, in the integer types that programs use.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::error::Error;
 /// A count of elements or bytes: `u64`, `usize`, `u32`, `i64` or `i32`.
 ///
 /// Integer literals without a suffix are `i32` in Rust, and some frameworks count in `i64`, so signed types are
-/// accepted. A negative count is an [`Error::Negative`] of the call that uses it.
+/// accepted. The fill or check that uses a negative count returns [`Error::Negative`].
 pub trait Count: Copy + private::Sealed {
     /// The count as `u64`. A negative count keeps its sign bit, so that later checks refuse it.
     #[doc(hidden)]
@@ -19,7 +19,7 @@ pub trait Count: Copy + private::Sealed {
         Cow::Owned(counts.iter().map(|count| count.to_u64()).collect())
     }
 
-    /// A list of counts as a shape, in the same memory if possible.
+    /// A list of counts as a shape. The shape keeps the list's memory if possible.
     #[doc(hidden)]
     fn shape_from(counts: Vec<Self>) -> Vec<u64> {
         Self::shape_of(&counts).into_owned()

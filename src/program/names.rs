@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::layout::region::Region;
 
-/// The names of a list so far.
+/// The names of the fills of a list that were checked so far.
 pub(crate) struct Names<'a> {
     /// The number of fills in the list. A list of one needs no table.
     fills: usize,
@@ -16,12 +16,12 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// For a list of this many fills.
+    /// An empty table, for a list of this many fills.
     pub(crate) fn of(fills: usize) -> Self {
         Self { fills, by_key: HashMap::default() }
     }
 
-    /// Adds a fill of the list.
+    /// Checks the next fill of the list against the earlier fills.
     ///
     /// # Errors
     /// [`Error::DuplicateName`] if an earlier fill has the same name and the same key, unless both write parts
@@ -47,7 +47,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Hashes keys. A key that was derived from a name is random already.
+/// A hasher of keys. A key that was derived from a name is random already.
 #[derive(Default)]
 struct KeyHasher(u64);
 
@@ -61,7 +61,7 @@ impl Hasher for KeyHasher {
     }
 
     fn write_u64(&mut self, word: u64) {
-        // Keys that nobody derived differ in the low bits; hash tables use the high bits too.
+        // Keys that were not derived may differ only in low bits, but hash tables use the high bits too.
         self.0 = (self.0 ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
     }
 }

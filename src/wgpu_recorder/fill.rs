@@ -6,11 +6,11 @@ use super::tensor_view::TensorView;
 use crate::init::Init;
 use crate::key::Key;
 
-/// A fill of [`FillRecorder::fill_all`](crate::FillRecorder::fill_all): what
-/// [`FillRecorder::fill`](crate::FillRecorder::fill) takes as arguments.
+/// A fill of [`FillRecorder::fill_all`](crate::FillRecorder::fill_all): the arguments of
+/// [`FillRecorder::fill`](crate::FillRecorder::fill).
 ///
-/// A list of fills describes a model, and one list is enough: a test or a machine without a GPU makes the same
-/// bytes from it with [`host::fill_buffer`](crate::host::fill_buffer).
+/// A list of fills describes a model, and one list is enough: a test, or a machine without a GPU, makes the
+/// same bytes from that list with [`host::fill_buffer`](crate::host::fill_buffer).
 ///
 /// ```no_run
 /// use seedbed::{Error, Fill, Init, Key, TensorView, host, wgpu};
@@ -47,7 +47,7 @@ impl<'a> Fill<'a> {
     }
 
     /// The fill of a model's parameter. The key is [`model.named(name)`](Key::named), and errors name the
-    /// fill by `name`. In one list each name occurs once, except for parts of one tensor.
+    /// fill by `name`. In one list each name occurs once; only the parts of one tensor share a name.
     pub fn named(name: impl Into<Cow<'a, str>>, tensor: TensorView<'a>, init: Init, model: Key) -> Self {
         let name = name.into();
         let key = model.named(&name);

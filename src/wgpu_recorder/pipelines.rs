@@ -40,7 +40,7 @@ impl Pipelines {
         let slot = self.compiled.get(kernel.id as usize).ok_or_else(other)?;
         let compiled = match slot.get() {
             Some(compiled) => compiled,
-            // A failure is not kept.
+            // A failure leaves the slot empty, so the next call compiles again.
             None => {
                 let compiled = compiled(device, &kernel.label, || self.compile(device, kernel))?;
                 slot.get_or_init(|| compiled)

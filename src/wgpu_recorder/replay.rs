@@ -7,7 +7,7 @@ use super::reports::created;
 use crate::error::Error;
 use crate::program::{Binding, Buffer, Clear, Contents, Program, Recent, Usage};
 
-/// A kernel, its bindings and its workgroups.
+/// A dispatch: its kernel, its bindings and its workgroups.
 type Bound<'a> = (&'a Compiled, wgpu::BindGroup, [u32; 2]);
 
 /// Replays programs on one device.
@@ -27,9 +27,8 @@ impl Replay {
     /// Records a program that was planned for this device. `destinations` are the caller's buffers.
     ///
     /// # Errors
-    /// [`Error::Device`] where a buffer can't be created, [`Error::Refused`] where wgpu refuses to bind one,
-    /// [`Error::Program`] for a kernel of another library version: an error comes before
-    /// anything is recorded.
+    /// [`Error::Device`] where a buffer can't be created, [`Error::Refused`] where wgpu can't bind a buffer,
+    /// [`Error::Program`] for a kernel of another library version. An error comes before anything is recorded.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -60,8 +59,8 @@ impl Replay {
         created(&self.device, || self.bind(program, destinations)).map(drop)
     }
 
-    /// Creates everything that a program needs of the device. The result is a kernel, its bindings and its
-    /// workgroups for each dispatch.
+    /// Creates the buffers, pipelines and bindings that a program needs. The result has one item for each
+    /// dispatch.
     fn bind(&self, program: &Program, destinations: &[&wgpu::Buffer]) -> Result<Vec<Bound<'_>>, Error> {
         let own = program.buffers.iter().map(|buffer| self.create(buffer)).collect::<Result<Vec<_>, _>>()?;
         let buffer = |number: u32| match destinations.get(number as usize) {
@@ -77,7 +76,7 @@ impl Replay {
                 (0..).zip(bindings).map(|(number, (buffer, binding))| entry(number, buffer, binding)),
             );
             let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                // A label is a copy for each dispatch.
+                // wgpu would copy a label for each dispatch.
                 label: None,
                 layout: &kernel.layout,
                 entries: &entries,

@@ -1,14 +1,14 @@
-//! What wgpu reports -> errors. wgpu reports mistakes and failures to the innermost error scope of the thread,
-//! or else to the device's error handler, which panics by default.
+//! wgpu's reports -> errors. wgpu reports mistakes and failures to the innermost error scope of the thread or,
+//! without a scope, to the device's error handler, which panics by default.
 
 use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
 
 use crate::error::Error;
 
-/// Calls `create`, and returns what wgpu reports meanwhile about memory and buffers as an error.
+/// Calls `create`. A report of wgpu during the call, about memory or an invalid resource, becomes an error.
 ///
-/// On the web, scopes answer only after a return to the event loop. There the device's error handler gets the
-/// reports, so that none is lost.
+/// On the web, scopes answer only after a return to the event loop, so no scope is opened and the device's
+/// error handler gets the reports.
 ///
 /// # Errors
 /// The errors of `create`; [`Error::Device`] if wgpu reports that memory is out, [`Error::Refused`] if wgpu
@@ -18,12 +18,12 @@ pub(super) fn created<R>(
     create: impl FnOnce() -> Result<R, Error>,
 ) -> Result<R, Error> {
     let (result, [memory, invalid]) = reports(device, [OutOfMemory, Validation], create);
-    // A lack of memory comes first, because it makes resources invalid that later calls then refuse.
+    // A report about memory comes first: a lack of memory makes resources invalid, and later calls refuse them.
     let memory = memory.map(|reason| Error::Device { reason });
     memory.or(invalid.map(|reason| Error::Refused { reason })).map_or(result, Err)
 }
 
-/// Calls `compile`, and returns what wgpu or the driver reports meanwhile about the kernel as an error.
+/// Calls `compile`. A report of wgpu or the driver during the call becomes an error about the kernel.
 ///
 /// # Errors
 /// [`Error::Device`], with the kernel's label.
@@ -55,7 +55,7 @@ fn reports<R, const N: usize>(
     (result, reports)
 }
 
-/// A report in one line.
+/// The text of a report, in one line.
 fn text(report: &wgpu::Error) -> String {
     let text = report.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -63,7 +63,7 @@ fn text(report: &wgpu::Error) -> String {
     lines.collect::<Vec<_>>().join(": ")
 }
 
-/// The value of a future that is ready, as those of error scopes are outside of the web.
+/// The value of a future that is ready. Outside of the web, the futures of error scopes are always ready.
 fn now(future: impl Future<Output = Option<wgpu::Error>>) -> Option<wgpu::Error> {
     use std::task::{Context, Poll, Waker};
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -16,11 +16,11 @@ use crate::program::{Destination, VECTOR_BYTES};
 ///
 /// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, large zeros become a `clear_buffer`.
 ///
-/// Shapes and offsets are `usize`, `u32`, `u64` or signed integers ([`IntoShape`](crate::IntoShape),
-/// [`Count`]). Offsets that are multiples of [`TensorView::ALIGNMENT`] are written fastest.
+/// Shapes and offsets are `usize`, `u32`, `u64`, `i64` or `i32` ([`IntoShape`](crate::IntoShape), [`Count`]).
+/// Fills are fastest at offsets that are multiples of [`TensorView::ALIGNMENT`].
 ///
-/// A view borrows its buffer. [`into_owned`](Self::into_owned) makes a view that can be stored: a
-/// `wgpu::Buffer` is a handle.
+/// A view borrows its buffer. [`into_owned`](Self::into_owned) makes a view that can be stored, because the
+/// view holds its own handle of the buffer.
 ///
 /// ```no_run
 /// # fn f(buffer: &wgpu::Buffer) {
@@ -78,7 +78,7 @@ impl<'a> TensorView<'a> {
         Self::new(buffer, DType::U32, region)
     }
 
-    /// The same view from this byte of the buffer on: any multiple of the element's size.
+    /// The same view from the byte `offset` of the buffer on: any multiple of the element's size.
     #[must_use]
     pub fn at(mut self, offset: impl Count) -> Self {
         self.placement.offset = offset.to_u64();
@@ -166,7 +166,7 @@ impl<'a> TensorView<'a> {
         &self.placement
     }
 
-    /// The bytes of the buffer from the first to the last element, padding between rows included.
+    /// The range of bytes of the buffer from the first to the last element, padding between rows included.
     ///
     /// # Errors
     /// The errors of a fill about the region, the offset, the row pitch and the buffer's size.
