@@ -8,7 +8,7 @@ use crate::math::philox::philox4x32_10;
 /// four words at which to begin.
 ///
 /// **A key belongs to one tensor.** Two tensors that are filled with one key get correlated values, whatever the
-/// shapes, scales and types: element `e` of both comes from the same word. [`Key::named`] gives each parameter of
+/// shapes, scales and types, because both draw the same words. [`Key::named`] gives each parameter of
 /// a model a key of its own.
 ///
 /// Block `b` is Philox4x32-10 of the counter `offset + b`. Element `e` of a tensor takes word

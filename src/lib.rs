@@ -52,14 +52,14 @@
 //! | panel, chunk, window | of an orthogonal matrix: 32 reflections; 128 rows that are summed in order; rows that a binding holds |
 //! | keep | what a float passes through, so that no compiler fuses or reorders it |
 //!
-//! [`embedding`] walks through a program that fills its own buffers; [`recipes`] has layers that need several views.
+//! [`guide`] walks through a program that fills its own buffers; [`recipes`] has layers that need several views.
 
 mod dtype;
-#[cfg(feature = "wgpu")]
-pub mod embedding;
 mod error;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
+#[cfg(feature = "wgpu")]
+pub mod guide;
 pub mod host;
 mod init;
 mod kernel;

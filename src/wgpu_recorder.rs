@@ -66,7 +66,9 @@ impl FillRecorder {
     }
 
     /// A recorder like that of [`Self::with_math`] that keeps the driver's compilations in a pipeline cache,
-    /// which your program loads and saves. The device must have been opened with `Features::PIPELINE_CACHE`.
+    /// which your program loads and saves. The device must have been opened with `Features::PIPELINE_CACHE`. Save
+    /// a file for each adapter, named by `wgpu::util::pipeline_cache_key`: wgpu panics over the cache of another
+    /// device.
     ///
     /// ```
     /// # use seedbed::{wgpu, DType, Init, FillRecorder, Math, gpu};
@@ -128,7 +130,7 @@ impl FillRecorder {
     /// # Errors
     /// [`Error`] for every mistake in the arguments; [`Error::Device`] if the device was lost, destroyed, or is
     /// out of memory; [`Error::Refused`] for a buffer that was destroyed or belongs to another device. An error
-    /// comes before anything is recorded. wgpu reports other mistakes ([`embedding`](crate::embedding),
+    /// comes before anything is recorded. wgpu reports other mistakes ([`guide`](crate::guide),
     /// "Mistakes").
     pub fn fill(
         &self,
@@ -267,7 +269,7 @@ impl FillRecorder {
     /// ranges of elements; [`Self::prepare_all`] compiles the pipelines for shards and padded rows too.
     ///
     /// Many drivers compile a second time when they first run a pipeline, and only a submission runs one
-    /// ([`embedding`](crate::embedding), "Before the first frame").
+    /// ([`guide`](crate::guide), "Before the first frame").
     ///
     /// # Errors
     /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no such fill,

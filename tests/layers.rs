@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["program"],
     &["gpu"],
     &["host", "wgpu_recorder"],
-    &["embedding", "recipes"],
+    &["guide", "recipes"],
 ];
 
 /// A module: its path below the crate, such as `["layout", "runs"]`.

@@ -55,8 +55,8 @@ pub struct Destination {
 #[derive(Clone, Copy, Debug)]
 pub struct FillSpec<'a> {
     /// The fill's name in errors. A fill without a name goes by its number in the list, from 0. Two fills of
-    /// one plan with the same name and the same key write parts of one tensor; for anything else the name is
-    /// an [`Error::DuplicateName`].
+    /// one plan with the same name and the same key are an [`Error::DuplicateName`], unless both write parts of
+    /// one tensor.
     pub name: Option<&'a str>,
     /// The buffer that the fill writes to.
     pub destination: Destination,

@@ -117,6 +117,14 @@ fn mistakes_that_wgpu_reports(device: &Device) {
         let report = other.reported(|| other.queue.submit([encoder.finish()])).1;
         assert!(report.as_ref().is_some_and(|report| report.contains(message)), "{report:?}, {message}");
     }
+    // A clear binds nothing, so a device that was destroyed shows itself only at the submission, which is lost.
+    let destroyed = Raw::new(device);
+    let (mut encoder, buffer) = (destroyed.encoder(), destroyed.buffer(false));
+    let recorder_of_destroyed = FillRecorder::new(&destroyed.device);
+    destroyed.device.destroy();
+    let view = TensorView::f32(&buffer, [256, 256]);
+    assert_eq!(recorder_of_destroyed.fill(&mut encoder, &view, &Init::zeros(), KEY), Ok(()));
+    assert_eq!(destroyed.reported(|| destroyed.queue.submit([encoder.finish()])).1, None);
     for init in [NORMAL, Init::zeros()] {
         let mut encoder = ours.encoder();
         let pass = encoder.begin_compute_pass(&Default::default()).forget_lifetime();
