@@ -257,7 +257,8 @@ impl Planner {
             if bytes.is_empty() {
                 continue;
             }
-            let wave = waves.wave_of(buffer, bytes);
+            // A fill alone overlaps nothing.
+            let wave = if fills.len() > 1 { waves.wave_of(buffer, bytes) } else { 0 };
             // A clear is several times faster than a kernel, and wgpu then need not zero a fresh buffer
             // first.
             if wave == 0 && fill.can_be_cleared() && !(fill.is_small() && small_clears[&buffer] > 1) {
@@ -497,11 +498,14 @@ impl<'a> Assembly<'a> {
             let CheckedFill { args, key, .. } = &self.fills[*number];
             encode(args, *key, item, binding_start, matrix_start)
         };
-        let mut blocks: Vec<FillParams> = batch.items.iter().map(params_of).collect();
-        if grid == Grid::Batched {
-            blocks = batch.rows(self.limits).map(|(item, first)| in_row(blocks[item], first)).collect();
-        }
-        let params = self.params(&blocks, grid.blocks());
+        let params = match grid {
+            Grid::Single => self.params(&[params_of(&batch.items[0])], grid.blocks()),
+            Grid::Batched => {
+                let blocks: Vec<FillParams> = batch.items.iter().map(params_of).collect();
+                let rows = batch.rows(self.limits).map(|(item, first)| in_row(blocks[item], first));
+                self.params(&rows.collect::<Vec<_>>(), grid.blocks())
+            }
+        };
         let (offset, size) = (batch.binding.start, batch.binding.end - batch.binding.start);
         let mut bindings = vec![params, Binding { buffer, offset, size }];
         bindings.extend(input);
