@@ -31,7 +31,15 @@ struct Rule {
     name: GlobMatcher,
     rank: Option<u64>,
     min_rank: Option<u64>,
-    init: Init,
+    outcome: Outcome,
+}
+
+/// What a rule gives a parameter.
+#[derive(Debug)]
+enum Outcome {
+    Init(Init),
+    /// The reason why no initialiser is right.
+    Refuse(String),
 }
 
 #[derive(Deserialize)]
@@ -47,7 +55,8 @@ struct RuleText {
     r#match: Spanned<String>,
     rank: Option<u64>,
     min_rank: Option<Spanned<u64>>,
-    init: Spanned<String>,
+    init: Option<Spanned<String>>,
+    refuse: Option<Spanned<String>>,
 }
 
 impl Rules {
@@ -64,18 +73,34 @@ impl Rules {
         Ok(Self { rules, custom: true })
     }
 
-    /// The initialiser of each parameter, in order. An error lists the parameters that no rule matches.
+    /// The initialiser of each parameter, in order. An error lists the parameters that a rule refuses, or
+    /// those that no rule matches.
     pub fn assign(&self, parameters: &[Parameter]) -> Result<Vec<Init>> {
-        let found = |p: &Parameter| self.rules.iter().find(|r| r.matches(p)).map(|r| r.init);
-        let inits: Vec<_> = parameters.iter().map(found).collect();
-        let lacking: Vec<_> =
-            parameters.iter().zip(&inits).filter(|(_, i)| i.is_none()).map(|(p, _)| p).collect();
-        if !lacking.is_empty() {
-            let mut names: Vec<_> =
-                lacking.iter().take(NAMED_IN_ERRORS).map(|p| format!("{:?} {:?}", p.name, p.shape)).collect();
-            if lacking.len() > names.len() {
-                names.push(format!("and {} more", lacking.len() - names.len()));
+        let (mut inits, mut lacking) = (Vec::new(), Vec::new());
+        let mut refused: Vec<(&str, Vec<&Parameter>)> = Vec::new();
+        for parameter in parameters {
+            match self.rules.iter().find(|rule| rule.matches(parameter)).map(|rule| &rule.outcome) {
+                Some(Outcome::Init(init)) => inits.push(*init),
+                Some(Outcome::Refuse(reason)) => {
+                    match refused.iter_mut().find(|(other, _)| other == reason) {
+                        Some((_, parameters)) => parameters.push(parameter),
+                        None => refused.push((reason, vec![parameter])),
+                    }
+                }
+                None => lacking.push(parameter),
             }
+        }
+        let remedy = if self.custom {
+            "add a rule before it"
+        } else {
+            "give --rules a file with a rule for it (`seedbed rules` prints the built-in ones)"
+        };
+        if !refused.is_empty() {
+            let reasons =
+                refused.iter().map(|(reason, parameters)| format!("{}: {reason}", list(parameters)));
+            bail!("no initialiser is right for {}; {remedy}", reasons.collect::<Vec<_>>().join("; "));
+        }
+        if !lacking.is_empty() {
             let (these, remedy) = (
                 if lacking.len() == 1 { "this parameter" } else { "these parameters" },
                 if self.custom {
@@ -84,9 +109,9 @@ impl Rules {
                     "give --rules a file with one (`seedbed rules` prints the built-in ones)"
                 },
             );
-            bail!("no rule matches {these}: {}; {remedy}", names.join(", "));
+            bail!("no rule matches {these}: {}; {remedy}", list(&lacking));
         }
-        Ok(inits.into_iter().flatten().collect())
+        Ok(inits)
     }
 
     /// The user's rules that match no parameter at all, most likely by a typing mistake: number and glob of
@@ -120,10 +145,23 @@ impl fmt::Display for Rules {
             if let Some(min_rank) = rule.min_rank {
                 write!(f, " min_rank={min_rank}")?;
             }
-            write!(f, " -> {}", rule.init)?;
+            match &rule.outcome {
+                Outcome::Init(init) => write!(f, " -> {init}")?,
+                Outcome::Refuse(_) => write!(f, " -> refused")?,
+            }
         }
         Ok(())
     }
+}
+
+/// The first parameters of a list with their shapes, and the number of the others.
+fn list(parameters: &[&Parameter]) -> String {
+    let named = parameters.iter().take(NAMED_IN_ERRORS);
+    let mut names: Vec<_> = named.map(|p| format!("{:?} {:?}", p.name, p.shape)).collect();
+    if parameters.len() > names.len() {
+        names.push(format!("and {} more", parameters.len() - names.len()));
+    }
+    names.join(", ")
 }
 
 fn parse(text: &str) -> Result<Vec<Rule>> {
@@ -147,11 +185,18 @@ fn compile(text: &str, rule: RuleText) -> Result<Rule> {
         .build()
         .with_context(|| at(rule.r#match.span().start))?
         .compile_matcher();
-    let init = rule.init.get_ref().parse().with_context(|| at(rule.init.span().start))?;
+    let outcome = match (rule.init, rule.refuse) {
+        (Some(init), None) => Outcome::Init(init.get_ref().parse().with_context(|| at(init.span().start))?),
+        (None, Some(reason)) => Outcome::Refuse(reason.into_inner()),
+        (Some(_), Some(reason)) => {
+            bail!("{}: init and refuse exclude each other; give one", at(reason.span().start))
+        }
+        (None, None) => bail!("{}: missing field `init` (or `refuse`)", at(rule.r#match.span().start)),
+    };
     if let (Some(_), Some(min_rank)) = (rule.rank, &rule.min_rank) {
         bail!("{}: rank and min_rank exclude each other; give one", at(min_rank.span().start));
     }
-    Ok(Rule { name, rank: rule.rank, min_rank: rule.min_rank.map(Spanned::into_inner), init })
+    Ok(Rule { name, rank: rule.rank, min_rank: rule.min_rank.map(Spanned::into_inner), outcome })
 }
 
 /// Line and column of a byte offset, counted from 1: "line 3 column 9".
@@ -188,10 +233,84 @@ mod tests {
         ];
         let (zero, one) = (Init::constant(0.0), Init::constant(1.0));
         assert_eq!(rules.assign(&parameters).unwrap(), [one, zero, zero, zero, Init::xavier_normal()]);
-        assert_eq!(
-            rules.to_string(),
-            "\"*bias\" -> constant(0); \"*\" rank=1 -> constant(1); \"*\" min_rank=2 -> xavier_normal(gain=1)"
+        let text = rules.to_string();
+        let end =
+            "\"*{weight,gamma,scale}\" rank=1 -> constant(1); \"*\" min_rank=2 -> xavier_normal(gain=1)";
+        assert!(text.contains("\"*bias\" min_rank=3 -> refused; ") && text.ends_with(end), "{text}");
+    }
+
+    /// Names of checkpoints that people have reported as initialised wrongly, with the values of their frameworks.
+    #[test]
+    fn built_in_rules_know_the_names_of_frameworks() {
+        let rules = Rules::load(None).unwrap();
+        let (zero, one) = (Init::constant(0.0), Init::constant(1.0));
+        for (name, shape, init) in [
+            // torch.nn.LSTM, GRU and RNN
+            ("rnn.weight_ih_l0", &[32, 8][..], Init::xavier_normal()),
+            ("rnn.bias_ih_l0", &[32], zero),
+            ("rnn.bias_hh_l12", &[32], zero),
+            ("rnn.bias_ih_l0_reverse", &[32], zero),
+            ("cell.bias_ih", &[32], zero),
+            // BERT as TensorFlow saved it, Keras, Flax
+            ("bert.embeddings.LayerNorm.gamma", &[8], one),
+            ("bert.embeddings.LayerNorm.beta", &[8], zero),
+            ("encoder/layer_norm/scale", &[8], one),
+            ("batch_normalization/moving_mean", &[8], zero),
+            ("batch_normalization/moving_variance", &[8], one),
+            // torch.nn.BatchNorm2d
+            ("bn1.weight", &[8], one),
+            ("bn1.bias", &[8], zero),
+            ("bn1.running_mean", &[8], zero),
+            ("bn1.running_var", &[8], one),
+            ("attn.in_proj_bias", &[2304], zero),
+            ("h.0.attn.c_attn.bias", &[24], zero),
+            ("relative_attention_bias.weight", &[32, 8], Init::xavier_normal()),
+        ] {
+            assert_eq!(rules.assign(&[parameter(name, shape)]).unwrap(), [init], "{name}");
+        }
+        for (name, shape, reason) in [
+            ("h.0.attn.bias", &[1, 1, 64, 64][..], "attention masks"),
+            ("h.0.attn.masked_bias", &[], "a mask"),
+            ("embeddings.position_ids", &[1, 16], "computes this buffer"),
+            ("rotary_emb.inv_freq", &[32], "computes this buffer"),
+            ("down_proj.weight_scale_inv", &[1, 1], "a quantised weight"),
+            ("conv.weight_g", &[8, 1, 1], "weight_norm"),
+            ("blocks.0.ls1.gamma", &[8], "LayerScale"),
+            ("blocks.0.ls1.gamma_1", &[8], "LayerScale"),
+            ("mixer.A_log", &[16, 8], "Mamba"),
+            ("mixer.dt_proj.bias", &[16], "Mamba"),
+            ("logit_scale", &[], "CLIP"),
+            ("vision_model.embeddings.class_embedding", &[8], "CLIP"),
+            ("features.prelu1.weight", &[1], "PReLU"),
+        ] {
+            let ok = parameter("fc.weight", &[4, 4]);
+            let error = rules.assign(&[ok, parameter(name, shape)]).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("no initialiser is right for {name:?} {shape:?}: ")),
+                "{error}"
+            );
+            assert!(error.contains(reason) && error.contains("--rules") && !error.contains('\n'), "{error}");
+        }
+        // A vector that no framework names so is not guessed.
+        let error = rules.assign(&[parameter("mixer.D", &[16])]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("no rule matches this parameter: \"mixer.D\" [16]; give --rules"),
+            "{error}"
         );
+    }
+
+    #[test]
+    fn refused_parameters_are_listed_by_their_reasons() {
+        let rules = custom(
+            "[[rule]]\nmatch = '*.a'\nrefuse = 'because'\n[[rule]]\nmatch = '*.b'\nrefuse = 'since'\n[[rule]]\nmatch = '*'\ninit = 'ones'",
+        );
+        let parameters: Vec<_> =
+            ["0.a", "0.b", "1.a", "c"].into_iter().map(|name| parameter(name, &[1])).collect();
+        assert_eq!(
+            rules.assign(&parameters).unwrap_err().to_string(),
+            "no initialiser is right for \"0.a\" [1], \"1.a\" [1]: because; \"0.b\" [1]: since; add a rule before it"
+        );
+        assert_eq!(rules.to_string(), "\"*.a\" -> refused; \"*.b\" -> refused; \"*\" -> ones()");
     }
 
     #[test]
@@ -219,7 +338,11 @@ mod tests {
         for (text, message) in [
             ("", "there is no [[rule]]"),
             ("[[rule]\n", "line 1 column 8"),
-            ("[[rule]]\nmatch = '*'\n", "line 1 column 1: missing field `init`"),
+            ("[[rule]]\nmatch = '*'\n", "rule 1: line 2 column 9: missing field `init` (or `refuse`)"),
+            (
+                "[[rule]]\nmatch = '*'\ninit = 'ones'\nrefuse = 'no'",
+                "rule 1: line 4 column 10: init and refuse exclude each other",
+            ),
             ("[[rule]]\nmatch = '*'\ninit = 'zeros'\nranks = 1", "line 4 column 1: unknown field `ranks`"),
             ("[[rules]]\n", "line 1 column 3: unknown field `rules`"),
             ("[[rule]]\nmatch = '*'\ninit = 'zeros'\nrank = -1", "line 4 column 8"),

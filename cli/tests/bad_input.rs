@@ -170,7 +170,7 @@ fn shapes_and_initialisers() {
         refused_parameters(&[("w", &[2, 2]), ("temperature", &[])]),
         "no rule matches this parameter: \"temperature\" []"
     );
-    assert_says!(refused_parameters(&[("__metadata__", &[1])]), "\"__metadata__\" can't be the name");
+    assert_says!(refused_parameters(&[("__metadata__", &[1, 1])]), "\"__metadata__\" can't be the name");
 }
 
 #[test]
@@ -190,7 +190,10 @@ fn rules() {
         refused("[[rule]]\nmatch = '*'\ninit = 'zeros'\nrnak = 1\n"),
         "RULES: line 4 column 1: unknown field `rnak`"
     );
-    assert_says!(refused("[[rule]]\nmatch = '*'\n"), "RULES: line 1 column 1: missing field `init`");
+    assert_says!(
+        refused("[[rule]]\nmatch = '*'\n"),
+        "RULES: rule 1: line 2 column 9: missing field `init` (or `refuse`)"
+    );
     assert_says!(
         refused("[[rule]]\nmatch = '{a'\ninit = 'zeros'\n"),
         "RULES: rule 1: line 2 column 9: error parsing glob '{a'"
