@@ -60,8 +60,9 @@ Examples:
   seedbed rules > my_rules.toml    # edit it, then:
   seedbed init models/gpt2.json -o gpt2.safetensors --rules my_rules.toml --adapter nvidia")]
 pub struct InitArgs {
-    /// A .json manifest ({"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}), or a .safetensors
-    /// file, of which only the header is read
+    /// A .json manifest ({"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}, or the inner object), a
+    /// .safetensors file, a model.safetensors.index.json, or a folder with one of the last two. Only headers are
+    /// read
     pub model: PathBuf,
     /// Rules that give each parameter its initialiser [default: the built-in rules, see `seedbed rules`]
     #[arg(long, value_name = "RULES.toml")]

@@ -5,7 +5,7 @@
 //! | step | module |
 //! |---|---|
 //! | the command line | `args.rs`, `values.rs` |
-//! | a manifest, or the header of a safetensors file -> parameters | `model.rs` |
+//! | a manifest, an index, the headers of safetensors files -> parameters | `model.rs`, `manifest.rs` |
 //! | parameters + rules -> an initialiser for each parameter | `rules.rs` |
 //! | checked fills: every mistake of the input is found here | `fill.rs` |
 //! | the GPU or the host that makes the values | `select.rs`, `engine.rs` |
@@ -27,6 +27,7 @@ mod failure;
 mod fill;
 mod header;
 mod interrupt;
+mod manifest;
 mod model;
 mod output;
 mod program;

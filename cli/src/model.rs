@@ -1,20 +1,20 @@
 //! Models: names, shapes and types of their parameters, in the order of the file.
 //!
-//! A model comes from a JSON manifest or from the header of a safetensors file. The data of that file, which
-//! may be many gigabytes, are never read.
+//! A model comes from a JSON manifest, from the header of a safetensors file, from the headers of the files that an
+//! index names, or from a folder with one of these. The data of the files, which may be many gigabytes, are never
+//! read.
 
-use std::collections::HashSet;
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
-use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use safetensors::tensor::{Dtype, Metadata};
 use seedbed::DType;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
+
+use crate::manifest::{Manifest, UniqueMap, json_error};
 
 /// The largest header of the safetensors format, in bytes. A manifest needs far less.
 pub const MAX_HEADER: u64 = 100_000_000;
@@ -47,20 +47,50 @@ fn is_floating(dtype: Dtype) -> bool {
     text.starts_with('F') || text.starts_with("BF")
 }
 
-/// Reads a model; the extension decides the format. Errors name the file and the line. A parameter that can't
-/// be made with the `chosen` element type, or with its own, is an error too.
+/// Reads a model: a file, whose extension decides the format, or a folder. Errors name the file and the line. A
+/// parameter that can't be made with the `chosen` element type, or with its own, is an error too.
 pub fn read(path: &Path, chosen: Option<DType>) -> Result<Vec<Parameter>> {
-    let parameters = match extension(path).as_deref() {
-        Some("json") => read_manifest(path),
-        Some("safetensors") => read_safetensors(path),
+    let path = match path.is_dir() {
+        true => in_folder(path).with_context(|| path.display().to_string())?,
+        false => path.to_owned(),
+    };
+    let parameters = match extension(&path).as_deref() {
+        Some("json") => read_json(&path),
+        Some("safetensors") => read_safetensors(&path),
         _ => bail!(
-            "{}: the extension does not say what this is; a model is a .json manifest or a .safetensors file",
+            "{}: the extension does not say what this is; a model is a .json manifest or index, a .safetensors \
+             file, or a folder with one",
             path.display()
         ),
     };
     let parameters = parameters.with_context(|| path.display().to_string())?;
     supported(&parameters, chosen).with_context(|| path.display().to_string())?;
     Ok(parameters)
+}
+
+/// The file of a model in a folder: the index or the file that Hugging Face's libraries write, or the only
+/// .safetensors file.
+fn in_folder(folder: &Path) -> Result<PathBuf> {
+    let usual = ["model.safetensors.index.json", "model.safetensors"].map(|name| folder.join(name));
+    if let Some(path) = usual.into_iter().find(|path| path.is_file()) {
+        return Ok(path);
+    }
+    let mut others = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if extension(&path).as_deref() == Some("safetensors") && path.is_file() {
+            others.push(path);
+        }
+    }
+    match (others.pop(), others.len()) {
+        (Some(path), 0) => Ok(path),
+        (None, _) => bail!("no .safetensors file is in this folder; a manifest is named by its own path"),
+        (Some(_), more) => bail!(
+            "{} .safetensors files are in this folder, and neither model.safetensors nor \
+             model.safetensors.index.json; name one of them",
+            more + 1
+        ),
+    }
 }
 
 /// The extension of a path, in lower case.
@@ -84,30 +114,46 @@ fn supported(parameters: &[Parameter], chosen: Option<DType>) -> Result<()> {
     bail!("parameter {:?}: the type {} is not supported{more}; {remedy}", first.name, first.dtype);
 }
 
-#[derive(Deserialize)]
-struct Manifest {
-    parameters: UniqueMap<Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    shape: Vec<u64>,
-    dtype: Dtype,
-}
-
-fn read_manifest(path: &Path) -> Result<Vec<Parameter>> {
+fn read_json(path: &Path) -> Result<Vec<Parameter>> {
     let (mut file, len) = open(path)?;
     ensure!(len <= MAX_HEADER, "{len} bytes are too many for a manifest; the limit is {MAX_HEADER}");
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
-    parse_manifest(&text)
+    match Manifest::parse(&text)? {
+        Manifest::Parameters(parameters) => Ok(parameters),
+        Manifest::Index(files) => read_shards(path.parent().unwrap_or(Path::new("")), &files),
+    }
 }
 
-fn parse_manifest(text: &[u8]) -> Result<Vec<Parameter>> {
-    let manifest: Manifest = serde_json::from_slice(text).map_err(json_error)?;
-    let parameter = |(name, Entry { shape, dtype })| Parameter { name, shape, dtype };
-    Ok(manifest.parameters.0.into_iter().map(parameter).collect())
+/// The parameters of the files of an index, each file once, in the order of the index.
+fn read_shards(folder: &Path, weight_map: &[(String, String)]) -> Result<Vec<Parameter>> {
+    let mut file_of: HashMap<&str, &str> =
+        weight_map.iter().map(|(name, file)| (name.as_str(), file.as_str())).collect();
+    let mut seen = HashSet::new();
+    let files = weight_map.iter().map(|(_, file)| file.as_str()).filter(|file| seen.insert(*file));
+    let mut all = Vec::new();
+    for file in files {
+        // A file elsewhere would be read by a stranger's wish.
+        let is_beside =
+            matches!(Path::new(file).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+        ensure!(is_beside, "the index names the file {file:?}, which is no name of a file beside it");
+        let parameters = read_safetensors(&folder.join(file)).with_context(|| file.to_owned())?;
+        for parameter in &parameters {
+            match file_of.remove(parameter.name.as_str()) {
+                Some(named) if named == file => {}
+                Some(other) => {
+                    bail!("{file}: holds {:?}, which the index says is in {other}", parameter.name)
+                }
+                None => bail!("{file}: holds {:?}, which the index does not name, or twice", parameter.name),
+            }
+        }
+        all.extend(parameters);
+    }
+    // In the order of the index, so that the error does not depend on a hash.
+    if let Some((name, file)) = weight_map.iter().find(|(name, _)| file_of.contains_key(name.as_str())) {
+        bail!("the index says that {name:?} is in {file}, which does not hold it");
+    }
+    Ok(all)
 }
 
 fn read_safetensors(path: &Path) -> Result<Vec<Parameter>> {
@@ -152,48 +198,16 @@ fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// The error with line and column first; serde_json puts them last.
-fn json_error(error: serde_json::Error) -> anyhow::Error {
-    let (line, column, text) = (error.line(), error.column(), error.to_string());
-    match text.strip_suffix(&format!(" at line {line} column {column}")) {
-        Some(what) => anyhow::anyhow!("line {line} column {column}: {what}"),
-        None => anyhow::anyhow!(text),
-    }
-}
-
-/// A JSON object in the order of its text, without duplicate names.
-struct UniqueMap<V>(Vec<(String, V)>);
-
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<V>(PhantomData<V>);
-
-        impl<'de, V: Deserialize<'de>> Visitor<'de> for Entries<V> {
-            type Value = UniqueMap<V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with one entry per parameter")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut entries, mut seen) = (Vec::new(), HashSet::new());
-                while let Some(name) = map.next_key::<String>()? {
-                    if !seen.insert(name.clone()) {
-                        return Err(serde::de::Error::custom(format_args!("the name {name:?} comes twice")));
-                    }
-                    entries.push((name, map.next_value()?));
-                }
-                Ok(UniqueMap(entries))
-            }
-        }
-
-        deserializer.deserialize_map(Entries(PhantomData))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse_manifest(text: &[u8]) -> Result<Vec<Parameter>> {
+        match Manifest::parse(text)? {
+            Manifest::Parameters(parameters) => Ok(parameters),
+            Manifest::Index(_) => bail!("an index"),
+        }
+    }
 
     #[test]
     fn gpt2_has_148_parameters_and_124_million_elements() {
@@ -236,24 +250,5 @@ mod tests {
             "{}",
             error(Some(DType::F32))
         );
-    }
-
-    #[test]
-    fn mistakes_in_a_manifest_have_a_place() {
-        for (text, message) in [
-            ("", "line 1 column 0: EOF while parsing a value"),
-            ("{\"parameters\":\n {\"a\": 1}}", "line 2 column 8: invalid type: integer `1`"),
-            ("{\"name\": \"x\"}", "missing field `parameters`"),
-            ("{\"parameters\":{\"a\":{\"shape\":[-1],\"dtype\":\"F32\"}}}", "invalid value: integer `-1`"),
-            ("{\"parameters\":{\"a\":{\"shape\":[1],\"dtype\":\"F33\"}}}", "unknown variant `F33`"),
-            ("{\"parameters\":{\"a\":{\"shape\":[1],\"dtyp\":\"F32\"}}}", "unknown field `dtyp`"),
-            (
-                "{\"parameters\":{\"a\":{\"shape\":[1],\"dtype\":\"F32\"},\n\"a\":{\"shape\":[1],\"dtype\":\"F32\"}}}",
-                "line 2 column 3: the name \"a\" comes twice",
-            ),
-        ] {
-            let error = format!("{:#}", parse_manifest(text.as_bytes()).unwrap_err());
-            assert!(error.contains(message), "{text}: {error}");
-        }
     }
 }

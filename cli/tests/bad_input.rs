@@ -102,7 +102,10 @@ fn manifests() {
         refused("{\n  \"parameters\": {\n    \"a\": {\"shape\": [1], }\n}}"),
         "line 3 column 25: trailing comma"
     );
-    assert_says!(refused("{\"name\": \"x\"}"), "missing field `parameters`");
+    assert_says!(
+        refused("{\"name\": \"x\"}"),
+        "expected an object with shape and dtype; a model in JSON is {\"parameters\": "
+    );
     assert_says!(refused("{\"parameters\": []}"), "expected an object with one entry per parameter");
     assert_says!(
         refused("{\"parameters\": {\"a\": {\"shape\": [1.5], \"dtype\": \"F32\"}}}"),

@@ -340,3 +340,71 @@ fn gpt2_in_bounded_memory() {
         }
     }
 }
+
+/// A checkpoint in two files and an index, in a folder, has the tensors of the manifest.
+#[test]
+fn an_index_and_a_folder_are_models() {
+    let folder = Folder::new();
+    let (first, second) = ODD_SHAPES.split_at(3);
+    let make = |name: &str, parameters| {
+        let (model, out) = (folder.write("part.json", manifest(parameters)), folder.path(name));
+        succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"-q"]);
+    };
+    make("model-00001-of-00002.safetensors", first);
+    make("model-00002-of-00002.safetensors", second);
+    let entry = |number: u32, parameters: &[(&str, &[u64])]| -> Vec<String> {
+        let file = format!("model-0000{number}-of-00002.safetensors");
+        parameters.iter().map(|(name, _)| format!("{name:?}: {file:?}")).collect()
+    };
+    let entries = [entry(1, first), entry(2, second)].concat();
+    let index = |entries: &[String]| {
+        let text = format!("{{\"metadata\": {{}}, \"weight_map\": {{{}}}}}", entries.join(", "));
+        folder.write("model.safetensors.index.json", text)
+    };
+    let (whole, out) = (folder.write("whole.json", manifest(ODD_SHAPES)), folder.path("whole.safetensors"));
+    succeed(&[&"init", &whole, &"-o", &out, &"--adapter", &"host", &"--seed", &"5"]);
+    let expected = fs::read(&out).unwrap();
+
+    let path = index(&entries);
+    for model in [path.as_path(), path.parent().unwrap()] {
+        let out = folder.path("again.safetensors");
+        succeed(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"--seed", &"5"]);
+        assert!(fs::read(&out).unwrap() == expected, "{}", model.display());
+    }
+
+    let refused = |entries: &[String]| {
+        let path = index(entries);
+        let output = run(&[&"init", &path, &"-o", &folder.path("never.safetensors")]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        text(&output.stderr)
+    };
+    let with = |change: &dyn Fn(&str) -> String| -> Vec<String> {
+        entries.iter().map(|entry| change(entry)).collect()
+    };
+    for (entries, message) in [
+        (entries[1..].to_vec(), "holds \"z.weight\", which the index does not name"),
+        (
+            [&entries[..], &["\"x\": \"model-00001-of-00002.safetensors\"".into()]].concat(),
+            "does not hold it",
+        ),
+        (
+            with(&|entry| entry.replace("-00002-of", "-00009-of")),
+            "model-00009-of-00002.safetensors: No such file",
+        ),
+        (
+            with(&|entry| entry.replace("model-00002", "../model-00002")),
+            "which is no name of a file beside it",
+        ),
+        (with(&|entry| entry.replace("model-00002", "/model-00002")), "which is no name of a file beside it"),
+    ] {
+        let error = refused(&entries);
+        assert!(
+            error.contains("model.safetensors.index.json: ") && error.contains(message),
+            "{message}: {error}"
+        );
+    }
+    fs::remove_file(path).unwrap();
+    let output = run(&[&"init", &folder.path(""), &"-o", &folder.path("never.safetensors")]);
+    assert!(text(&output.stderr).contains("safetensors files are in this folder, and neither"), "{output:?}");
+    assert!(!folder.names().iter().any(|name| name.contains("never")), "{:?}", folder.names());
+}
