@@ -30,6 +30,7 @@ mod interrupt;
 mod manifest;
 mod model;
 mod output;
+mod parameter;
 mod program;
 mod report;
 mod rules;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::value::{Error as TextError, StrDeserializer};
 use serde::de::{Deserializer, Error as _, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 
-use crate::model::Parameter;
+use crate::parameter::Parameter;
 
 /// What a model in JSON looks like, for error messages.
 const EXAMPLE: &str = "a model in JSON is {\"parameters\": {NAME: {\"shape\": [2, 3], \"dtype\": \"F32\"}}}, the inner \

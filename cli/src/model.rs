@@ -10,42 +10,17 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::Metadata;
 use seedbed::DType;
 use serde::de::IgnoredAny;
 
 use crate::manifest::{Manifest, UniqueMap, json_error};
+use crate::parameter::{Parameter, is_floating};
 
 /// The largest header of the safetensors format, in bytes. A manifest needs far less.
 pub const MAX_HEADER: u64 = 100_000_000;
 /// The bytes of the header's length, which begins the file.
 pub const LENGTH_BYTES: u64 = 8;
-
-/// A parameter of a model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
-    pub name: String,
-    pub shape: Vec<u64>,
-    pub dtype: Dtype,
-}
-
-impl Parameter {
-    /// The element type to make, or `None` if the parameter can't be made.
-    pub fn element_type(&self, chosen: Option<DType>) -> Option<DType> {
-        match (chosen, self.dtype) {
-            (None, Dtype::F32) => Some(DType::F32),
-            (None, Dtype::F16) => Some(DType::F16),
-            (None, Dtype::BF16) => Some(DType::BF16),
-            (None, _) => None,
-            (Some(dtype), _) => is_floating(self.dtype).then_some(dtype),
-        }
-    }
-}
-
-fn is_floating(dtype: Dtype) -> bool {
-    let text = dtype.to_string();
-    text.starts_with('F') || text.starts_with("BF")
-}
 
 /// Reads a model: a file, whose extension decides the format, or a folder. Errors name the file and the line. A
 /// parameter that can't be made with the `chosen` element type, or with its own, is an error too.
@@ -200,6 +175,8 @@ fn open(path: &Path) -> Result<(File, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use safetensors::tensor::Dtype;
+
     use super::*;
 
     fn parse_manifest(text: &[u8]) -> Result<Vec<Parameter>> {

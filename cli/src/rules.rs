@@ -10,7 +10,7 @@ use seedbed::Init;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::model::Parameter;
+use crate::parameter::Parameter;
 
 /// The built-in rules, as `seedbed rules` prints them.
 pub const DEFAULT: &str = include_str!("default_rules.toml");
