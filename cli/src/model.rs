@@ -22,9 +22,8 @@ pub const MAX_HEADER: u64 = 100_000_000;
 /// The bytes of the header's length, which begins the file.
 pub const LENGTH_BYTES: u64 = 8;
 
-/// Reads a model: a file, whose extension decides the format, or a folder. Errors name the file and the line. A
-/// parameter that can't be made with the `chosen` element type, or with its own, is an error too.
-pub fn read(path: &Path, chosen: Option<DType>) -> Result<Vec<Parameter>> {
+/// Reads a model: a file, whose extension decides the format, or a folder. Errors name the file and the line.
+pub fn read(path: &Path) -> Result<Vec<Parameter>> {
     let path = match path.is_dir() {
         true => in_folder(path).with_context(|| path.display().to_string())?,
         false => path.to_owned(),
@@ -38,9 +37,7 @@ pub fn read(path: &Path, chosen: Option<DType>) -> Result<Vec<Parameter>> {
             path.display()
         ),
     };
-    let parameters = parameters.with_context(|| path.display().to_string())?;
-    supported(&parameters, chosen).with_context(|| path.display().to_string())?;
-    Ok(parameters)
+    parameters.with_context(|| path.display().to_string())
 }
 
 /// The file of a model in a folder: the index or the file that Hugging Face's libraries write, or the only
@@ -73,7 +70,8 @@ pub fn extension(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
-fn supported(parameters: &[Parameter], chosen: Option<DType>) -> Result<()> {
+/// Checks that each parameter can be made with the `chosen` element type, or with its own.
+pub fn supported(parameters: &[Parameter], chosen: Option<DType>) -> Result<()> {
     let mut others = parameters.iter().filter(|p| p.element_type(chosen).is_none());
     let Some(first) = others.next() else { return Ok(()) };
     let more = match others.count() {
@@ -84,7 +82,7 @@ fn supported(parameters: &[Parameter], chosen: Option<DType>) -> Result<()> {
     let remedy = if is_floating(first.dtype) {
         "F32, F16 and BF16 are: --dtype f32, f16 or bf16 writes all parameters as one of them"
     } else {
-        "it is no type of weights: leave the parameter out of the model"
+        "it is no type of weights: a rule with `skip = true` leaves the parameter out (`seedbed rules`)"
     };
     bail!("parameter {:?}: the type {} is not supported{more}; {remedy}", first.name, first.dtype);
 }

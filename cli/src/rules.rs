@@ -40,6 +40,8 @@ enum Outcome {
     Init(Init),
     /// The reason why no initialiser is right.
     Refuse(String),
+    /// The output is without the parameter.
+    Skip,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,7 @@ struct RuleText {
     min_rank: Option<Spanned<u64>>,
     init: Option<Spanned<String>>,
     refuse: Option<Spanned<String>>,
+    skip: Option<Spanned<bool>>,
 }
 
 impl Rules {
@@ -73,14 +76,24 @@ impl Rules {
         Ok(Self { rules, custom: true })
     }
 
-    /// The initialiser of each parameter, in order. An error lists the parameters that a rule refuses, or
+    /// Whether the output is without this parameter.
+    pub fn skips(&self, parameter: &Parameter) -> bool {
+        matches!(self.outcome(parameter), Some(Outcome::Skip))
+    }
+
+    fn outcome(&self, parameter: &Parameter) -> Option<&Outcome> {
+        self.rules.iter().find(|rule| rule.matches(parameter)).map(|rule| &rule.outcome)
+    }
+
+    /// The initialiser of each parameter that is not skipped, in order. An error lists the parameters that a rule refuses, or
     /// those that no rule matches.
     pub fn assign(&self, parameters: &[Parameter]) -> Result<Vec<Init>> {
         let (mut inits, mut lacking) = (Vec::new(), Vec::new());
         let mut refused: Vec<(&str, Vec<&Parameter>)> = Vec::new();
         for parameter in parameters {
-            match self.rules.iter().find(|rule| rule.matches(parameter)).map(|rule| &rule.outcome) {
+            match self.outcome(parameter) {
                 Some(Outcome::Init(init)) => inits.push(*init),
+                Some(Outcome::Skip) => {}
                 Some(Outcome::Refuse(reason)) => {
                     match refused.iter_mut().find(|(other, _)| other == reason) {
                         Some((_, parameters)) => parameters.push(parameter),
@@ -115,11 +128,16 @@ impl Rules {
     }
 
     /// The user's rules that match no parameter at all, most likely by a typing mistake: number and glob of
-    /// each.
+    /// each. Rules that were copied from the built-in ones, and rules that refuse, need not match anything.
     pub fn without_effect(&self, parameters: &[Parameter]) -> Vec<(usize, &str)> {
-        let custom = self.rules.iter().enumerate().filter(|_| self.custom);
-        custom
-            .filter(|(_, rule)| !parameters.iter().any(|p| rule.matches(p)))
+        let built_in = parse(DEFAULT).unwrap_or_default();
+        let is_own = |rule: &Rule| {
+            let glob = rule.name.glob();
+            let copied = built_in.iter().any(|other| other.name.glob() == glob);
+            self.custom && !copied && !matches!(rule.outcome, Outcome::Refuse(_))
+        };
+        let own = self.rules.iter().enumerate().filter(|(_, rule)| is_own(rule));
+        own.filter(|(_, rule)| !parameters.iter().any(|p| rule.matches(p)))
             .map(|(i, rule)| (i + 1, rule.name.glob().glob()))
             .collect()
     }
@@ -148,6 +166,7 @@ impl fmt::Display for Rules {
             match &rule.outcome {
                 Outcome::Init(init) => write!(f, " -> {init}")?,
                 Outcome::Refuse(_) => write!(f, " -> refused")?,
+                Outcome::Skip => write!(f, " -> skipped")?,
             }
         }
         Ok(())
@@ -185,13 +204,17 @@ fn compile(text: &str, rule: RuleText) -> Result<Rule> {
         .build()
         .with_context(|| at(rule.r#match.span().start))?
         .compile_matcher();
-    let outcome = match (rule.init, rule.refuse) {
-        (Some(init), None) => Outcome::Init(init.get_ref().parse().with_context(|| at(init.span().start))?),
-        (None, Some(reason)) => Outcome::Refuse(reason.into_inner()),
-        (Some(_), Some(reason)) => {
-            bail!("{}: init and refuse exclude each other; give one", at(reason.span().start))
+    let outcome = match (rule.init, rule.refuse, rule.skip) {
+        (Some(init), None, None) => {
+            Outcome::Init(init.get_ref().parse().with_context(|| at(init.span().start))?)
         }
-        (None, None) => bail!("{}: missing field `init` (or `refuse`)", at(rule.r#match.span().start)),
+        (None, Some(reason), None) => Outcome::Refuse(reason.into_inner()),
+        (None, None, Some(skip)) if *skip.get_ref() => Outcome::Skip,
+        (None, None, Some(skip)) => bail!("{}: skip is true or absent", at(skip.span().start)),
+        (None, None, None) => {
+            bail!("{}: missing field `init` (or `refuse`, or `skip`)", at(rule.r#match.span().start))
+        }
+        _ => bail!("{}: init, refuse and skip exclude each other; give one", at(rule.r#match.span().start)),
     };
     if let (Some(_), Some(min_rank)) = (rule.rank, &rule.min_rank) {
         bail!("{}: rank and min_rank exclude each other; give one", at(min_rank.span().start));
@@ -300,6 +323,15 @@ mod tests {
     }
 
     #[test]
+    fn skipped_parameters_have_no_initialiser() {
+        let rules = custom("[[rule]]\nmatch = '*.a'\nskip = true\n[[rule]]\nmatch = '*'\ninit = 'ones'");
+        let parameters = ["0.a", "b", "1.a"].map(|name| parameter(name, &[1]));
+        assert_eq!(parameters.each_ref().map(|p| rules.skips(p)), [true, false, true]);
+        assert_eq!(rules.assign(&parameters).unwrap(), [Init::Ones]);
+        assert_eq!(rules.to_string(), "\"*.a\" -> skipped; \"*\" -> ones()");
+    }
+
+    #[test]
     fn refused_parameters_are_listed_by_their_reasons() {
         let rules = custom(
             "[[rule]]\nmatch = '*.a'\nrefuse = 'because'\n[[rule]]\nmatch = '*.b'\nrefuse = 'since'\n[[rule]]\nmatch = '*'\ninit = 'ones'",
@@ -338,11 +370,15 @@ mod tests {
         for (text, message) in [
             ("", "there is no [[rule]]"),
             ("[[rule]\n", "line 1 column 8"),
-            ("[[rule]]\nmatch = '*'\n", "rule 1: line 2 column 9: missing field `init` (or `refuse`)"),
+            (
+                "[[rule]]\nmatch = '*'\n",
+                "rule 1: line 2 column 9: missing field `init` (or `refuse`, or `skip`)",
+            ),
             (
                 "[[rule]]\nmatch = '*'\ninit = 'ones'\nrefuse = 'no'",
-                "rule 1: line 4 column 10: init and refuse exclude each other",
+                "rule 1: line 2 column 9: init, refuse and skip exclude each other",
             ),
+            ("[[rule]]\nmatch = '*'\nskip = false", "rule 1: line 3 column 8: skip is true or absent"),
             ("[[rule]]\nmatch = '*'\ninit = 'zeros'\nranks = 1", "line 4 column 1: unknown field `ranks`"),
             ("[[rules]]\n", "line 1 column 3: unknown field `rules`"),
             ("[[rule]]\nmatch = '*'\ninit = 'zeros'\nrank = -1", "line 4 column 8"),

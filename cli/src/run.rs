@@ -24,16 +24,26 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
             bail!("{}: a model goes into a .safetensors file", common.output.display());
         }
         let rules = Rules::load(args.rules.as_deref())?;
-        let mut parameters = model::read(&args.model, args.dtype.chosen())?;
+        let all = model::read(&args.model)?;
+        for (number, glob) in rules.without_effect(&all) {
+            note(common, &format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
+        }
+        let number = all.len();
+        let mut parameters: Vec<_> = all.into_iter().filter(|parameter| !rules.skips(parameter)).collect();
+        if parameters.len() < number {
+            note(
+                common,
+                &format!("note: the output is without {} of {number} parameters", number - parameters.len()),
+            );
+        }
+        model::supported(&parameters, args.dtype.chosen())
+            .with_context(|| args.model.display().to_string())?;
         // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's
         // size.
         parameters.sort_by_key(|parameter| {
             std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
         });
         let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
-        for (number, glob) in rules.without_effect(&parameters) {
-            note(common, &format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
-        }
         let key = Key::new(common.seed);
         let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
             let key = key.named(&parameter.name);

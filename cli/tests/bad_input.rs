@@ -195,7 +195,7 @@ fn rules() {
     );
     assert_says!(
         refused("[[rule]]\nmatch = '*'\n"),
-        "RULES: rule 1: line 2 column 9: missing field `init` (or `refuse`)"
+        "RULES: rule 1: line 2 column 9: missing field `init` (or `refuse`, or `skip`)"
     );
     assert_says!(
         refused("[[rule]]\nmatch = '{a'\ninit = 'zeros'\n"),

@@ -408,3 +408,34 @@ fn an_index_and_a_folder_are_models() {
     assert!(text(&output.stderr).contains("safetensors files are in this folder, and neither"), "{output:?}");
     assert!(!folder.names().iter().any(|name| name.contains("never")), "{:?}", folder.names());
 }
+
+/// A buffer of a type that can't be made need not stop a checkpoint: a rule leaves the buffer out.
+#[test]
+fn a_rule_skips_parameters_of_any_type() {
+    let folder = Folder::new();
+    let parameters =
+        manifest(&[("bn.running_mean", &[3]), ("bn.num_batches_tracked", &[]), ("fc.weight", &[2, 3])]);
+    let parameters =
+        parameters.replace("\"shape\": [], \"dtype\": \"F32\"", "\"shape\": [], \"dtype\": \"torch.int64\"");
+    let (model, out) = (folder.write("m.json", parameters), folder.path("o.safetensors"));
+    let output = run(&[&"init", &model, &"-o", &out, &"--adapter", &"host"]);
+    let error = text(&output.stderr);
+    assert!(error.contains("\"bn.num_batches_tracked\": the type I64 is not supported"), "{error}");
+    assert!(error.contains("a rule with `skip = true` leaves the parameter out"), "{error}");
+
+    let built_in = succeed(&[&"rules"]);
+    let rules = folder
+        .write("r.toml", format!("[[rule]]\nmatch = \"*num_batches_tracked\"\nskip = true\n\n{built_in}"));
+    let output = run(&[&"init", &model, &"-o", &out, &"--adapter", &"host", &"--rules", &rules]);
+    assert!(output.status.success(), "{output:?}");
+    // The copied rules match nothing here, and nobody is warned of that.
+    assert_eq!(text(&output.stderr), "note: the output is without 1 of 3 parameters\n");
+    let bytes = fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = file.names();
+    names.sort();
+    assert_eq!(names, ["bn.running_mean", "fc.weight"]);
+    assert_eq!(file.tensor("bn.running_mean").unwrap().data(), [0; 12]);
+    let weight = expected(&[2, 3], &Init::xavier_normal(), Key::new(0).named("fc.weight"));
+    assert_eq!(file.tensor("fc.weight").unwrap().data(), weight);
+}
