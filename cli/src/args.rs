@@ -67,6 +67,10 @@ pub struct InitArgs {
     /// Rules that give each parameter its initialiser [default: the built-in rules, see `seedbed rules`]
     #[arg(long, value_name = "RULES.toml")]
     pub rules: Option<PathBuf>,
+    /// Takes this prefix off the name that a parameter's stream comes from, such as _orig_mod. of torch.compile; may be
+    /// given several times. The output keeps the name
+    #[arg(long, value_name = "PREFIX")]
+    pub strip_prefix: Vec<String>,
     /// Element type of all parameters; keep: that of each in the model, which is F32, F16 or BF16
     #[arg(long, value_enum, default_value = "keep")]
     pub dtype: ModelType,

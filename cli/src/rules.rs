@@ -1,6 +1,7 @@
 //! Rules, which give each parameter its initialiser. The top of `default_rules.toml` describes the syntax,
 //! where users see it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
@@ -24,6 +25,8 @@ pub struct Rules {
     rules: Vec<Rule>,
     /// Whether the rules are the user's own.
     custom: bool,
+    /// Prefixes of names that the streams do not depend on.
+    strip: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,15 @@ enum Outcome {
 struct RulesFile {
     #[serde(default)]
     rule: Vec<RuleText>,
+    #[serde(default)]
+    names: NamesText,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamesText {
+    #[serde(default)]
+    strip: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,15 +77,36 @@ struct RuleText {
 impl Rules {
     /// The rules of a file, or the built-in rules.
     pub fn load(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self { rules: parse(DEFAULT)?, custom: false });
-        };
-        let rules = std::fs::read(path)
+        let Some(path) = path else { return Self::parse(DEFAULT, false) };
+        let text = std::fs::read(path)
             .map_err(anyhow::Error::from)
             .and_then(|bytes| String::from_utf8(bytes).map_err(|_| anyhow!("not UTF-8 text, as TOML is")))
-            .and_then(|text| parse(&text))
-            .with_context(|| path.display().to_string())?;
-        Ok(Self { rules, custom: true })
+            .and_then(|text| Self::parse(&text, true));
+        text.with_context(|| path.display().to_string())
+    }
+
+    fn parse(text: &str, custom: bool) -> Result<Self> {
+        let (rules, strip) = parse(text)?;
+        Ok(Self { rules, custom, strip })
+    }
+
+    /// The same rules with more prefixes of names that the streams do not depend on.
+    pub fn stripping(mut self, prefixes: &[String]) -> Self {
+        self.strip.extend_from_slice(prefixes);
+        self
+    }
+
+    /// The name that a parameter's stream is derived from: the name without the prefixes to strip, in any order
+    /// and number. A name that would be empty stays.
+    pub fn stream_name<'a>(&self, mut name: &'a str) -> &'a str {
+        let prefixes = || self.strip.iter().filter(|prefix| !prefix.is_empty());
+        while let Some(rest) = prefixes().find_map(|prefix| name.strip_prefix(prefix.as_str())) {
+            if rest.is_empty() {
+                break;
+            }
+            name = rest;
+        }
+        name
     }
 
     /// Whether the output is without this parameter.
@@ -127,10 +160,24 @@ impl Rules {
         Ok(inits)
     }
 
+    /// Checks that no two parameters have the same name once prefixes are stripped: their values would be equal.
+    pub fn check_streams(&self, parameters: &[Parameter]) -> Result<()> {
+        let mut by_stream = HashMap::new();
+        for Parameter { name, .. } in parameters {
+            if let Some(other) = by_stream.insert(self.stream_name(name), name) {
+                let stream = self.stream_name(name);
+                bail!(
+                    "{other:?} and {name:?} are both {stream:?} without the prefixes, and would get the same values"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The user's rules that match no parameter at all, most likely by a typing mistake: number and glob of
     /// each. Rules that were copied from the built-in ones, and rules that refuse, need not match anything.
     pub fn without_effect(&self, parameters: &[Parameter]) -> Vec<(usize, &str)> {
-        let built_in = parse(DEFAULT).unwrap_or_default();
+        let (built_in, _) = parse(DEFAULT).unwrap_or_default();
         let is_own = |rule: &Rule| {
             let glob = rule.name.glob();
             let copied = built_in.iter().any(|other| other.name.glob() == glob);
@@ -169,6 +216,9 @@ impl fmt::Display for Rules {
                 Outcome::Skip => write!(f, " -> skipped")?,
             }
         }
+        if !self.strip.is_empty() {
+            write!(f, "; strip {:?}", self.strip)?;
+        }
         Ok(())
     }
 }
@@ -183,7 +233,8 @@ fn list(parameters: &[&Parameter]) -> String {
     names.join(", ")
 }
 
-fn parse(text: &str) -> Result<Vec<Rule>> {
+/// The rules of a text, and the prefixes to strip from names.
+fn parse(text: &str) -> Result<(Vec<Rule>, Vec<String>)> {
     let file: RulesFile = toml::from_str(text).map_err(|error| {
         let what = error.message().replace('\n', ", ");
         match error.span() {
@@ -193,7 +244,8 @@ fn parse(text: &str) -> Result<Vec<Rule>> {
     })?;
     ensure!(!file.rule.is_empty(), "there is no [[rule]] in it; `seedbed rules` prints an example");
     let numbered = file.rule.into_iter().zip(1..);
-    numbered.map(|(rule, number)| compile(text, rule).with_context(|| format!("rule {number}"))).collect()
+    let rules = numbered.map(|(rule, number)| compile(text, rule).with_context(|| format!("rule {number}")));
+    Ok((rules.collect::<Result<_>>()?, file.names.strip))
 }
 
 fn compile(text: &str, rule: RuleText) -> Result<Rule> {
@@ -241,7 +293,7 @@ mod tests {
     }
 
     fn custom(text: &str) -> Rules {
-        Rules { rules: parse(text).unwrap(), custom: true }
+        Rules::parse(text, true).unwrap()
     }
 
     #[test]
@@ -320,6 +372,33 @@ mod tests {
             error.starts_with("no rule matches this parameter: \"mixer.D\" [16]; give --rules"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn prefixes_are_stripped_from_the_names_of_streams() {
+        let rules = custom(
+            "[names]\nstrip = ['module.', '_orig_mod.']\n[[rule]]\nmatch = '_orig_mod.*'\ninit = 'ones'",
+        );
+        for (name, stream) in [
+            ("_orig_mod.fc.weight", "fc.weight"),
+            ("module._orig_mod.module.fc.weight", "fc.weight"),
+            ("fc.module.weight", "fc.module.weight"),
+            ("module.", "module."),
+        ] {
+            assert_eq!(rules.stream_name(name), stream);
+        }
+        let twins = [parameter("fc.weight", &[2]), parameter("module.fc.weight", &[2])];
+        assert_eq!(
+            rules.check_streams(&twins).unwrap_err().to_string(),
+            "\"fc.weight\" and \"module.fc.weight\" are both \"fc.weight\" without the prefixes, and would get the same \
+             values"
+        );
+        rules.check_streams(&twins[1..]).unwrap();
+        // A glob sees the whole name.
+        assert_eq!(rules.assign(&[parameter("_orig_mod.fc.weight", &[2])]).unwrap(), [Init::Ones]);
+        let more = rules.stripping(&["fc.".into(), String::new()]);
+        assert_eq!(more.stream_name("module.fc.weight"), "weight");
+        assert!(more.to_string().ends_with("; strip [\"module.\", \"_orig_mod.\", \"fc.\", \"\"]"), "{more}");
     }
 
     #[test]

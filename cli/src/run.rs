@@ -23,7 +23,7 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         if Format::of(&common.output)? != Format::Safetensors {
             bail!("{}: a model goes into a .safetensors file", common.output.display());
         }
-        let rules = Rules::load(args.rules.as_deref())?;
+        let rules = Rules::load(args.rules.as_deref())?.stripping(&args.strip_prefix);
         let all = model::read(&args.model)?;
         for (number, glob) in rules.without_effect(&all) {
             note(common, &format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
@@ -43,10 +43,11 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         parameters.sort_by_key(|parameter| {
             std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
         });
+        rules.check_streams(&parameters).with_context(|| args.model.display().to_string())?;
         let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
         let key = Key::new(common.seed);
         let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
-            let key = key.named(&parameter.name);
+            let key = key.named(rules.stream_name(&parameter.name));
             let place = format!("{}: parameter {:?}: {init}", args.model.display(), parameter.name);
             let dtype = parameter.element_type(args.dtype.chosen()).context("an element type")?;
             if let Some(warning) = init.warning(&parameter.shape) {

@@ -439,3 +439,25 @@ fn a_rule_skips_parameters_of_any_type() {
     let weight = expected(&[2, 3], &Init::xavier_normal(), Key::new(0).named("fc.weight"));
     assert_eq!(file.tensor("fc.weight").unwrap().data(), weight);
 }
+
+/// A compiled model gets the values of the model itself.
+#[test]
+fn a_stripped_prefix_changes_no_value() {
+    let folder = Folder::new();
+    let tensor = |prefix: &str, options: &[&str]| {
+        let name = format!("{prefix}fc.weight");
+        let (model, out) =
+            (folder.write("m.json", manifest(&[(name.as_str(), &[16, 8])])), folder.path("o.safetensors"));
+        let mut arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =
+            vec![&"init", &model, &"-o", &out, &"--adapter", &"host"];
+        arguments.extend(options.iter().map(|option| option as &dyn AsRef<std::ffi::OsStr>));
+        succeed(&arguments);
+        let bytes = fs::read(&out).unwrap();
+        SafeTensors::deserialize(&bytes).unwrap().tensor(&name).unwrap().data().to_vec()
+    };
+    let plain = tensor("", &[]);
+    assert_ne!(tensor("_orig_mod.", &[]), plain);
+    assert_eq!(tensor("_orig_mod.", &["--strip-prefix", "_orig_mod."]), plain);
+    let both = ["--strip-prefix", "module.", "--strip-prefix", "_orig_mod."];
+    assert_eq!(tensor("module._orig_mod.", &both), plain);
+}
