@@ -19,6 +19,7 @@ use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, intege
     after_help = "\
 Examples:
   seedbed init models/gpt2.json -o gpt2.safetensors
+  seedbed plan models/gpt2.json
   seedbed init old.safetensors -o fresh.safetensors --seed 42 --rules my_rules.toml
   seedbed fill \"normal(std=0.02)\" --shape 50257,768 -o wte.npy
   seedbed adapters
@@ -34,6 +35,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(InitArgs),
+    Plan(PlanArgs),
     Fill(FillArgs),
     Program(ProgramArgs),
     Bench(BenchArgs),
@@ -60,6 +62,32 @@ Examples:
   seedbed rules > my_rules.toml    # edit it, then:
   seedbed init models/gpt2.json -o gpt2.safetensors --rules my_rules.toml --adapter nvidia")]
 pub struct InitArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Prints what each parameter of a model would get: rule, initialiser, fans, mean, standard deviation
+///
+/// Nothing is made or written. A parameter that can't be made is listed with the reason, and the exit code is 2.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed plan models/gpt2.json
+  seedbed plan checkpoint/ --rules my_rules.toml
+  seedbed plan model.safetensors --json | jq '.[] | select(.outcome == \"error\")'")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Prints a JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A model, and what says how to initialise it.
+#[derive(Debug, clap::Args)]
+pub struct ModelArgs {
     /// A .json manifest ({"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}, or the inner object), a
     /// .safetensors file, a model.safetensors.index.json, or a folder with one of the last two. Only headers are
     /// read
@@ -74,8 +102,6 @@ pub struct InitArgs {
     /// Element type of all parameters; keep: that of each in the model, which is F32, F16 or BF16
     #[arg(long, value_enum, default_value = "keep")]
     pub dtype: ModelType,
-    #[command(flatten)]
-    pub common: Common,
 }
 
 /// Makes one tensor

@@ -13,7 +13,7 @@
 //! | the file, complete or not at all | `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `bench.rs` measures instead, `program.rs` prints kernels. The parts of `bench.rs` are public for the measuring
+//! `plan.rs` prints what the parameters would get, `bench.rs` measures, `program.rs` prints kernels. The parts of `bench.rs` are public for the measuring
 //! tools in `benches/tool`, which are part of the same repository: they are no interface for others, and change
 //! without notice.
 //!
@@ -31,6 +31,7 @@ mod manifest;
 mod model;
 mod output;
 mod parameter;
+mod plan;
 mod program;
 mod report;
 mod rules;
@@ -76,6 +77,7 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
 fn command(command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => run::init(&args),
+        Command::Plan(args) => plan::print(&args),
         Command::Fill(args) => run::fill(&args),
         Command::Program(args) => program::print(&args),
         Command::Adapters { json } => adapters::print(json),

@@ -69,7 +69,7 @@ pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration,
 }
 
 /// A number with four significant digits.
-fn number(value: Option<f64>) -> String {
+pub fn number(value: Option<f64>) -> String {
     match value {
         None => "-".into(),
         Some(0.0) => "0".into(),

@@ -11,6 +11,7 @@ use seedbed::Init;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::args::ModelArgs;
 use crate::parameter::Parameter;
 
 /// The built-in rules, as `seedbed rules` prints them.
@@ -39,7 +40,8 @@ struct Rule {
 
 /// What a rule gives a parameter.
 #[derive(Debug)]
-enum Outcome {
+pub enum Outcome {
+    /// The initialiser.
     Init(Init),
     /// The reason why no initialiser is right.
     Refuse(String),
@@ -75,8 +77,13 @@ struct RuleText {
 }
 
 impl Rules {
+    /// The rules that the command line asks for.
+    pub fn of(args: &ModelArgs) -> Result<Self> {
+        Ok(Self::load(args.rules.as_deref())?.stripping(&args.strip_prefix))
+    }
+
     /// The rules of a file, or the built-in rules.
-    pub fn load(path: Option<&Path>) -> Result<Self> {
+    fn load(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::parse(DEFAULT, false) };
         let text = std::fs::read(path)
             .map_err(anyhow::Error::from)
@@ -91,7 +98,7 @@ impl Rules {
     }
 
     /// The same rules with more prefixes of names that the streams do not depend on.
-    pub fn stripping(mut self, prefixes: &[String]) -> Self {
+    fn stripping(mut self, prefixes: &[String]) -> Self {
         self.strip.extend_from_slice(prefixes);
         self
     }
@@ -111,11 +118,13 @@ impl Rules {
 
     /// Whether the output is without this parameter.
     pub fn skips(&self, parameter: &Parameter) -> bool {
-        matches!(self.outcome(parameter), Some(Outcome::Skip))
+        matches!(self.decide(parameter), Some((.., Outcome::Skip)))
     }
 
-    fn outcome(&self, parameter: &Parameter) -> Option<&Outcome> {
-        self.rules.iter().find(|rule| rule.matches(parameter)).map(|rule| &rule.outcome)
+    /// The rule that a parameter takes: its number, counted from 1, its glob, and what it gives.
+    pub fn decide(&self, parameter: &Parameter) -> Option<(usize, &str, &Outcome)> {
+        let rule = (1..).zip(&self.rules).find(|(_, rule)| rule.matches(parameter));
+        rule.map(|(number, rule)| (number, rule.name.glob().glob(), &rule.outcome))
     }
 
     /// The initialiser of each parameter that is not skipped, in order. An error lists the parameters that a rule refuses, or
@@ -124,7 +133,7 @@ impl Rules {
         let (mut inits, mut lacking) = (Vec::new(), Vec::new());
         let mut refused: Vec<(&str, Vec<&Parameter>)> = Vec::new();
         for parameter in parameters {
-            match self.outcome(parameter) {
+            match self.decide(parameter).map(|(.., outcome)| outcome) {
                 Some(Outcome::Init(init)) => inits.push(*init),
                 Some(Outcome::Skip) => {}
                 Some(Outcome::Refuse(reason)) => {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use seedbed::{CONTRACT_VERSION, DType, Key};
 
-use crate::args::{Common, FillArgs, InitArgs};
+use crate::args::{Common, FillArgs, InitArgs, ModelArgs};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::fill::Fill;
@@ -23,46 +23,49 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         if Format::of(&common.output)? != Format::Safetensors {
             bail!("{}: a model goes into a .safetensors file", common.output.display());
         }
-        let rules = Rules::load(args.rules.as_deref())?.stripping(&args.strip_prefix);
-        let all = model::read(&args.model)?;
-        for (number, glob) in rules.without_effect(&all) {
-            note(common, &format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
-        }
-        let number = all.len();
-        let mut parameters: Vec<_> = all.into_iter().filter(|parameter| !rules.skips(parameter)).collect();
-        if parameters.len() < number {
-            note(
-                common,
-                &format!("note: the output is without {} of {number} parameters", number - parameters.len()),
-            );
-        }
-        model::supported(&parameters, args.dtype.chosen())
-            .with_context(|| args.model.display().to_string())?;
-        // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's
-        // size.
-        parameters.sort_by_key(|parameter| {
-            std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
-        });
-        rules.check_streams(&parameters).with_context(|| args.model.display().to_string())?;
-        let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
-        let key = Key::new(common.seed);
-        let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
-            let key = key.named(rules.stream_name(&parameter.name));
-            let place = format!("{}: parameter {:?}: {init}", args.model.display(), parameter.name);
-            let dtype = parameter.element_type(args.dtype.chosen()).context("an element type")?;
-            if let Some(warning) = init.warning(&parameter.shape) {
-                note(common, &format!("warning: {place}: {warning}"));
-            }
-            Fill::new(parameter.name, parameter.shape, dtype, init, key).context(place)
-        });
-        let fills = fills.collect::<anyhow::Result<Vec<_>>>()?;
+        let (rules, fills) = fills(&args.model, common.seed, &mut |text| note(common, text))?;
         let mut metadata = provenance(common);
         metadata.push(("seedbed.rules", rules.to_string()));
         let header =
-            header::safetensors(&fills, &metadata).with_context(|| args.model.display().to_string())?;
+            header::safetensors(&fills, &metadata).with_context(|| args.model.model.display().to_string())?;
         Ok(Job { fills, header })
     };
     run(job().map_err(Failure::Input)?, common)
+}
+
+/// The rules, and the checked fills of all parameters that are not skipped, in the order of the file. `note` takes
+/// lines for the user.
+pub fn fills(args: &ModelArgs, seed: u64, note: &mut dyn FnMut(&str)) -> anyhow::Result<(Rules, Vec<Fill>)> {
+    let rules = Rules::of(args)?;
+    let all = model::read(&args.model)?;
+    for (number, glob) in rules.without_effect(&all) {
+        note(&format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
+    }
+    let number = all.len();
+    let mut parameters: Vec<_> = all.into_iter().filter(|parameter| !rules.skips(parameter)).collect();
+    if parameters.len() < number {
+        note(&format!("note: the output is without {} of {number} parameters", number - parameters.len()));
+    }
+    model::supported(&parameters, args.dtype.chosen()).with_context(|| args.model.display().to_string())?;
+    // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's
+    // size.
+    parameters.sort_by_key(|parameter| {
+        std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
+    });
+    rules.check_streams(&parameters).with_context(|| args.model.display().to_string())?;
+    let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
+    let key = Key::new(seed);
+    let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
+        let key = key.named(rules.stream_name(&parameter.name));
+        let place = format!("{}: parameter {:?}: {init}", args.model.display(), parameter.name);
+        let dtype = parameter.element_type(args.dtype.chosen()).context("an element type")?;
+        if let Some(warning) = init.warning(&parameter.shape) {
+            note(&format!("warning: {place}: {warning}"));
+        }
+        Fill::new(parameter.name, parameter.shape, dtype, init, key).context(place)
+    });
+    let fills = fills.collect::<anyhow::Result<_>>()?;
+    Ok((rules, fills))
 }
 
 /// Runs `seedbed fill`.
