@@ -349,6 +349,7 @@ mod tests {
             ("attn.in_proj_bias", &[2304], zero),
             ("h.0.attn.c_attn.bias", &[24], zero),
             ("relative_attention_bias.weight", &[32, 8], Init::xavier_normal()),
+            ("layers.0.mlp.experts.3.w1.weight", &[64, 256], Init::xavier_normal()),
         ] {
             assert_eq!(rules.assign(&[parameter(name, shape)]).unwrap(), [init], "{name}");
         }
@@ -364,6 +365,7 @@ mod tests {
             ("features.1.0.layer_scale", &[8, 1, 1], "LayerScale"),
             ("convnext.encoder.stages.0.layers.0.layer_scale_parameter", &[8], "LayerScale"),
             ("q_proj.scales", &[4, 8], "a quantised weight"),
+            ("layers.0.mlp.experts.gate_up_proj", &[8, 64, 256], "jax::glorot_normal(batch_axis=0)"),
             ("blocks.0.ls1.gamma_1", &[8], "LayerScale"),
             ("mixer.A_log", &[16, 8], "Mamba"),
             ("mixer.dt_proj.bias", &[16], "Mamba"),
