@@ -115,7 +115,8 @@ pub enum Init {
     /// Each element depends on the whole matrix, so a fill computes the whole matrix even if it writes only a
     /// part. With `n` the larger and `p` the smaller dimension, the matrix takes about `2·n·p² - ⅔·p³`
     /// operations and scratch memory of `4·n·p` to `9·n·p` bytes. On a device the matrix takes many dispatches
-    /// before that of the fill, in the same compute pass; a GPU's watchdog may object to matrices far beyond 4096 x 4096.
+    /// before that of the fill, in the same compute pass; a GPU's watchdog may object to matrices far beyond
+    /// 4096 x 4096.
     Orthogonal {
         /// 1 by default; finite.
         gain: f64,

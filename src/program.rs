@@ -75,7 +75,5 @@ pub(crate) use self::planner::{CheckedFill, named};
 pub use self::planner::{Content, Destination, FillSpec, Planner};
 #[cfg(feature = "wgpu")]
 pub(crate) use self::recent::Recent;
-#[cfg(feature = "wgpu")]
-pub(crate) use crate::kernel::constants::VECTOR_BYTES;
 pub use crate::kernel::device_class::DeviceClass;
 pub use crate::layout::placement::Placement;

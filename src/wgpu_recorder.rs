@@ -170,8 +170,9 @@ impl FillRecorder {
     ///
     /// # Errors
     /// [`Error::Fill`], which names the tensor; [`Error::DuplicateName`]; [`Error::NoCompute`] or
-    /// [`Error::DeviceLimit`] on a device that can run no fill; [`Error::Device`] as for [`Self::fill`]. An
-    /// error comes before anything is recorded.
+    /// [`Error::DeviceLimit`] on a device that can run no fill; [`Error::Device`] as for [`Self::fill`]. Where
+    /// wgpu refuses a buffer, the error of [`Error::Fill`] is [`Error::Refused`]. An error comes before anything is
+    /// recorded.
     pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
         let result = self.shared.replay.record(encoder, &program, &buffers);
@@ -234,8 +235,9 @@ impl FillRecorder {
     /// destinations. A program that was planned once can be recorded many times.
     ///
     /// # Errors
-    /// [`Error::Program`] where the program was planned for another device or does not fit the buffers, and
-    /// [`Error::MissingUsage`]. An error comes before anything is recorded.
+    /// [`Error::Program`] where the program was planned for another device or does not fit the buffers;
+    /// [`Error::MissingUsage`]; [`Error::Device`] and [`Error::Refused`] as for [`Self::fill`]. An error comes before
+    /// anything is recorded.
     pub fn replay(
         &self,
         encoder: &mut wgpu::CommandEncoder,

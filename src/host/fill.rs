@@ -174,7 +174,6 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// end of `memory`. On an error nothing is written.
 pub fn fill_buffer(memory: &mut [u8], placement: &Placement<'_>, init: &Init, key: Key) -> Result<(), Error> {
     let Placement { dtype, ref region, .. } = *placement;
-    init.kernel_args(region.shape(), dtype)?;
     let bytes = placement.bytes_in_memory(memory.len() as u64)?;
     let memory = &mut memory[bytes.start as usize..bytes.end as usize];
     let row = region.local_shape().last().copied().unwrap_or(1) * dtype.size();

@@ -41,7 +41,7 @@ impl<'a> Placement<'a> {
     /// Checks the placement against a buffer of `size` bytes.
     ///
     /// # Errors
-    /// The errors of the region; [`Error::RowPitch`], [`Error::MisalignedOffset`], [`Error::BufferTooSmall`].
+    /// The errors of [`Self::bytes`].
     pub(crate) fn resolve(&self, size: u64) -> Result<ResolvedPlacement, Error> {
         // A shader accesses whole words, so the buffer must hold all of the last word. The half of a word that
         // no element covers keeps its value.
@@ -104,7 +104,7 @@ impl<'a> Placement<'a> {
         if let Some(first) = shape.first_mut() {
             *first = rows.end - rows.start;
         }
-        self.part(shape, rows.start, stride, self.row_pitch)
+        Ok(self.part(shape, rows.start, stride, self.row_pitch))
     }
 
     /// The columns in this range, the last dimension's, as a tensor of their own with the row pitch of this one.
@@ -120,7 +120,7 @@ impl<'a> Placement<'a> {
             *last = columns.end - columns.start;
         }
         let pitch = if shape.len() > 1 { Some(pitch) } else { self.row_pitch };
-        self.part(shape, columns.start, self.dtype.size(), pitch)
+        Ok(self.part(shape, columns.start, self.dtype.size(), pitch))
     }
 
     /// The slice at this index of the first dimension, as a tensor of its own without that dimension: expert
@@ -133,7 +133,7 @@ impl<'a> Placement<'a> {
         let index = index.to_u64();
         within(&shape, 0, index..index.saturating_add(1))?;
         shape.remove(0);
-        self.part(shape, index, stride, self.row_pitch)
+        Ok(self.part(shape, index, stride, self.row_pitch))
     }
 
     /// The shape of a whole tensor, and the bytes from one element of its first dimension to the next.
@@ -159,17 +159,12 @@ impl<'a> Placement<'a> {
         self.row_pitch.or(row).ok_or_else(|| Error::ShapeOverflow { shape: shape.to_vec() })
     }
 
-    fn part(
-        &self,
-        shape: Vec<u64>,
-        steps: u64,
-        stride: u64,
-        row_pitch: Option<u64>,
-    ) -> Result<Placement<'static>, Error> {
+    /// A part of the same memory, so many strides behind the first element.
+    fn part(&self, shape: Vec<u64>, steps: u64, stride: u64, row_pitch: Option<u64>) -> Placement<'static> {
         // The largest aligned offset. A part there reaches past the end of every buffer.
         const FAR: u64 = (1 << 63) - 8;
         let offset = self.offset.saturating_add(steps.saturating_mul(stride)).min(FAR);
-        Ok(Placement { offset, row_pitch, region: Region::new(shape), dtype: self.dtype })
+        Placement { offset, row_pitch, region: Region::new(shape), dtype: self.dtype }
     }
 
     /// The range of bytes from the first to the last element, padding between rows included, in a buffer of

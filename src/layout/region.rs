@@ -126,7 +126,7 @@ impl<'a> Region<'a> {
     /// The number of elements that are written.
     ///
     /// # Errors
-    /// [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`], [`Error::ShardRank`],
+    /// [`Error::Negative`], [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`], [`Error::ShardRank`],
     /// [`Error::ShardOutOfRange`].
     pub fn element_count(&self) -> Result<u64, Error> {
         Ok(self.runs()?.elements())

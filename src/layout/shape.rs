@@ -29,7 +29,7 @@ pub trait Count: Copy + private::Sealed {
 /// A shape: the sizes of a tensor's dimensions, outermost first.
 ///
 /// Arrays, slices and vectors of any [`Count`] are shapes, and `()` is the shape of a scalar. Slices of `u64` and,
-/// on 64-bit targets, `usize` are borrowed; all others are copied.
+/// on 64-bit targets, `usize` are borrowed, and vectors of these types keep their memory; all others are copied.
 ///
 /// ```
 /// use seedbed::Region;
@@ -41,7 +41,7 @@ pub trait Count: Copy + private::Sealed {
 /// assert_eq!(Region::from(vec![768_i64, 3072]), expected);
 /// assert_eq!(Region::from(()).element_count(), Ok(1));
 /// ```
-pub trait IntoShape<'a>: private::SealedShape {
+pub trait IntoShape<'a>: private::Sealed {
     /// The sizes.
     #[doc(hidden)]
     fn into_shape(self) -> Cow<'a, [u64]>;
@@ -49,7 +49,6 @@ pub trait IntoShape<'a>: private::SealedShape {
 
 mod private {
     pub trait Sealed {}
-    pub trait SealedShape {}
 }
 
 impl private::Sealed for u64 {}
@@ -106,8 +105,8 @@ impl Count for i32 {
 }
 
 macro_rules! shapes {
-    ($($(#[$note:meta])* [$($generics:tt)*] $type:ty, $self:ident => $shape:expr;)*) => {$(
-        impl<$($generics)*> private::SealedShape for $type {}
+    ($([$($generics:tt)*] $type:ty, $self:ident => $shape:expr;)*) => {$(
+        impl<$($generics)*> private::Sealed for $type {}
         impl<$($generics)*> IntoShape<'a> for $type {
             fn into_shape($self) -> Cow<'a, [u64]> {
                 $shape
@@ -122,20 +121,8 @@ shapes! {
     ['a, C: Count, const N: usize] &'a [C; N], self => C::shape_of(self);
     ['a, C: Count, const N: usize] [C; N], self => Cow::Owned(self.map(Count::to_u64).to_vec());
     ['a, C: Count] Vec<C>, self => Cow::Owned(C::shape_from(self));
-}
-
-impl private::SealedShape for () {}
-impl<'a> IntoShape<'a> for () {
-    fn into_shape(self) -> Cow<'a, [u64]> {
-        Cow::Borrowed(&[])
-    }
-}
-
-impl private::SealedShape for Cow<'_, [u64]> {}
-impl<'a> IntoShape<'a> for Cow<'a, [u64]> {
-    fn into_shape(self) -> Cow<'a, [u64]> {
-        self
-    }
+    ['a] Cow<'a, [u64]>, self => self;
+    ['a] (), self => Cow::Borrowed(&[]);
 }
 
 /// Checks a count that a caller may have computed in a signed type.

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Error;
+use crate::kernel::constants::VECTOR_BYTES;
 use crate::layout::placement::Placement;
 use crate::layout::region::Region;
 use crate::layout::shape::Count;
-use crate::program::{Destination, VECTOR_BYTES};
+use crate::program::Destination;
 
 /// A view of a buffer as a destination: elements of a logical tensor, row-major from a byte offset on. A fill
 /// changes no other byte: neither the padding between rows, nor the other half of a word that a 16-bit
