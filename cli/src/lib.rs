@@ -13,9 +13,9 @@
 //! | the file, complete or not at all | `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `plan.rs` prints what the parameters would get, `bench.rs` measures, `program.rs` prints kernels. The parts of `bench.rs` are public for the measuring
-//! tools in `benches/tool`, which are part of the same repository: they are no interface for others, and change
-//! without notice.
+//! `plan.rs` prints what the parameters would get, `bench.rs` measures, `program.rs` prints kernels. The parts of
+//! `bench.rs` are public for the measuring tools in `benches/tool`, which are part of the same repository: they are no
+//! interface for others, and change without notice.
 //!
 //! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
 

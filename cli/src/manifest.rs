@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use safetensors::tensor::Dtype;
 use serde::Deserialize;
 use serde::de::value::{Error as TextError, StrDeserializer};
@@ -48,10 +48,7 @@ impl Manifest {
         if keys.0.is_empty() {
             bail!("the object is empty; {EXAMPLE}");
         }
-        let flat: UniqueMap<Entry> = read(text).with_context(|| EXAMPLE.to_owned()).map_err(|error| {
-            // The place comes first, as everywhere.
-            anyhow::anyhow!("{}; {error}", error.root_cause())
-        })?;
+        let flat: UniqueMap<Entry> = read(text).map_err(|error| anyhow!("{error}; {EXAMPLE}"))?;
         Ok(Self::Parameters(flat.into_parameters()))
     }
 }
@@ -122,8 +119,8 @@ fn read<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
 pub fn json_error(error: serde_json::Error) -> anyhow::Error {
     let (line, column, text) = (error.line(), error.column(), error.to_string());
     match text.strip_suffix(&format!(" at line {line} column {column}")) {
-        Some(what) => anyhow::anyhow!("line {line} column {column}: {what}"),
-        None => anyhow::anyhow!(text),
+        Some(what) => anyhow!("line {line} column {column}: {what}"),
+        None => anyhow!(text),
     }
 }
 

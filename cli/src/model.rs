@@ -44,8 +44,13 @@ pub fn read(path: &Path) -> Result<Vec<Parameter>> {
 /// .safetensors file.
 fn in_folder(folder: &Path) -> Result<PathBuf> {
     let usual = ["model.safetensors.index.json", "model.safetensors"].map(|name| folder.join(name));
-    if let Some(path) = usual.into_iter().find(|path| path.is_file()) {
-        return Ok(path);
+    match usual.each_ref().map(|path| path.is_file()) {
+        [true, true] => bail!(
+            "model.safetensors.index.json and model.safetensors are both in this folder; name one of them"
+        ),
+        [true, false] => return Ok(usual[0].clone()),
+        [false, true] => return Ok(usual[1].clone()),
+        [false, false] => {}
     }
     let mut others = Vec::new();
     for entry in std::fs::read_dir(folder)? {

@@ -98,7 +98,8 @@ pub fn print(args: &PlanArgs) -> Result<(), Failure> {
         false => describe(&rows),
     };
     stdout::print(&text)?;
-    run::fills(&args.model, 0, &mut |text| eprintln!("{text}")).map(drop).map_err(Failure::Input)
+    let note = &mut |text: &str| eprintln!("{text}");
+    run::fills(&args.model, &rules, parameters, 0, note).map(drop).map_err(Failure::Input)
 }
 
 fn describe(rows: &[Row]) -> String {

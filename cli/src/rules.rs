@@ -103,6 +103,12 @@ impl Rules {
         self
     }
 
+    /// The prefixes to strip that stand in no name at all, most likely by a typing mistake.
+    pub fn unused_prefixes(&self, parameters: &[Parameter]) -> Vec<&str> {
+        let used = |prefix: &&str| parameters.iter().any(|parameter| parameter.name.contains(prefix));
+        self.strip.iter().map(String::as_str).filter(|prefix| !used(prefix)).collect()
+    }
+
     /// The name that a parameter's stream is derived from: the name without the prefixes to strip, in any order
     /// and number. A name that would be empty stays.
     pub fn stream_name<'a>(&self, mut name: &'a str) -> &'a str {
@@ -186,11 +192,14 @@ impl Rules {
     /// The user's rules that match no parameter at all, most likely by a typing mistake: number and glob of
     /// each. Rules that were copied from the built-in ones, and rules that refuse, need not match anything.
     pub fn without_effect(&self, parameters: &[Parameter]) -> Vec<(usize, &str)> {
+        if !self.custom {
+            return Vec::new();
+        }
         let (built_in, _) = parse(DEFAULT).unwrap_or_default();
         let is_own = |rule: &Rule| {
             let glob = rule.name.glob();
             let copied = built_in.iter().any(|other| other.name.glob() == glob);
-            self.custom && !copied && !matches!(rule.outcome, Outcome::Refuse(_))
+            !copied && !matches!(rule.outcome, Outcome::Refuse(_))
         };
         let own = self.rules.iter().enumerate().filter(|(_, rule)| is_own(rule));
         own.filter(|(_, rule)| !parameters.iter().any(|p| rule.matches(p)))

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::fill::Fill;
 use crate::interrupt::Interrupt;
 use crate::output::{Format, Output};
+use crate::parameter::Parameter;
 use crate::rules::Rules;
 use crate::stats::Stats;
 use crate::values::AdapterChoice;
@@ -23,7 +24,9 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         if Format::of(&common.output)? != Format::Safetensors {
             bail!("{}: a model goes into a .safetensors file", common.output.display());
         }
-        let (rules, fills) = fills(&args.model, common.seed, &mut |text| note(common, text))?;
+        let rules = Rules::of(&args.model)?;
+        let parameters = model::read(&args.model.model)?;
+        let fills = fills(&args.model, &rules, parameters, common.seed, &mut |text| note(common, text))?;
         let mut metadata = provenance(common);
         metadata.push(("seedbed.rules", rules.to_string()));
         let header =
@@ -33,11 +36,18 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
     run(job().map_err(Failure::Input)?, common)
 }
 
-/// The rules, and the checked fills of all parameters that are not skipped, in the order of the file. `note` takes
-/// lines for the user.
-pub fn fills(args: &ModelArgs, seed: u64, note: &mut dyn FnMut(&str)) -> anyhow::Result<(Rules, Vec<Fill>)> {
-    let rules = Rules::of(args)?;
-    let all = model::read(&args.model)?;
+/// The checked fills of the parameters that are not skipped, in the order of the file. `note` takes lines for the
+/// user.
+pub fn fills(
+    args: &ModelArgs,
+    rules: &Rules,
+    all: Vec<Parameter>,
+    seed: u64,
+    note: &mut dyn FnMut(&str),
+) -> anyhow::Result<Vec<Fill>> {
+    for prefix in rules.unused_prefixes(&all) {
+        note(&format!("warning: no parameter's name has the prefix {prefix:?}"));
+    }
     for (number, glob) in rules.without_effect(&all) {
         note(&format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
     }
@@ -64,8 +74,7 @@ pub fn fills(args: &ModelArgs, seed: u64, note: &mut dyn FnMut(&str)) -> anyhow:
         }
         Fill::new(parameter.name, parameter.shape, dtype, init, key).context(place)
     });
-    let fills = fills.collect::<anyhow::Result<_>>()?;
-    Ok((rules, fills))
+    fills.collect()
 }
 
 /// Runs `seedbed fill`.

@@ -403,6 +403,10 @@ fn an_index_and_a_folder_are_models() {
             "{message}: {error}"
         );
     }
+    fs::copy(folder.path("whole.safetensors"), folder.path("model.safetensors")).unwrap();
+    let output = run(&[&"init", &folder.path(""), &"-o", &folder.path("never.safetensors")]);
+    assert!(text(&output.stderr).contains("are both in this folder; name one of them"), "{output:?}");
+    fs::remove_file(folder.path("model.safetensors")).unwrap();
     fs::remove_file(path).unwrap();
     let output = run(&[&"init", &folder.path(""), &"-o", &folder.path("never.safetensors")]);
     assert!(text(&output.stderr).contains("safetensors files are in this folder, and neither"), "{output:?}");
@@ -460,4 +464,7 @@ fn a_stripped_prefix_changes_no_value() {
     assert_eq!(tensor("_orig_mod.", &["--strip-prefix", "_orig_mod."]), plain);
     let both = ["--strip-prefix", "module.", "--strip-prefix", "_orig_mod."];
     assert_eq!(tensor("module._orig_mod.", &both), plain);
+    // A prefix that no name has is most likely a typing mistake.
+    let output = run(&[&"plan", &folder.path("m.json"), &"--strip-prefix", &"modul."]);
+    assert_eq!(text(&output.stderr), "warning: no parameter's name has the prefix \"modul.\"\n");
 }
