@@ -89,7 +89,8 @@ impl Row {
 /// Prints the plan. A parameter that can't be made is in the plan with the reason, and makes the run fail as `init`
 /// does.
 pub fn print(args: &PlanArgs) -> Result<(), Failure> {
-    let rules = Rules::of(&args.model).map_err(Failure::Input)?;
+    let rules = Rules::load(args.model.rules.as_deref()).map_err(Failure::Input)?;
+    let rules = rules.stripping(&args.model.strip_prefix);
     let parameters = model::read(&args.model.model).map_err(Failure::Input)?;
     let chosen = args.model.dtype.chosen();
     let rows: Vec<Row> = parameters.iter().map(|parameter| Row::of(parameter, &rules, chosen)).collect();

@@ -11,7 +11,6 @@ use seedbed::Init;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::args::ModelArgs;
 use crate::parameter::Parameter;
 
 /// The built-in rules, as `seedbed rules` prints them.
@@ -77,13 +76,8 @@ struct RuleText {
 }
 
 impl Rules {
-    /// The rules that the command line asks for.
-    pub fn of(args: &ModelArgs) -> Result<Self> {
-        Ok(Self::load(args.rules.as_deref())?.stripping(&args.strip_prefix))
-    }
-
     /// The rules of a file, or the built-in rules.
-    fn load(path: Option<&Path>) -> Result<Self> {
+    pub fn load(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::parse(DEFAULT, false) };
         let text = std::fs::read(path)
             .map_err(anyhow::Error::from)
@@ -98,7 +92,7 @@ impl Rules {
     }
 
     /// The same rules with more prefixes of names that the streams do not depend on.
-    fn stripping(mut self, prefixes: &[String]) -> Self {
+    pub fn stripping(mut self, prefixes: &[String]) -> Self {
         self.strip.extend_from_slice(prefixes);
         self
     }

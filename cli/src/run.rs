@@ -24,7 +24,7 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         if Format::of(&common.output)? != Format::Safetensors {
             bail!("{}: a model goes into a .safetensors file", common.output.display());
         }
-        let rules = Rules::of(&args.model)?;
+        let rules = Rules::load(args.model.rules.as_deref())?.stripping(&args.model.strip_prefix);
         let parameters = model::read(&args.model.model)?;
         let fills = fills(&args.model, &rules, parameters, common.seed, &mut |text| note(common, text))?;
         let mut metadata = provenance(common);
