@@ -251,6 +251,7 @@ def keras_list():
     for layer, *shapes in [
         (layers.Dense(160), vector),
         (layers.EinsumDense("abc,cd->abd", output_shape=(None, 40), bias_axes="d"), sequence),
+        (layers.EinsumDense("abc,cde->abde", output_shape=(None, 5, 12), bias_axes="de"), sequence),
         (layers.Conv1D(40, 3), sequence),
         (layers.Conv2D(40, (3, 5)), image),
         (layers.Conv3D(12, (2, 3, 3)), (8, 8, 8, 6)),
@@ -270,12 +271,10 @@ def keras_list():
         (layers.GroupNormalization(4), image),
         (layers.UnitNormalization(), sequence),
         (layers.PReLU(), vector),
+        (layers.Embedding(50, 24), (7,)),
     ]:
-        layer(*[keras.Input(shape) for shape in shapes])
+        layer.build(*[(None, *shape) for shape in shapes])
         yield layer
-    embedding = layers.Embedding(50, 24)
-    embedding(keras.Input((7,), dtype="int32"))
-    yield embedding
 
 
 # ---- Cases
