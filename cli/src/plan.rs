@@ -129,11 +129,21 @@ pub fn print(args: &PlanArgs) -> Result<(), Failure> {
     let planned = Planned::new(&args.model, &mut |text| eprintln!("{text}")).map_err(Failure::Input)?;
     let rows: Vec<Row<'_>> = planned.plan.entries.iter().map(Row::of).collect();
     let text = match args.json {
-        true => serde_json::to_string_pretty(&rows).map_err(Failure::run)? + "\n",
+        true => json(&rows).map_err(Failure::run)?,
         false => describe(&rows),
     };
     stdout::print(&text)?;
     planned.plan.check().with_context(|| args.model.model.display().to_string()).map_err(Failure::Input)
+}
+
+/// A JSON array with a row in each line.
+fn json(rows: &[Row<'_>]) -> serde_json::Result<String> {
+    let mut text = String::from("[");
+    for (number, row) in rows.iter().enumerate() {
+        text += if number == 0 { "\n" } else { ",\n" };
+        text += &serde_json::to_string(row)?;
+    }
+    Ok(text + "\n]\n")
 }
 
 fn describe(rows: &[Row<'_>]) -> String {

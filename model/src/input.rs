@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 pub use self::config::Config;
 use self::json::Manifest;
@@ -40,7 +41,8 @@ pub struct Model {
     files: Vec<DataFile>,
     /// The file and the first byte of each parameter's data; empty for a manifest.
     places: Vec<(usize, u64)>,
-    by_name: HashMap<String, usize>,
+    /// Made when a parameter is first asked for by its name.
+    by_name: OnceLock<HashMap<String, usize>>,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,11 @@ impl Model {
     /// # Errors
     /// Two parameters of the same name.
     pub fn of_parameters(parameters: Vec<Parameter>) -> Result<Self> {
-        Self { parameters, ..Self::default() }.indexed()
+        let mut names = HashSet::new();
+        for parameter in &parameters {
+            ensure!(names.insert(&*parameter.name), "the name {:?} comes twice", parameter.name);
+        }
+        Ok(Self { parameters, ..Self::default() })
     }
 
     /// The parameter of this name.
@@ -95,7 +101,11 @@ impl Model {
 
     /// The index of the parameter of this name.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        let by_name = self.by_name.get_or_init(|| {
+            let names = self.parameters.iter().enumerate();
+            names.map(|(index, parameter)| (parameter.name.clone(), index)).collect()
+        });
+        by_name.get(name).copied()
     }
 
     /// Whether the model has data to copy, which a manifest has not.
@@ -145,7 +155,7 @@ impl Model {
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         match Manifest::parse(&text)? {
-            Manifest::Parameters(parameters) => Self::of_parameters(parameters),
+            Manifest::Parameters(parameters) => Ok(Self { parameters, ..Self::default() }),
             Manifest::Index(files) => {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let mut seen = HashSet::new();
@@ -208,15 +218,7 @@ impl Model {
                 "the index says that {name:?} is in {file}, which does not hold it"
             );
         }
-        model.indexed()
-    }
-
-    fn indexed(mut self) -> Result<Self> {
-        for (index, parameter) in self.parameters.iter().enumerate() {
-            let before = self.by_name.insert(parameter.name.clone(), index);
-            ensure!(before.is_none(), "the name {:?} comes twice", parameter.name);
-        }
-        Ok(self)
+        Ok(model)
     }
 }
 

@@ -144,7 +144,7 @@ impl Plan {
             planner.entry(index, &mut state);
         }
         let entries: Vec<Entry> = state.entries.into_iter().flatten().collect();
-        check::streams(&entries)?;
+        check::streams(&entries, !rules.strip.is_empty())?;
         let warnings = check::warnings(&entries, model, rules);
         let only_built_in = rules.origins.iter().all(|origin| origin.is_preset && origin.name == "default");
         Ok(Self { entries, warnings, only_built_in })
@@ -218,7 +218,7 @@ impl Planner<'_> {
                 return None;
             }
             let pattern = &rule.patterns[pattern];
-            let captures = pattern.capture(&parameter.name);
+            let captures = if rule.uses_captures { pattern.capture(&parameter.name) } else { Vec::new() };
             if let (Some([min, max]), Some(of)) = (rule.of_rank, &rule.of) {
                 let capture = |name: &str| captures.iter().find(|(other, _)| *other == name).map(|(_, n)| *n);
                 let sibling = names::resolve(of, &parameter.name, &capture).ok()?;

@@ -71,6 +71,8 @@ pub(crate) struct Rule {
     pub(crate) fan_in: Option<Expression>,
     pub(crate) fan_out: Option<Expression>,
     pub(crate) action: Action,
+    /// Whether anything uses the captures' numbers.
+    pub(crate) uses_captures: bool,
 }
 
 /// What a rule does.
@@ -463,7 +465,7 @@ fn compile_rule(
         }
         Action::Skip
     };
-    let compiled = Rule {
+    let mut compiled = Rule {
         origin: 0,
         number,
         line,
@@ -478,8 +480,9 @@ fn compile_rule(
         fan_in,
         fan_out,
         action,
+        uses_captures: false,
     };
-    compiled.check(lets).at(|| at(start))?;
+    compiled.uses_captures = compiled.check(lets).at(|| at(start))?;
     Ok(compiled)
 }
 
@@ -522,8 +525,8 @@ fn check_counts(inits: usize, names: usize, parts: u64, place: &str) -> Result<(
 }
 
 impl Rule {
-    /// Checks that each variable and each capture is made somewhere.
-    fn check(&self, lets: &BTreeMap<String, Let>) -> Result<()> {
+    /// Checks that each variable and each capture is made somewhere. The result says whether a capture is used.
+    fn check(&self, lets: &BTreeMap<String, Let>) -> Result<bool> {
         let mut texts: Vec<&str> = self.of.as_deref().into_iter().collect();
         let mut initialisers: Vec<&Initialiser> = Vec::new();
         let mut expressions: Vec<&Expression> =
@@ -546,12 +549,14 @@ impl Rule {
             Action::Refuse(_) | Action::Skip => {}
         }
         texts.extend(initialisers.iter().filter_map(|init| init.norm_of()));
+        let mut uses = false;
         let is_unstacked = matches!(self.action, Action::Init { parts: Parts::Unstack { .. }, .. });
         for pattern in &self.patterns {
             let has = |name: &str| pattern.captures().iter().any(|capture| capture == name);
             for text in &texts {
                 for capture in names::captures(text) {
                     let is_index = is_unstacked && capture == "i";
+                    uses |= !is_index;
                     ensure!(
                         has(capture) || is_index,
                         "{text:?} uses <{capture}>, which {:?} does not capture",
@@ -587,16 +592,18 @@ impl Rule {
             };
             for expression in &expressions {
                 for name in expression.variables() {
+                    uses |= has(name);
                     variables(false)(name).at(|| format!("{expression:?}"))?;
                 }
             }
             for init in &initialisers {
                 for name in init.variables() {
+                    uses |= has(name);
                     variables(init.is_formula())(name).at(|| format!("{init:?}", init = init.to_string()))?;
                 }
             }
         }
-        Ok(())
+        Ok(uses)
     }
 
     /// The rule as an error or a table names it: `rule 3`.

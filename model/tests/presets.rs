@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use seedbed::{Init, ScaledDistribution};
-use seedbed_model::{Config, Dtype, Entry, Maker, Model, Outcome, Parameter, Plan, Rules, Segment, Source, Tensor};
+use seedbed_model::{
+    Config, Dtype, Entry, Maker, Model, Outcome, Parameter, Plan, Rules, Segment, Source, Tensor,
+};
 use serde::Deserialize;
 
 /// Standard errors that a measured moment may be away from the preset's. One of some 3,000 comparisons of a right preset is
@@ -190,7 +192,8 @@ fn values_are(tensor: &Tensor, values: &[f64]) -> Result<(), String> {
     for seed in [1, 2] {
         let made = floats(tensor, seed);
         same("elements", &made.len(), &values.len())?;
-        let wrong = made.iter().zip(values).position(|(made, value)| (made - value).abs() > 2e-7 * value.abs());
+        let wrong =
+            made.iter().zip(values).position(|(made, value)| (made - value).abs() > 2e-7 * value.abs());
         if let Some(wrong) = wrong {
             return Err(format!("element {wrong} is {}, not {}", made[wrong], values[wrong]));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 
 use safetensors::tensor::Dtype;
@@ -141,8 +142,11 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
                 let (mut entries, mut seen) = (Vec::new(), HashSet::new());
+                let hashes = RandomState::new();
                 while let Some(name) = map.next_key::<String>()? {
-                    if !seen.insert(name.clone()) {
+                    // Hashes rather than names, which are many; names decide where hashes are the same.
+                    if !seen.insert(hashes.hash_one(&name)) && entries.iter().any(|(other, _)| *other == name)
+                    {
                         return Err(A::Error::custom(format_args!("the name {name:?} comes twice")));
                     }
                     entries.push((name, map.next_value()?));

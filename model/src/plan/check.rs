@@ -8,7 +8,7 @@ use super::{Entry, Outcome, Problem};
 use crate::error::{Error, Result, bail};
 use crate::input::Model;
 use crate::parameter::Parameter;
-use crate::rules::{Action, Rules};
+use crate::rules::{Action, Rule, Rules};
 use crate::tensor::Source;
 
 /// The largest number of parameters that an error names.
@@ -18,14 +18,15 @@ const NAMED_IN_ERRORS: usize = 10;
 const NEVER_CUT: f64 = 6.5;
 
 /// Checks that no two parameters, and no two parts, have the same stream by mistake: their values would be equal.
-pub(super) fn streams(entries: &[Entry]) -> Result<()> {
+pub(super) fn streams(entries: &[Entry], strips: bool) -> Result<()> {
     let mut whole: HashMap<&str, &str> = HashMap::new();
     let mut parts: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
         let (Outcome::Make(tensor) | Outcome::Copy(tensor)) = &entry.outcome else { continue };
         let name = tensor.name.as_str();
         let is_whole = tensor.content.single().is_some();
-        if let Some(other) = whole.insert(&entry.stream, name) {
+        // Names without prefixes to strip differ already.
+        if let Some(other) = strips.then(|| whole.insert(&entry.stream, name)).flatten() {
             bail!(
                 "{other:?} and {name:?} are both {:?} without the prefixes, and would get the same values",
                 entry.stream
@@ -223,7 +224,17 @@ fn is_quantisation(name: &str) -> bool {
 /// The user's rules that match no parameter at all, most likely by a typing mistake. Rules of presets, copies of them, and
 /// rules that refuse need not match anything.
 fn without_effect(entries: &[Entry], rules: &Rules, warnings: &mut Vec<String>) {
+    let is_own =
+        |rule: &Rule| !rules.origins[rule.origin].is_preset && !matches!(rule.action, Action::Refuse(_));
     let mut matched = vec![false; rules.rules.len()];
+    for rule in entries.iter().filter_map(|entry| entry.rule.as_ref()) {
+        matched[rule.index] = true;
+    }
+    let is_odd = |(index, rule): (usize, &Rule)| is_own(rule) && !matched[index];
+    if !rules.rules.iter().enumerate().any(is_odd) {
+        return;
+    }
+    // A rule that matches only what earlier rules take is no typing mistake.
     for entry in entries {
         for (index, _) in rules.matching_indices(&entry.parameter.name) {
             let rank = entry.parameter.shape.len() as u64;
@@ -237,8 +248,7 @@ fn without_effect(entries: &[Entry], rules: &Rules, warnings: &mut Vec<String>) 
         crate::rules::PRESETS.iter().any(|preset| is_in(preset.text))
     };
     for (rule, matched) in rules.rules.iter().zip(matched) {
-        let is_own = !rules.origins[rule.origin].is_preset && !matches!(rule.action, Action::Refuse(_));
-        if is_own && !matched && !rule.patterns.iter().all(|pattern| known(pattern.text())) {
+        if is_own(rule) && !matched && !rule.patterns.iter().all(|pattern| known(pattern.text())) {
             let globs: Vec<_> = rule.patterns.iter().map(|pattern| format!("{:?}", pattern.text())).collect();
             warnings.push(format!(
                 "{} (match = {}) matches no parameter",
