@@ -9,6 +9,7 @@ mod common;
 mod job;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -258,7 +259,8 @@ fn gpt2_residual_scaling() {
     let mut parameters: Vec<(String, &[u64])> =
         vec![(first.into(), &[768, 768]), (last.into(), &[3072, 768]), ("wte.weight".into(), &[512, 768])];
     // `count` sees the layers between by their norms.
-    parameters.extend((0..12).map(|layer| (format!("h.{layer}.ln_1.weight"), &[768][..])));
+    let norm: &[u64] = &[768];
+    parameters.extend((0..12).map(|layer| (format!("h.{layer}.ln_1.weight"), norm)));
     let parameters: Vec<_> = parameters.iter().map(|(name, shape)| (name.as_str(), *shape)).collect();
     let job = Job::new(&parameters).rules(
         r#"
@@ -501,7 +503,8 @@ fn keras_conv_orthogonal() {
 #[test]
 fn gru_biases() {
     let names = ["gru.bias_ih_l0", "gru.bias_hh_l0", "gru.bias_ih_l1", "gru.bias_hh_l1"];
-    let made = Job::new(&names.map(|name| (name, &[24_u64][..]))).init();
+    let shape: &[u64] = &[24];
+    let made = Job::new(&names.map(|name| (name, shape))).init();
     names.iter().for_each(|name| made.constant(name, 0.0));
 }
 
@@ -510,11 +513,9 @@ fn gru_biases() {
 fn bidirectional_lstm() {
     let biases = ["rnn.bias_hh_l1_reverse", "rnn.bias_ih_l12_reverse", "cell.bias_ih", "cell.bias_hh"];
     let matrices = ["rnn.weight_hh_l1_reverse", "rnn.weight_hr_l0"];
-    let parameters: Vec<(&str, &[u64])> = biases
-        .iter()
-        .map(|&name| (name, &[32][..]))
-        .chain(matrices.iter().map(|&name| (name, &[32, 8][..])))
-        .collect();
+    let (vector, matrix): (&[u64], &[u64]) = (&[32], &[32, 8]);
+    let shapes = biases.map(|name| (name, vector)).into_iter().chain(matrices.map(|name| (name, matrix)));
+    let parameters: Vec<_> = shapes.collect();
     let job = Job::new(&parameters);
     let made = job.init();
     biases.iter().for_each(|name| made.constant(name, 0.0));
@@ -1489,7 +1490,7 @@ fn a_rerun_completes_the_folder() {
 // ---- verify ----
 
 fn verify(path: &Path) -> (Option<i32>, String, Vec<String>) {
-    let output = on_the_host(&["verify".as_ref(), path.as_os_str()]);
+    let output = on_the_host(&[OsStr::new("verify"), path.as_os_str()]);
     (output.status.code(), text(&output.stdout), lines(&output))
 }
 

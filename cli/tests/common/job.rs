@@ -1,7 +1,7 @@
 //! A model in a folder, the rules and the options for it, and checks of what the program makes of it.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -157,14 +157,14 @@ impl Job {
     pub fn run_init(&self, out: &Path) -> Output {
         let mut arguments = vec!["init".into(), self.model.clone().into_os_string(), "-o".into()];
         arguments.push(out.into());
-        arguments.extend(["--adapter", "host"].map(Into::into));
-        arguments.extend(self.options.iter().chain(&self.init_options).map(Into::into));
+        arguments.extend(["--adapter", "host"].map(OsString::from));
+        arguments.extend(self.options.iter().chain(&self.init_options).map(OsString::from));
         on_the_host(&arguments)
     }
 
     pub fn run_plan(&self) -> Output {
         let mut arguments = vec!["plan".into(), self.model.clone().into_os_string(), "--json".into()];
-        arguments.extend(self.options.iter().map(Into::into));
+        arguments.extend(self.options.iter().map(OsString::from));
         on_the_host(&arguments)
     }
 
