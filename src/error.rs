@@ -389,6 +389,12 @@ pub enum Error {
         /// The initialiser, in its textual form.
         init: String,
     },
+    /// A fan that counts no units.
+    #[error("a fan of {fan} counts no units; give a finite number, 0 or more")]
+    Fan {
+        /// The fan.
+        fan: f64,
+    },
     /// A text that names no initialiser.
     #[error("{text:?} is not an initialiser: {reason}")]
     Parse {

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use seedbed::{CONTRACT_VERSION, Init};
 
 use crate::bench::BenchArgs;
-use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, integer};
+use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, byte_size, integer};
 
 /// Initialises neural-network parameters on the GPU.
 ///
@@ -18,8 +18,8 @@ use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, intege
     version = format!("{} (numeric contract {CONTRACT_VERSION})", env!("CARGO_PKG_VERSION")),
     after_help = "\
 Examples:
-  seedbed init models/gpt2.json -o gpt2.safetensors
-  seedbed plan models/gpt2.json
+  seedbed init models/gpt2.json -o gpt2.safetensors --preset gpt2
+  seedbed plan checkpoint/
   seedbed init old.safetensors -o fresh.safetensors --seed 42 --rules my_rules.toml
   seedbed fill \"normal(std=0.02)\" --shape 50257,768 -o wte.npy
   seedbed adapters
@@ -36,6 +36,7 @@ pub struct Args {
 pub enum Command {
     Init(InitArgs),
     Plan(PlanArgs),
+    Verify(VerifyArgs),
     Fill(FillArgs),
     Program(ProgramArgs),
     Bench(BenchArgs),
@@ -45,27 +46,70 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Prints the built-in rules, a starting point for your own
-    Rules,
+    /// Prints the built-in rules, or those of a preset: a starting point for your own
+    Rules {
+        /// The preset
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        preset: String,
+    },
 }
 
 /// Initialises all parameters of a model
 ///
 /// Every parameter has its own stream of random numbers, derived from the seed and its name, so that
-/// adding or removing a layer leaves the others as they were. The file appears when it is complete;
+/// adding or removing a layer leaves the others as they were. Each file appears when it is complete;
 /// until then, an existing one stays as it is.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  seedbed init models/gpt2.json -o gpt2.safetensors
-  seedbed init model.safetensors -o fresh.safetensors --seed 0x5eed
-  seedbed rules > my_rules.toml    # edit it, then:
-  seedbed init models/gpt2.json -o gpt2.safetensors --rules my_rules.toml --adapter nvidia")]
+#[command(after_help = init_help())]
 pub struct InitArgs {
     #[command(flatten)]
     pub model: ModelArgs,
+    /// The output may be a file that the model or the copied parameters come from, which it then replaces
+    #[arg(long)]
+    pub in_place: bool,
+    /// The size of the files in a folder: 5GB, 500MB, 2GiB. A tensor that is larger has a file of its own
+    #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = byte_size)]
+    pub max_shard_size: u64,
     #[command(flatten)]
     pub common: Common,
+}
+
+fn init_help() -> String {
+    let presets: Vec<_> = seedbed_model::PRESETS.iter().map(|preset| preset.name).collect();
+    format!(
+        "\
+Presets: {}
+
+Examples:
+  seedbed init models/gpt2.json -o gpt2.safetensors --preset gpt2
+  seedbed init checkpoint/ -o fresh/ --seed 0x5eed          # a preset by checkpoint/config.json
+  seedbed init model.safetensors -o tuned.safetensors --rules new_head.toml
+  seedbed plan checkpoint/                                  # what would each parameter get?
+
+The guide to rules (fused and stacked weights, new heads, copies, presets):
+https://github.com/seedbed-gpu/seedbed/blob/main/docs/MODELS.md",
+        presets.join(", ")
+    )
+}
+
+/// Compares a file with the record of its own making
+///
+/// Each tensor is made again from the seed and the initialisers in the file's metadata. The exit code is 1 where one
+/// differs, and 2 where the file has no record. Copied tensors are listed, and not compared.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seedbed verify gpt2.safetensors
+  seedbed verify trained.safetensors --like gpt2.safetensors   # PyTorch drops the record")]
+pub struct VerifyArgs {
+    /// A .safetensors file that `seedbed init` wrote, its index, or its folder
+    pub model: PathBuf,
+    /// A file, an index or a folder that has the record instead
+    #[arg(long, value_name = "FILE|DIR")]
+    pub like: Option<PathBuf>,
+    /// Prints only the tensors that differ, and the totals
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Prints what each parameter of a model would get: rule, initialiser, fans, mean, standard deviation
@@ -74,7 +118,7 @@ pub struct InitArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  seedbed plan models/gpt2.json
+  seedbed plan models/gpt2.json --preset gpt2
   seedbed plan checkpoint/ --rules my_rules.toml
   seedbed plan model.safetensors --json | jq '.[] | select(.outcome == \"error\")'")]
 pub struct PlanArgs {
@@ -89,12 +133,19 @@ pub struct PlanArgs {
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
     /// A .json manifest ({"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}, or the inner object), a
-    /// .safetensors file, a model.safetensors.index.json, or a folder with one of the last two. Only headers are
-    /// read
+    /// .safetensors file, a model.safetensors.index.json, or a folder with one of the last two. Data are read
+    /// only where parameters are copied
     pub model: PathBuf,
-    /// Rules that give each parameter its initialiser [default: the built-in rules, see `seedbed rules`]
+    /// Rules that give each parameter its initialiser [default: the preset of config.json's model_type, or else
+    /// the built-in rules, see `seedbed rules`]
     #[arg(long, value_name = "RULES.toml")]
     pub rules: Option<PathBuf>,
+    /// Initialises as this framework or family does; after --rules, for parameters that no rule matches
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// The file, index or folder that rules with `copy` take parameters from [default: MODEL]
+    #[arg(long, value_name = "FILE|DIR")]
+    pub from: Option<PathBuf>,
     /// Takes this prefix off the name that a parameter's stream comes from, such as _orig_mod. of torch.compile; may be
     /// given several times. The output keeps the name
     #[arg(long, value_name = "PREFIX")]
@@ -191,8 +242,9 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub struct Common {
-    /// The file to write: .safetensors (for `fill`, .npy too). One that exists is replaced
-    #[arg(short, long, value_name = "FILE")]
+    /// The file to write: .safetensors (for `fill`, .npy too); for `init`, a folder too, which ends with a slash
+    /// or exists. A file that exists is replaced
+    #[arg(short, long, value_name = "FILE|DIR/")]
     pub output: PathBuf,
     /// Decimal, or hexadecimal after 0x; 64 bits
     #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]

@@ -12,6 +12,8 @@ pub enum Failure {
     Run(anyhow::Error),
     /// The user or the system asked to stop.
     Interrupted,
+    /// `seedbed verify` found tensors that differ. The report has said which.
+    Differs,
 }
 
 impl Failure {
@@ -26,6 +28,16 @@ impl Failure {
         if error.is::<Interrupted>() { Self::Interrupted } else { Self::Run(error) }
     }
 
+    /// Lines to paste as a remedy, if there are any.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Input(error) | Self::Run(error) => {
+                error.chain().find_map(|error| error.downcast_ref::<seedbed_model::Error>()?.hint())
+            }
+            _ => None,
+        }
+    }
+
     /// The line for stderr.
     pub fn line(&self) -> String {
         match self {
@@ -35,13 +47,14 @@ impl Failure {
                 text.split_whitespace().collect::<Vec<_>>().join(" ")
             }
             Self::Interrupted => format!("{Interrupted}"),
+            Self::Differs => "error: the file is not as it was initialised".into(),
         }
     }
 
     /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Run(_) => 1,
+            Self::Run(_) | Self::Differs => 1,
             Self::Input(_) => 2,
             // A shell reports 128 + 2 for a program that SIGINT (2) ended.
             Self::Interrupted => 130,

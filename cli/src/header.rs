@@ -2,84 +2,81 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use npyz::WriterBuilder;
-use safetensors::tensor::{Dtype, TensorInfo};
-use seedbed::DType;
+use seedbed_model::{Dtype, LENGTH_BYTES, MAX_HEADER, METADATA, Tensor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::fill::Fill;
-use crate::model::{LENGTH_BYTES, MAX_HEADER};
-
-/// The name of the only entry of a safetensors header that is not a tensor.
-const METADATA: &str = "__metadata__";
-
-/// The header of a safetensors file whose data are the fills, in their order.
+/// The header of a safetensors file whose data are the tensors, in their order.
 ///
 /// The crate's `serialize` does not fit: `serialize` needs all the data at once, and writes the metadata in
 /// the order of a hash map, which changes from run to run.
-pub fn safetensors(fills: &[Fill], metadata: &[(&str, String)]) -> Result<Vec<u8>> {
+pub fn safetensors(tensors: &[Tensor], metadata: &[(String, String)]) -> Result<Vec<u8>> {
     ensure!(
-        fills.iter().all(|fill| fill.name != METADATA),
+        tensors.iter().all(|tensor| tensor.name != METADATA),
         "{METADATA:?} can't be the name of a parameter in safetensors"
     );
-    let mut header = serde_json::to_vec(&Header { metadata, tensors: infos(fills)? })?;
+    let mut header = serde_json::to_vec(&Header { metadata, tensors: infos(tensors)? })?;
     header.resize(header.len().next_multiple_of(LENGTH_BYTES as usize), b' ');
     let len = header.len() as u64;
     ensure!(
         len <= MAX_HEADER,
-        "the header of the output would have {len} bytes; the format allows {MAX_HEADER}"
+        "the header of the output would have {len} bytes; the format allows {MAX_HEADER}, which a folder with several \
+         files keeps: -o DIR/"
     );
     Ok([&len.to_le_bytes()[..], &header].concat())
 }
 
 /// The header of a .npy file with this tensor.
-pub fn npy(fill: &Fill) -> Result<Vec<u8>> {
-    let name = match fill.dtype {
-        DType::F32 => "<f4",
-        DType::F16 => "<f2",
-        other => bail!(".npy has no type for {other}; write a .safetensors file, or --dtype f32 or f16"),
+pub fn npy(tensor: &Tensor) -> Result<Vec<u8>> {
+    let name = match tensor.dtype {
+        Dtype::F32 => "<f4",
+        Dtype::F16 => "<f2",
+        other => bail!(
+            ".npy has no type for {}; write a .safetensors file, or --dtype f32 or f16",
+            other.to_string().to_lowercase()
+        ),
     };
     let dtype = npyz::DType::Plain(name.parse().context("npy type")?);
     let mut header = Vec::new();
     npyz::WriteOptions::new_header_only()
         .dtype(dtype)
-        .shape(&fill.shape)
+        .shape(&tensor.shape)
         .writer(&mut header)
         .write_header_only()?;
     Ok(header)
 }
 
-fn infos(fills: &[Fill]) -> Result<Vec<(&str, TensorInfo)>> {
-    let mut start = 0_usize;
-    let info = |fill: &'_ Fill| {
-        let end = usize::try_from(fill.bytes()).ok().and_then(|bytes| start.checked_add(bytes));
+/// A tensor's entry.
+#[derive(serde::Serialize)]
+struct Info<'a> {
+    dtype: Dtype,
+    shape: &'a [u64],
+    data_offsets: (u64, u64),
+}
+
+fn infos(tensors: &[Tensor]) -> Result<Vec<(&str, Info<'_>)>> {
+    let mut start = 0_u64;
+    let mut infos = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
         // A file has fewer than 2^63 bytes.
-        let end = end.filter(|&end| i64::try_from(end).is_ok());
+        let end = start.checked_add(tensor.bytes()?).filter(|&end| i64::try_from(end).is_ok());
         let end = end.with_context(|| {
-            format!("parameter {:?}: with it, the output would have more than 2^63 bytes", fill.name)
+            format!("parameter {:?}: with it, the output would have more than 2^63 bytes", tensor.name)
         })?;
-        let shape = fill.shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>()?;
-        let dtype = match fill.dtype {
-            DType::F32 => Dtype::F32,
-            DType::F16 => Dtype::F16,
-            DType::BF16 => Dtype::BF16,
-            other => bail!("parameter {:?}: {other} is no type of a model's parameter", fill.name),
-        };
-        let info = TensorInfo { dtype, shape, data_offsets: (start, end) };
+        let info = Info { dtype: tensor.dtype, shape: &tensor.shape, data_offsets: (start, end) };
+        infos.push((tensor.name.as_str(), info));
         start = end;
-        Ok(info)
-    };
-    let infos = fills.iter().map(info).collect::<Result<Vec<_>>>()?;
-    Ok(fills.iter().map(|fill| fill.name.as_str()).zip(infos).collect())
+    }
+    Ok(infos)
 }
 
 struct Header<'a> {
-    metadata: &'a [(&'a str, String)],
-    tensors: Vec<(&'a str, TensorInfo)>,
+    metadata: &'a [(String, String)],
+    tensors: Vec<(&'a str, Info<'a>)>,
 }
 
 impl Serialize for Header<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Metadata<'a>(&'a [(&'a str, String)]);
+        struct Metadata<'a>(&'a [(String, String)]);
 
         impl Serialize for Metadata<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -99,19 +96,23 @@ impl Serialize for Header<'_> {
 #[cfg(test)]
 mod tests {
     use safetensors::SafeTensors;
-    use seedbed::{Init, Key};
+    use seedbed::Init;
+    use seedbed_model::{Content, Source};
 
     use super::*;
 
-    fn fill(name: &str, shape: &[u64]) -> Fill {
-        Fill::new(name.into(), shape.into(), DType::F32, Init::Ones, Key::new(0)).unwrap()
+    fn tensor(name: &str, shape: &[u64]) -> Tensor {
+        let source = Source::Init { init: Init::Ones, shape: shape.into(), stream: name.into() };
+        let content = Content::whole(source).unwrap();
+        Tensor { name: name.into(), shape: shape.into(), dtype: Dtype::F32, content }
     }
 
     #[test]
     fn the_crate_reads_the_header() {
-        let fills = [fill("b", &[2, 3]), fill("a \"quoted\"\n", &[]), fill("empty", &[0, 7])];
-        let mut file =
-            safetensors(&fills, &[("format", "pt".into()), ("z", "1".into()), ("a", "2".into())]).unwrap();
+        let tensors = [tensor("b", &[2, 3]), tensor("a \"quoted\"\n", &[]), tensor("empty", &[0, 7])];
+        let entries = [("format", "pt"), ("z", "1"), ("a", "2")];
+        let entries = entries.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let mut file = safetensors(&tensors, &entries).unwrap();
         assert_eq!(file.len() % 8, 0);
         file.extend([0; 28]);
         let (_, metadata) = SafeTensors::read_metadata(&file).unwrap();
@@ -123,20 +124,17 @@ mod tests {
 
     #[test]
     fn what_a_file_cannot_hold_is_an_error() {
-        let half = fill("half", &[1 << 60]);
-        let error = safetensors(&[half.clone(), half], &[]).unwrap_err().to_string();
+        let half = tensor("half", &[1 << 59]);
+        let error = safetensors(&vec![half; 5], &[]).unwrap_err().to_string();
         assert!(error.contains("\"half\": with it, the output would have more than 2^63 bytes"), "{error}");
-        let words = Fill { dtype: DType::U32, ..fill("words", &[1]) };
-        let error = safetensors(&[words], &[]).unwrap_err().to_string();
-        assert_eq!(error, "parameter \"words\": u32 is no type of a model's parameter");
-        let error = safetensors(&[fill(METADATA, &[1])], &[]).unwrap_err().to_string();
+        let error = safetensors(&[tensor(METADATA, &[1])], &[]).unwrap_err().to_string();
         assert!(error.contains("can't be the name"), "{error}");
     }
 
     #[test]
     fn npy_headers_end_on_a_boundary() {
         for shape in [&[][..], &[3], &[128, 256], &[0, 4]] {
-            let header = npy(&fill("w", shape)).unwrap();
+            let header = npy(&tensor("w", shape)).unwrap();
             assert!(header.starts_with(b"\x93NUMPY") && header.len().is_multiple_of(16), "{shape:?}");
             assert_eq!(npyz::NpyHeader::from_reader(&header[..]).unwrap().shape(), shape);
         }

@@ -5,15 +5,14 @@
 //! | step | module |
 //! |---|---|
 //! | the command line | `args.rs`, `values.rs` |
-//! | a manifest, an index, the headers of safetensors files -> parameters | `model.rs`, `manifest.rs` |
-//! | parameters + rules -> an initialiser for each parameter | `rules.rs` |
-//! | checked fills: every mistake of the input is found here | `fill.rs` |
+//! | model + rules -> a plan: every mistake of the input is found here | the crate `seedbed-model` |
+//! | the plan of a command's arguments | `planned.rs` |
 //! | the GPU or the host that makes the values | `select.rs`, `engine.rs` |
-//! | fills -> windows of bounded size | `window.rs` |
-//! | the file, complete or not at all | `output.rs`, `header.rs` |
+//! | tensors -> windows of bounded size | `window.rs` |
+//! | tensors -> files, each complete or not at all | `shards.rs`, `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `plan.rs` prints what the parameters would get, `bench.rs` measures, `program.rs` prints kernels. The parts of
+//! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs` measures, `program.rs` prints kernels. The parts of
 //! `bench.rs` are public for the measuring tools in `benches/tool`, which are part of the same repository: they are no
 //! interface for others, and change without notice.
 //!
@@ -24,22 +23,20 @@ mod args;
 pub mod bench;
 mod engine;
 mod failure;
-mod fill;
 mod header;
 mod interrupt;
-mod manifest;
-mod model;
 mod output;
-mod parameter;
 mod plan;
+mod planned;
 mod program;
 mod report;
-mod rules;
 mod run;
 mod select;
+mod shards;
 mod stats;
 mod stdout;
 mod values;
+mod verify;
 mod window;
 
 use std::process::ExitCode;
@@ -69,6 +66,9 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.line());
+            if let Some(hint) = failure.hint() {
+                eprintln!("\n{hint}");
+            }
             failure.exit_code()
         }
     }
@@ -82,6 +82,10 @@ fn command(command: Command) -> Result<(), Failure> {
         Command::Program(args) => program::print(&args),
         Command::Adapters { json } => adapters::print(json),
         Command::Bench(args) => bench::run(&args),
-        Command::Rules => stdout::print(rules::DEFAULT),
+        Command::Verify(args) => verify::print(&args),
+        Command::Rules { preset } => match seedbed_model::Preset::find(&preset) {
+            Ok(preset) => stdout::print(preset.text),
+            Err(error) => Err(Failure::input(error)),
+        },
     }
 }

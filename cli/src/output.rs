@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use tempfile::{Builder, TempPath};
 
-use crate::model;
-
 /// The format of the file, from its extension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Format {
@@ -18,7 +16,7 @@ pub enum Format {
 
 impl Format {
     pub fn of(path: &Path) -> Result<Self> {
-        match model::extension(path).as_deref() {
+        match seedbed_model::extension(path).as_deref() {
             Some("safetensors") => Ok(Self::Safetensors),
             Some("npy") => Ok(Self::Npy),
             _ => bail!(

@@ -1,109 +1,142 @@
 //! `seedbed plan`: what each parameter of a model would get. Nothing is made or written.
 
+use anyhow::Context;
 use comfy_table::CellAlignment;
-use seedbed::{DType, Fans, Init};
+use seedbed_model::{Entry, Outcome, Source, Tensor};
 use serde::Serialize;
 
 use crate::args::PlanArgs;
 use crate::failure::Failure;
-use crate::parameter::Parameter;
+use crate::planned::Planned;
 use crate::report::{number, table};
-use crate::rules::{Outcome, Rules};
-use crate::{model, run, stdout};
+use crate::stdout;
 
 /// A row of the plan.
 #[derive(Serialize)]
-struct Row {
-    name: String,
-    shape: Vec<u64>,
+struct Row<'a> {
+    name: &'a str,
+    shape: &'a [u64],
     /// The element type that would be made, or that of the model where none can be.
     dtype: String,
-    /// The number of the rule, counted from 1, and its glob. `None`: no rule matches.
+    /// The number of the rule in its file or preset, counted from 1, and its glob. `None`: no rule matches.
     rule: Option<usize>,
-    r#match: Option<String>,
-    /// `init`, `skip`, or `error`.
+    r#match: Option<&'a str>,
+    /// The preset of the rule, `default` for the built-in rules, or `own`.
+    preset: Option<&'a str>,
+    /// `init`, `copy`, `tie`, `skip`, or `error`.
     outcome: &'static str,
     init: Option<String>,
-    /// The fans by PyTorch's rule, of two dimensions or more.
+    /// The fans that initialisers and expressions see.
     fan_in: Option<f64>,
     fan_out: Option<f64>,
     mean: Option<f64>,
     std: Option<f64>,
     /// The name that the stream comes from.
-    stream: String,
+    stream: &'a str,
+    /// The parts, where there is more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part<'a>>,
     /// The reason why the parameter can't be made.
     error: Option<String>,
 }
 
-impl Row {
-    fn of(parameter: &Parameter, rules: &Rules, chosen: Option<DType>) -> Self {
-        let Parameter { name, shape, dtype } = parameter;
-        let made = parameter.element_type(chosen);
-        let decision = rules.decide(parameter);
-        let rule = decision.as_ref().map(|(number, glob, _)| (*number, (*glob).to_owned()));
-        let checked = |init: &Init| -> Result<(f64, f64), String> {
-            let dtype = made.ok_or_else(|| format!("the type {dtype} is not supported"))?;
-            seedbed::host::check(init, dtype, shape).map_err(|error| error.to_string())?;
-            let moment = |moment: Result<f64, seedbed::Error>| moment.map_err(|error| error.to_string());
-            Ok((moment(init.mean(shape))?, moment(init.std(shape))?))
+/// A part of a tensor.
+#[derive(Serialize)]
+struct Part<'a> {
+    stream: Option<&'a str>,
+    shape: &'a [u64],
+    init: String,
+    mean: Option<f64>,
+    std: Option<f64>,
+}
+
+impl<'a> Row<'a> {
+    fn of(entry: &'a Entry) -> Self {
+        let tensor = entry.outcome.tensor();
+        let moments = tensor.and_then(Tensor::moments);
+        let (outcome, error) = match &entry.outcome {
+            Outcome::Make(_) => ("init", None),
+            Outcome::Copy(_) => ("copy", None),
+            Outcome::Tie { .. } => ("tie", None),
+            Outcome::Skip => ("skip", None),
+            Outcome::Error(problem) => ("error", Some(problem.to_string())),
         };
-        let (outcome, init, moments) = match decision.map(|(.., outcome)| outcome) {
-            Some(Outcome::Skip) => ("skip", None, Ok(None)),
-            Some(Outcome::Init(init)) => match checked(init) {
-                Ok(moments) => ("init", Some(init), Ok(Some(moments))),
-                Err(error) => ("error", Some(init), Err(error)),
-            },
-            Some(Outcome::Refuse(reason)) => ("error", None, Err(reason.clone())),
-            None => ("error", None, Err("no rule matches".to_owned())),
-        };
-        let fans = Fans::of(shape).ok();
-        let moment = moments.clone().ok().flatten();
+        let rule = entry.rule.as_ref();
         Self {
-            name: name.clone(),
-            shape: shape.clone(),
-            dtype: made.map_or_else(|| dtype.to_string(), |dtype| dtype.to_string().to_uppercase()),
-            rule: rule.as_ref().map(|(number, _)| *number),
-            r#match: rule.map(|(_, glob)| glob),
+            name: &entry.parameter.name,
+            shape: &entry.parameter.shape,
+            dtype: tensor.map_or(entry.parameter.dtype, |tensor| tensor.dtype).to_string(),
+            rule: rule.map(|rule| rule.number),
+            r#match: rule.map(|rule| &*rule.glob),
+            preset: rule.map(|rule| if rule.is_preset { &*rule.origin } else { "own" }),
             outcome,
-            init: init.map(Init::to_string),
-            fan_in: fans.map(|fans| fans.fan_in),
-            fan_out: fans.map(|fans| fans.fan_out),
-            mean: moment.map(|(mean, _)| mean),
-            std: moment.map(|(_, std)| std),
-            stream: rules.stream_name(name).to_owned(),
-            error: moments.err(),
+            init: tensor.map(|_| entry.description()),
+            fan_in: entry.fans.map(|fans| fans.fan_in),
+            fan_out: entry.fans.map(|fans| fans.fan_out),
+            mean: moments.map(|(mean, _)| mean),
+            std: moments.map(|(_, std)| std),
+            stream: &entry.stream,
+            parts: tensor.map_or_else(Vec::new, parts),
+            error,
         }
     }
 
     /// What the parameter gets, for a person.
     fn initialiser(&self) -> String {
         match (&self.error, &self.init) {
-            (Some(error), Some(init)) => format!("{init}: {error}"),
-            (Some(error), None) => error.clone(),
+            (Some(error), _) => error.clone(),
             (None, Some(init)) => init.clone(),
             (None, None) => "skipped".into(),
         }
+    }
+
+    /// The rule, for a person: its number, and the preset that it belongs to.
+    fn rule(&self) -> String {
+        match (self.rule, self.preset) {
+            (Some(number), Some("own")) => number.to_string(),
+            (Some(number), Some(preset)) => format!("{preset} {number}"),
+            _ => "-".into(),
+        }
+    }
+}
+
+fn parts(tensor: &Tensor) -> Vec<Part<'_>> {
+    let sources = &tensor.content.sources;
+    if sources.len() < 2 {
+        return Vec::new();
+    }
+    sources.iter().map(Part::of).collect()
+}
+
+impl<'a> Part<'a> {
+    fn of(source: &'a Source) -> Self {
+        let moments = source.moments();
+        let (stream, shape, init): (_, &[u64], _) = match source {
+            Source::Init { init, shape, stream } => (Some(stream.as_str()), shape, init.to_string()),
+            Source::Copy { name, shape } => (None, shape, format!("copied from {name}")),
+            Source::Formula { text, shape, stream, .. } => {
+                (Some(stream.as_str()), shape, format!("formula({text:?})"))
+            }
+            Source::Norm { of, axis } => (None, &of.shape, format!("norm(of={},axis={axis})", of.name)),
+        };
+        Self { stream, shape, init, mean: moments.map(|(mean, _)| mean), std: moments.map(|(_, std)| std) }
     }
 }
 
 /// Prints the plan. A parameter that can't be made is in the plan with the reason, and makes the run fail as `init`
 /// does.
 pub fn print(args: &PlanArgs) -> Result<(), Failure> {
-    let rules = Rules::load(args.model.rules.as_deref()).map_err(Failure::Input)?;
-    let rules = rules.stripping(&args.model.strip_prefix);
-    let parameters = model::read(&args.model.model).map_err(Failure::Input)?;
-    let chosen = args.model.dtype.chosen();
-    let rows: Vec<Row> = parameters.iter().map(|parameter| Row::of(parameter, &rules, chosen)).collect();
+    let planned = Planned::new(&args.model, &mut |text| eprintln!("{text}")).map_err(Failure::Input)?;
+    let rows: Vec<Row<'_>> = planned.plan.entries.iter().map(Row::of).collect();
     let text = match args.json {
         true => serde_json::to_string_pretty(&rows).map_err(Failure::run)? + "\n",
         false => describe(&rows),
     };
     stdout::print(&text)?;
-    let note = &mut |text: &str| eprintln!("{text}");
-    run::fills(&args.model, &rules, parameters, 0, note).map(drop).map_err(Failure::Input)
+    planned.plan.check().with_context(|| args.model.model.display().to_string()).map_err(Failure::Input)
 }
 
-fn describe(rows: &[Row]) -> String {
+fn describe(rows: &[Row<'_>]) -> String {
     let mut table =
         table(["parameter", "shape", "type", "rule", "initialiser", "fan_in", "fan_out", "mean", "std"]);
     for row in rows {
@@ -112,7 +145,7 @@ fn describe(rows: &[Row]) -> String {
             row.name.escape_debug().to_string(),
             format!("{:?}", row.shape),
             row.dtype.clone(),
-            row.rule.map_or_else(|| "-".into(), |number| number.to_string()),
+            row.rule(),
             row.initialiser(),
             number(row.fan_in),
             number(row.fan_out),

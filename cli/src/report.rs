@@ -7,7 +7,8 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use crate::fill::Fill;
+use seedbed_model::Tensor;
+
 use crate::stats::Stats;
 
 /// A progress bar on stderr, hidden where stderr is not a terminal.
@@ -33,36 +34,47 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
+/// A tensor of the summary.
+pub struct Row<'a> {
+    pub tensor: &'a Tensor,
+    /// What the tensor holds.
+    pub content: &'a str,
+    pub stats: &'a Stats,
+}
+
 /// The summary: one row for each tensor, then the totals.
-pub fn summary(fills: &[Fill], stats: &[Stats], engine: &str, elapsed: Duration, output: &Path) -> String {
+pub fn summary(rows: &[Row<'_>], engine: &str, elapsed: Duration, output: &Path) -> String {
     let mut table =
         table(["parameter", "shape", "type", "initialiser", "mean", "measured", "std", "measured"]);
-    for (fill, stats) in fills.iter().zip(stats) {
+    let (mut elements, mut bytes) = (0_u64, 0_u64);
+    for Row { tensor, content, stats } in rows {
+        let moments = tensor.moments();
         table.add_row([
             // A name from a file must not send control characters to the terminal.
-            fill.name.escape_debug().to_string(),
-            format!("{:?}", fill.shape),
-            fill.dtype.to_string(),
-            fill.init.to_string(),
-            number(Some(fill.mean)),
+            tensor.name.escape_debug().to_string(),
+            format!("{:?}", tensor.shape),
+            tensor.dtype.to_string().to_lowercase(),
+            (*content).to_owned(),
+            number(moments.map(|(mean, _)| mean)),
             number(stats.mean()),
-            number(Some(fill.std)),
+            number(moments.map(|(_, std)| std)),
             number(stats.std()),
         ]);
+        elements = elements.saturating_add(tensor.elements().unwrap_or(0));
+        bytes = bytes.saturating_add(tensor.bytes().unwrap_or(0));
     }
     for column in table.column_iter_mut().skip(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let total = |of: fn(&Fill) -> u64| HumanCount(fills.iter().map(of).sum());
     let mut text = table.trim_fmt();
     let _ = writeln!(
         text,
         "\n\n{}: {} {}, {} elements, {} bytes of data in {:.2} s ({engine})",
         output.display(),
-        HumanCount(fills.len() as u64),
-        if fills.len() == 1 { "tensor" } else { "tensors" },
-        total(|fill| fill.elements),
-        total(Fill::bytes),
+        HumanCount(rows.len() as u64),
+        if rows.len() == 1 { "tensor" } else { "tensors" },
+        HumanCount(elements),
+        HumanCount(bytes),
         elapsed.as_secs_f64(),
     );
     text

@@ -1,80 +1,56 @@
 //! `seedbed init` and `seedbed fill`: check everything, open the engine, make and write.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, Result};
 use seedbed::{CONTRACT_VERSION, DType, Key};
+use seedbed_model::{Content, Keys, Model, Record, Source, Tensor, float, in_file, unit_size};
 
-use crate::args::{Common, FillArgs, InitArgs, ModelArgs};
-use crate::engine::Engine;
+use crate::args::{Common, FillArgs, InitArgs};
+use crate::engine::{Engine, Job};
 use crate::failure::Failure;
-use crate::fill::Fill;
 use crate::interrupt::Interrupt;
 use crate::output::{Format, Output};
-use crate::parameter::Parameter;
-use crate::rules::Rules;
+use crate::planned::Planned;
+use crate::report::{Row, progress, summary};
+use crate::shards::{Shard, Target};
 use crate::stats::Stats;
 use crate::values::AdapterChoice;
-use crate::{header, model, report, select, stdout};
+use crate::{header, select, stdout};
 
 /// Runs `seedbed init`.
 pub fn init(args: &InitArgs) -> Result<(), Failure> {
     let common = &args.common;
     let job = || {
-        if Format::of(&common.output)? != Format::Safetensors {
-            bail!("{}: a model goes into a .safetensors file", common.output.display());
+        let target = Target::of(&common.output, args.max_shard_size)?;
+        let planned = Planned::new(&args.model, &mut |text| note(common, text))?;
+        planned.plan.check().with_context(|| args.model.model.display().to_string())?;
+        target.check(&mut planned.inputs(), args.in_place)?;
+        let mut tensors: Vec<Tensor> = planned.plan.tensors().cloned().collect();
+        let number = planned.plan.entries.len();
+        if tensors.len() < number {
+            let skipped = number - tensors.len();
+            note(common, &format!("note: the output is without {skipped} of {number} parameters"));
         }
-        let rules = Rules::load(args.model.rules.as_deref())?.stripping(&args.model.strip_prefix);
-        let parameters = model::read(&args.model.model)?;
-        let fills = fills(&args.model, &rules, parameters, common.seed, &mut |text| note(common, text))?;
-        let mut metadata = provenance(common);
-        metadata.push(("seedbed.rules", rules.to_string()));
-        let header =
-            header::safetensors(&fills, &metadata).with_context(|| args.model.model.display().to_string())?;
-        Ok(Job { fills, header })
+        // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's size.
+        tensors.sort_by_key(|tensor| std::cmp::Reverse(unit_size(tensor.dtype)));
+        let shards = target.shards(tensors)?;
+        let mut files = Vec::new();
+        for shard in shards {
+            let metadata = provenance(&planned, common, &shard);
+            let header = header::safetensors(&shard.tensors, &metadata)
+                .with_context(|| args.model.model.display().to_string())?;
+            files.push((shard, header));
+        }
+        let descriptions = planned.plan.entries.iter();
+        let descriptions = descriptions.map(|entry| (entry.parameter.name.clone(), entry.description()));
+        Ok((target, files, descriptions.collect(), planned))
     };
-    run(job().map_err(Failure::Input)?, common)
-}
-
-/// The checked fills of the parameters that are not skipped, in the order of the file. `note` takes lines for the
-/// user.
-pub fn fills(
-    args: &ModelArgs,
-    rules: &Rules,
-    all: Vec<Parameter>,
-    seed: u64,
-    note: &mut dyn FnMut(&str),
-) -> anyhow::Result<Vec<Fill>> {
-    for prefix in rules.unused_prefixes(&all) {
-        note(&format!("warning: no parameter's name has the prefix {prefix:?}"));
-    }
-    for (number, glob) in rules.without_effect(&all) {
-        note(&format!("warning: rule {number} (match = {glob:?}) matches no parameter"));
-    }
-    let number = all.len();
-    let mut parameters: Vec<_> = all.into_iter().filter(|parameter| !rules.skips(parameter)).collect();
-    if parameters.len() < number {
-        note(&format!("note: the output is without {} of {number} parameters", number - parameters.len()));
-    }
-    model::supported(&parameters, args.dtype.chosen()).with_context(|| args.model.display().to_string())?;
-    // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's
-    // size.
-    parameters.sort_by_key(|parameter| {
-        std::cmp::Reverse(parameter.element_type(args.dtype.chosen()).map(DType::size))
-    });
-    rules.check_streams(&parameters).with_context(|| args.model.display().to_string())?;
-    let inits = rules.assign(&parameters).with_context(|| args.model.display().to_string())?;
-    let key = Key::new(seed);
-    let fills = parameters.into_iter().zip(inits).map(|(parameter, init)| {
-        let key = key.named(rules.stream_name(&parameter.name));
-        let place = format!("{}: parameter {:?}: {init}", args.model.display(), parameter.name);
-        let dtype = parameter.element_type(args.dtype.chosen()).context("an element type")?;
-        if let Some(warning) = init.warning(&parameter.shape) {
-            note(&format!("warning: {place}: {warning}"));
-        }
-        Fill::new(parameter.name, parameter.shape, dtype, init, key).context(place)
-    });
-    fills.collect()
+    let (target, files, descriptions, planned): (_, _, HashMap<String, String>, _) =
+        job().map_err(Failure::Input)?;
+    let keys = Keys::Named(Key::new(common.seed));
+    run(&Work { target, files, keys, source: planned.source(), descriptions }, common)
 }
 
 /// Runs `seedbed fill`.
@@ -89,51 +65,97 @@ pub fn fill(args: &FillArgs) -> Result<(), Failure> {
             note(common, &format!("warning: {place}: {warning}"));
         }
         let (name, shape) = (args.name.clone(), args.shape.0.clone());
-        let fill = Fill::new(name, shape, args.dtype.into(), args.init, key).context(place)?;
+        let dtype = in_file(DType::from(args.dtype)).context("an element type of files")?;
+        let source = Source::Init { init: args.init, shape: shape.clone(), stream: name.clone() };
+        let content = Content::whole(source).context(place.clone())?;
+        let tensor = Tensor { name, shape, dtype, content };
+        tensor.check().context(place)?;
         let header = match format {
-            Format::Npy => header::npy(&fill)?,
+            Format::Npy => header::npy(&tensor)?,
             Format::Safetensors => {
-                let mut metadata = provenance(common);
-                metadata.push(("seedbed.offset", args.offset.to_string()));
-                metadata.push(("seedbed.fold_in", format!("{:?}", args.fold_in)));
-                metadata.push(("seedbed.init", args.init.to_string()));
-                header::safetensors(std::slice::from_ref(&fill), &metadata)?
+                let entries = [
+                    // PyTorch's tools look for this entry.
+                    ("format", "pt".into()),
+                    ("seedbed", env!("CARGO_PKG_VERSION").into()),
+                    ("seedbed.contract", CONTRACT_VERSION.to_string()),
+                    ("seedbed.seed", common.seed.to_string()),
+                    ("seedbed.offset", args.offset.to_string()),
+                    ("seedbed.fold_in", format!("{:?}", args.fold_in)),
+                    ("seedbed.init", args.init.to_string()),
+                ];
+                let metadata = entries.map(|(key, value)| (key.to_owned(), value));
+                header::safetensors(std::slice::from_ref(&tensor), &metadata)?
             }
         };
-        Ok(Job { fills: vec![fill], header })
+        let descriptions = HashMap::from([(args.name.clone(), args.init.to_string())]);
+        let target = Target::File(common.output.clone());
+        let shard = Shard { path: common.output.clone(), tensors: vec![tensor] };
+        Ok(Work { target, files: vec![(shard, header)], keys: Keys::Only(key), source: None, descriptions })
     };
-    run(job().map_err(Failure::Input)?, common)
+    run(&job().map_err(Failure::Input)?, common)
 }
 
-/// The file's metadata, which say how the file was made. The adapter is left out, because it changes no byte.
-fn provenance(common: &Common) -> Vec<(&'static str, String)> {
-    vec![
+/// The file's metadata: those of the model's files, and how this file was made. The adapter is left out, because it changes
+/// no byte.
+fn provenance(planned: &Planned, common: &Common, shard: &Shard) -> Vec<(String, String)> {
+    let kept = planned.model.metadata.iter().filter(|(key, _)| !Record::is_own(key));
+    let mut metadata: Vec<_> = kept.cloned().collect();
+    if metadata.iter().all(|(key, _)| key != "format") {
         // PyTorch's tools look for this entry.
-        ("format", "pt".into()),
-        ("seedbed", env!("CARGO_PKG_VERSION").into()),
-        ("seedbed.contract", CONTRACT_VERSION.to_string()),
-        ("seedbed.seed", common.seed.to_string()),
-    ]
+        metadata.insert(0, ("format".into(), "pt".into()));
+    }
+    metadata.push(("seedbed".into(), env!("CARGO_PKG_VERSION").into()));
+    metadata.push(("seedbed.rules".into(), format!("sha256 {}", planned.rules.digest())));
+    metadata.extend(Record::new(common.seed, &shard.tensors).metadata());
+    metadata
 }
 
-/// A checked file, ready to be made.
-struct Job {
-    fills: Vec<Fill>,
-    header: Vec<u8>,
+/// Checked files, ready to be made.
+struct Work<'a> {
+    target: Target,
+    /// The files with their headers.
+    files: Vec<(Shard, Vec<u8>)>,
+    keys: Keys,
+    source: Option<&'a Model>,
+    /// What each tensor holds, by name.
+    descriptions: HashMap<String, String>,
 }
 
-fn run(job: Job, common: &Common) -> Result<(), Failure> {
+impl Work<'_> {
+    /// The files that are not there yet. A single file is always made.
+    fn unfinished(&self) -> Result<Vec<bool>> {
+        let is_folder = matches!(self.target, Target::Folder(..));
+        let finished = |(shard, header): &(Shard, Vec<u8>)| {
+            anyhow::Ok(!(is_folder && shard.is_finished(header, self.source)?))
+        };
+        self.files.iter().map(finished).collect()
+    }
+
+    fn job<'b>(&'b self, shard: &'b Shard) -> Job<'b> {
+        Job { tensors: &shard.tensors, keys: self.keys, source: self.source }
+    }
+}
+
+fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
     let started = Instant::now();
     let interrupt = Interrupt::watch()?;
-    let Job { fills, header } = job;
-    let mut output = Output::create(&common.output).map_err(Failure::Input)?;
+    let unfinished = work.unfinished().map_err(Failure::Input)?;
+    let to_make =
+        || work.files.iter().zip(&unfinished).filter(|(_, unfinished)| **unfinished).map(|(file, _)| file);
+    work.target.create().map_err(Failure::Input)?;
+    // Success shows whether the folder can hold a new file, before any work is done.
+    let mut first = match to_make().next() {
+        Some((shard, _)) => Some(Output::create(&shard.path).map_err(Failure::Input)?),
+        None => None,
+    };
     let mut engine = select::engine(&common.adapter, &mut |text| note(common, &text))?;
-    match (engine.check(&fills), &engine, &common.adapter) {
+    let check = |engine: &Engine| to_make().try_for_each(|(shard, _)| engine.check(&shard.tensors));
+    match (check(&engine), &engine, &common.adapter) {
         (Ok(()), ..) => {}
         (Err(error), Engine::Gpu(_), AdapterChoice::Auto) => {
             note(common, &format!("note: {error:#}; computing on the host (the bits are the same)"));
             engine = Engine::Host;
-            engine.check(&fills).map_err(Failure::Input)?;
+            check(&engine).map_err(Failure::Input)?;
         }
         (Err(error), Engine::Gpu(_), _) => {
             return Err(Failure::Input(error.context("this takes --adapter host, or a larger device")));
@@ -141,31 +163,66 @@ fn run(job: Job, common: &Common) -> Result<(), Failure> {
         (Err(error), Engine::Host, _) => return Err(Failure::Input(error)),
     }
 
-    let mut stats = vec![Stats::default(); fills.len()];
-    let progress = report::progress(fills.iter().map(Fill::bytes).sum(), common.quiet);
-    let write = || {
-        output.write(&header)?;
-        engine.run(&fills, &mut |piece, bytes| {
-            interrupt.check()?;
-            if !common.quiet {
-                stats[piece.fill].add(fills[piece.fill].dtype, bytes)?;
+    let mut stats: Vec<Vec<Stats>> =
+        work.files.iter().map(|(shard, _)| vec![Stats::default(); shard.tensors.len()]).collect();
+    let mut total = 0_u64;
+    for (shard, _) in to_make() {
+        total = total.saturating_add(shard.bytes().map_err(Failure::Input)?);
+    }
+    let kept = unfinished.iter().filter(|unfinished| !**unfinished).count();
+    if kept > 0 {
+        note(common, &format!("note: {kept} of {} files are finished already", work.files.len()));
+    }
+    let progress = progress(total, common.quiet);
+    let mut complete = 0;
+    let mut write = || {
+        if first.is_some() {
+            work.target.remove_index()?;
+        }
+        for (((shard, header), unfinished), stats) in work.files.iter().zip(&unfinished).zip(&mut stats) {
+            if !unfinished {
+                continue;
             }
-            output.write(bytes)?;
-            progress.inc(bytes.len() as u64);
-            Ok(())
-        })?;
-        // This is the last chance: after the renaming an interruption is too late.
-        interrupt.check()?;
-        output.finish()
+            let mut output = match first.take() {
+                Some(output) => output,
+                None => Output::create(&shard.path)?,
+            };
+            output.write(header)?;
+            engine.run(work.job(shard), &mut |piece, bytes| {
+                interrupt.check()?;
+                if let Some(dtype) = float(shard.tensors[piece.tensor].dtype).filter(|_| !common.quiet) {
+                    stats[piece.tensor].add(dtype, bytes)?;
+                }
+                output.write(bytes)?;
+                progress.inc(bytes.len() as u64);
+                Ok(())
+            })?;
+            // This is the last chance: after the renaming an interruption is too late.
+            interrupt.check()?;
+            output.finish()?;
+            complete += 1;
+        }
+        let shards: Vec<_> = work.files.iter().map(|(shard, _)| shard.clone()).collect();
+        work.target.write_index(&shards)
     };
     let written = write();
     progress.finish_and_clear();
+    if let (Err(_), 1..) = (&written, complete) {
+        note(common, "note: the files that are complete stay; the same command makes the others");
+    }
     written.map_err(Failure::run)?;
 
     if common.quiet {
         return Ok(());
     }
-    stdout::print(&report::summary(&fills, &stats, engine.name(), started.elapsed(), &common.output))
+    let mut rows = Vec::new();
+    for ((shard, _), stats) in work.files.iter().zip(&stats) {
+        for (tensor, stats) in shard.tensors.iter().zip(stats) {
+            let content = work.descriptions.get(&tensor.name).map_or("", String::as_str);
+            rows.push(Row { tensor, content, stats });
+        }
+    }
+    stdout::print(&summary(&rows, engine.name(), started.elapsed(), &common.output))
 }
 
 fn note(common: &Common, text: &str) {

@@ -117,9 +117,39 @@ pub fn integer(text: &str) -> Result<u64, String> {
     parsed.map_err(|_| "not a whole number from 0 to 2^64 - 1 (decimal, or hexadecimal after 0x)".into())
 }
 
+/// Reads a size in bytes: a whole number with or without a unit, such as 5GB (10^9) or 2GiB (2^30).
+pub fn byte_size(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim() {
+        "" | "B" => Some(1),
+        "KB" => Some(1000),
+        "MB" => Some(1000_u64.pow(2)),
+        "GB" => Some(1000_u64.pow(3)),
+        "TB" => Some(1000_u64.pow(4)),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "TiB" => Some(1 << 40),
+        _ => None,
+    };
+    let size = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    size.filter(|&size| size > 0).ok_or_else(|| "not a size; write 5GB, 500MB or 2GiB".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(byte_size("5GB"), Ok(5_000_000_000));
+        assert_eq!(byte_size("2 GiB"), Ok(1 << 31));
+        assert_eq!(byte_size("123"), Ok(123));
+        for bad in ["", "GB", "0", "-1", "1.5GB", "5gb", "99999999999999TB", "5 G B"] {
+            assert!(byte_size(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn integers() {

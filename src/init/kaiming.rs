@@ -34,15 +34,25 @@ impl Kaiming {
     pub(super) const DEFAULT: Self =
         Self { a: 0.0, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
 
-    /// The standard deviation, `gain / sqrt(fan)`; 0 for a fan of 0, whose tensor has no elements.
+    /// The standard deviation for a tensor of this shape.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
+        self.check()?;
+        self.std_of(Fans::of(shape)?)
+    }
+
+    /// The standard deviation, `gain / sqrt(fan)`; 0 for a fan of 0, whose tensor has no elements.
+    pub(super) fn std_of(&self, fans: Fans) -> Result<f64, Error> {
+        let a = self.check()?;
+        let fan = fans.of_mode(self.mode);
+        let gain = calculate_gain(self.nonlinearity, Some(a));
+        Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })
+    }
+
+    fn check(&self) -> Result<f64, Error> {
         if !matches!(self.mode, FanMode::FanIn | FanMode::FanOut) {
             return Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out'" });
         }
-        let a = finite("a", self.a)?;
-        let fan = Fans::of(shape)?.of_mode(self.mode);
-        let gain = calculate_gain(self.nonlinearity, Some(a));
-        Ok(if fan == 0.0 { 0.0 } else { gain / fan.sqrt() })
+        finite("a", self.a)
     }
 }
 

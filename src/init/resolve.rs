@@ -38,6 +38,54 @@ impl Init {
         self.moments(&shape.into_shape()).map(|(_, std)| std)
     }
 
+    /// The same initialiser for a tensor whose fans do not follow from its shape: a matrix of shape `[in, out]`, a grouped
+    /// convolution, a bias that takes the fans of its weight. The result is the `normal`, `uniform` or `trunc_normal` with the
+    /// standard deviation that these fans give. An initialiser without fans stays as it is.
+    ///
+    /// ```
+    /// use seedbed::{Fans, Init};
+    ///
+    /// // PyTorch's bias of a linear layer with 784 inputs: uniform on ±1/√784.
+    /// let kaiming = "kaiming_uniform(a=2.23606797749979)".parse::<Init>()?;
+    /// let bias = kaiming.with_fans(Fans { fan_in: 784.0, fan_out: 256.0 })?;
+    /// assert!(matches!(bias, Init::Uniform { high, .. } if (high - 1.0 / 28.0).abs() < 1e-12));
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Fan`] if a fan is negative, infinite or NaN; the errors of the initialiser's own arguments.
+    pub fn with_fans(self, fans: Fans) -> Result<Self, Error> {
+        for fan in [fans.fan_in, fans.fan_out] {
+            if !(fan.is_finite() && fan >= 0.0) {
+                return Err(Error::Fan { fan });
+            }
+        }
+        let normal = |std| Self::Normal { mean: 0.0, std };
+        let uniform = |std| {
+            let Uniform { low, high } = Uniform::centred(std);
+            Self::Uniform { low, high }
+        };
+        Ok(match self {
+            Self::XavierUniform { gain } => uniform(fans.xavier_std(finite("gain", gain)?)),
+            Self::XavierNormal { gain } => normal(fans.xavier_std(finite("gain", gain)?)),
+            Self::KaimingUniform(kaiming) => uniform(kaiming.std_of(fans)?),
+            Self::KaimingNormal(kaiming) => normal(kaiming.std_of(fans)?),
+            Self::VarianceScaling(scaling) => {
+                let std = scaling.std_of(fans)?;
+                match scaling.distribution {
+                    ScaledDistribution::Normal => normal(std),
+                    ScaledDistribution::Uniform => uniform(std),
+                    ScaledDistribution::TruncatedNormal if std == 0.0 => Self::Zeros,
+                    ScaledDistribution::TruncatedNormal => {
+                        let std = std / TRUNCATED_STD;
+                        Self::TruncNormal { mean: 0.0, std, a: -2.0 * std, b: 2.0 * std }
+                    }
+                }
+            }
+            other => other,
+        })
+    }
+
     /// PyTorch's warning, in its words. Only `kaiming_uniform_` and `kaiming_normal_` have one: that a tensor
     /// has no elements, and nothing is done. PyTorch's `trunc_normal_` also warns of means far from `a` and
     /// `b`, where its values are wrong. The values of this library are right there, so there is no warning.
@@ -168,6 +216,43 @@ fn dimensions(supported: &'static str, shape: &[u64]) -> Error {
 mod tests {
     use super::*;
     use crate::init::variance_scaling::VarianceScaling;
+
+    #[test]
+    fn explicit_fans_give_the_bits_of_the_shapes_own() {
+        let key = crate::Key::new(5);
+        for row in Init::signatures() {
+            let init: Init = row.example.parse().unwrap();
+            let shape = match init {
+                Init::Dirac { .. } => vec![9, 5, 3],
+                Init::VarianceScaling(_) => vec![8, 6, 5, 3],
+                _ => vec![8, 12],
+            };
+            let fans = match init {
+                Init::VarianceScaling(s) if s.framework == crate::Framework::Jax => {
+                    let (in_axis, out_axis, batch) = s.axes();
+                    Fans::with_axes(&shape, in_axis, out_axis, batch).unwrap()
+                }
+                Init::VarianceScaling(_) => Fans::keras(&shape).unwrap(),
+                _ => Fans::of(&shape).unwrap(),
+            };
+            let explicit = init.with_fans(fans).unwrap();
+            let bits = |init: &Init| {
+                let mut values = vec![0.0_f32; shape.iter().product::<u64>() as usize];
+                crate::host::fill(&mut values, &shape, init, key).unwrap();
+                values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            assert_eq!(bits(&explicit), bits(&init), "{init} {explicit}");
+        }
+    }
+
+    #[test]
+    fn fans_that_are_no_number_of_units_are_errors() {
+        for fan in [-1.0, f64::NAN, f64::INFINITY] {
+            let fans = Fans { fan_in: 3.0, fan_out: fan };
+            assert!(matches!(Init::xavier_normal().with_fans(fans), Err(Error::Fan { .. })));
+        }
+        assert_eq!(Init::Eye.with_fans(Fans { fan_in: 1.0, fan_out: 1.0 }), Ok(Init::Eye));
+    }
 
     fn normal_std(init: Init, shape: &[u64]) -> f32 {
         match init.kernel_args(shape, DType::F32).unwrap() {

@@ -122,30 +122,38 @@ impl VarianceScaling {
         jax_he_uniform keras_he_uniform: 2.0 FanIn Uniform;
     }
 
-    /// The standard deviation, the square root of `scale / fan`.
+    /// The standard deviation for a tensor of this shape.
     pub(super) fn std(&self, shape: &[u64]) -> Result<f64, Error> {
-        let scale = finite("scale", self.scale)?;
-        let (fans, least) = match self.framework {
-            Framework::Jax if scale < 0.0 => return Err(Error::Scale { scale, needed: "0 or more" }),
-            Framework::Jax => {
-                (Fans::with_axes(shape, self.in_axis, self.out_axis, self.batch_axis)?, f64::MIN_POSITIVE)
-            }
-            Framework::Keras if scale <= 0.0 => {
-                return Err(Error::Scale { scale, needed: "a positive float" });
-            }
-            Framework::Keras if self.mode == FanMode::FanGeoAvg => {
-                return Err(Error::Mode {
-                    mode: self.mode.to_string(),
-                    supported: "'fan_in', 'fan_out', 'fan_avg'",
-                });
-            }
-            Framework::Keras if self.axes() != (IN_AXIS, OUT_AXIS, Axes::NONE) => {
-                return Err(Error::KerasAxes);
-            }
-            Framework::Keras => (Fans::keras(shape)?, 1.0),
-        };
+        self.check()?;
+        self.std_of(match self.framework {
+            Framework::Jax => Fans::with_axes(shape, self.in_axis, self.out_axis, self.batch_axis)?,
+            Framework::Keras => Fans::keras(shape)?,
+        })
+    }
+
+    /// The standard deviation, the square root of `scale / fan`.
+    pub(super) fn std_of(&self, fans: Fans) -> Result<f64, Error> {
+        self.check()?;
         // Only a shape without elements has a fan of 0.
-        Ok((scale / fans.of_mode(self.mode).max(least)).sqrt())
+        let least = match self.framework {
+            Framework::Jax => f64::MIN_POSITIVE,
+            Framework::Keras => 1.0,
+        };
+        Ok((self.scale / fans.of_mode(self.mode).max(least)).sqrt())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let scale = finite("scale", self.scale)?;
+        match self.framework {
+            Framework::Jax if scale < 0.0 => Err(Error::Scale { scale, needed: "0 or more" }),
+            Framework::Jax => Ok(()),
+            Framework::Keras if scale <= 0.0 => Err(Error::Scale { scale, needed: "a positive float" }),
+            Framework::Keras if self.mode == FanMode::FanGeoAvg => {
+                Err(Error::Mode { mode: self.mode.to_string(), supported: "'fan_in', 'fan_out', 'fan_avg'" })
+            }
+            Framework::Keras if self.axes() != (IN_AXIS, OUT_AXIS, Axes::NONE) => Err(Error::KerasAxes),
+            Framework::Keras => Ok(()),
+        }
     }
 
     pub(super) fn axes(&self) -> (Axes, Axes, Axes) {

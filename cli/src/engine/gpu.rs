@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 use seedbed::gpu::{Gpu, Readback};
-use seedbed::{Error, FillRecorder, Region, TensorView, wgpu};
+use seedbed::{DType, Error, FillRecorder, Init, Key, Region, TensorView, wgpu};
 
-use super::Sink;
-use crate::fill::Fill;
+use seedbed_model::{Keys, Maker, Source, Tensor, float};
+
+use super::{Job, Sink};
 use crate::select::Named;
-use crate::window::{WINDOW_BYTES, Window, windows};
+use crate::window::{Piece, Room, WINDOW_BYTES, Window, windows};
 
 /// An open device.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub struct GpuEngine {
     gpu: Gpu,
     recorder: FillRecorder,
     window_bytes: u64,
-    /// The whole tensor that was made last, with the index of its fill.
-    whole: Option<(usize, wgpu::Buffer)>,
+    /// The sources of the last tensor that can only be made as a whole: the index of the tensor, and of each source.
+    whole: (usize, Vec<(usize, wgpu::Buffer)>),
 }
 
 /// A window's buffers, on the device and for the host.
@@ -36,7 +37,7 @@ impl GpuEngine {
             recorder: FillRecorder::new(&gpu.device),
             window_bytes: WINDOW_BYTES.min(gpu.device.limits().max_buffer_size),
             gpu,
-            whole: None,
+            whole: (0, Vec::new()),
         })
     }
 
@@ -44,31 +45,42 @@ impl GpuEngine {
         &self.name
     }
 
-    /// Checks whether the device can make all fills.
-    pub fn check(&self, fills: &[Fill]) -> Result<()> {
-        for fill in fills {
-            let checked = self.recorder.check(&fill.init, fill.dtype, &fill.shape);
-            checked.with_context(|| format!("parameter {:?} on {}: {}", fill.name, self.name, fill.init))?;
+    /// Checks whether the device can make all tensors.
+    pub fn check(&self, tensors: &[Tensor]) -> Result<()> {
+        for tensor in tensors {
+            for source in &tensor.content.sources {
+                if let (Source::Init { init, shape, .. }, Some(dtype)) = (source, float(tensor.dtype)) {
+                    let checked = self.recorder.check(init, dtype, shape);
+                    checked
+                        .with_context(|| format!("parameter {:?} on {}: {init}", tensor.name, self.name))?;
+                }
+            }
         }
         Ok(())
     }
 
-    pub fn run(&mut self, fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
-        let total = fills.iter().map(Fill::bytes).fold(0, u64::saturating_add);
+    pub fn run(&mut self, job: Job<'_>, sink: &mut Sink<'_>) -> Result<()> {
+        // The buffers kept belong to the tensors of another job.
+        self.whole = (0, Vec::new());
         // Four times the bytes leave room for the gaps between pieces, of which small models have few.
-        let capacity = total.saturating_mul(4).min(self.window_bytes).next_power_of_two();
+        let capacity = job.bytes()?.saturating_mul(4).min(self.window_bytes).next_power_of_two();
         let capacity = capacity.clamp(16, self.window_bytes);
-        let mut windows = windows(fills, capacity);
+        let mut windows = windows(job.tensors, capacity, Room::Fills);
+        let mut host = Host { job, maker: Maker::with_keys(job.keys, job.source), bytes: Vec::new() };
         let [mut current, mut next] = [self.slot(capacity), self.slot(capacity)];
-        let mut more = self.submit(&mut current, windows.next(), fills)?;
+        let mut more = self.submit(&mut current, windows.next(), job)?;
         while more {
             // A wait for a window is a wait for everything that was submitted. So the next window is
             // submitted when this window has arrived, and is made while this window is written.
             let Slot { readback, window, .. } = &mut current;
             let written = pollster::block_on(readback.read(|bytes| {
-                more = self.submit(&mut next, windows.next(), fills)?;
+                more = self.submit(&mut next, windows.next(), job)?;
                 for piece in &window.pieces {
-                    sink(piece, &bytes[piece.bytes().start as usize..piece.bytes().end as usize])?;
+                    if piece.is_fill {
+                        sink(piece, &bytes[piece.bytes().start as usize..piece.bytes().end as usize])?;
+                    } else {
+                        sink(piece, host.make(piece)?)?;
+                    }
                 }
                 anyhow::Ok(())
             }));
@@ -78,24 +90,27 @@ impl GpuEngine {
         Ok(self.gpu.check()?)
     }
 
-    /// The buffer of a tensor that can only be made as a whole, kept while its pieces are written. Copies are
+    /// The buffer of a source that can only be made as a whole, kept while its pieces are written. Copies are
     /// in whole words, so the buffer's size is rounded up.
     fn whole(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
-        index: usize,
-        fill: &Fill,
+        tensor: usize,
+        source: usize,
+        fill: &Fill<'_>,
     ) -> Result<wgpu::Buffer> {
-        if let Some((_, buffer)) = self.whole.as_ref().filter(|(of, _)| *of == index) {
+        if self.whole.0 != tensor {
+            // The memory of the previous tensor is freed first.
+            self.whole = (tensor, Vec::new());
+        }
+        if let Some((_, buffer)) = self.whole.1.iter().find(|(of, _)| *of == source) {
             return Ok(buffer.clone());
         }
-        // The previous tensor's memory is freed first.
-        self.whole = None;
-        let size = fill.bytes().next_multiple_of(4);
+        let size = (Region::new(fill.shape).element_count()? * fill.dtype.size()).next_multiple_of(4);
         let buffer = self.gpu.storage_buffer(size);
-        let tensor = TensorView::new(&buffer, fill.dtype, &fill.shape);
-        self.recorder.fill(encoder, &tensor, &fill.init, fill.key)?;
-        self.whole = Some((index, buffer.clone()));
+        let view = TensorView::new(&buffer, fill.dtype, fill.shape);
+        self.recorder.fill(encoder, &view, &fill.init, fill.key)?;
+        self.whole.1.push((source, buffer.clone()));
         Ok(buffer)
     }
 
@@ -108,24 +123,29 @@ impl GpuEngine {
     }
 
     /// Fills and submits a window. The result says whether there was one.
-    fn submit(&mut self, slot: &mut Slot, window: Option<Window>, fills: &[Fill]) -> Result<bool> {
+    fn submit(&mut self, slot: &mut Slot, window: Option<Window>, job: Job<'_>) -> Result<bool> {
         let Some(window) = window else { return Ok(false) };
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
             label: Some("seedbed-cli::GpuEngine::window"),
         });
         let mut pieces = Vec::new();
-        for piece in &window.pieces {
-            let fill = &fills[piece.fill];
-            if fill.is_whole() && piece.elements != (0..fill.elements) {
-                let whole = self.whole(&mut encoder, piece.fill, fill)?;
-                let (from, bytes) = (piece.elements.start * piece.size, piece.bytes());
-                let len = (bytes.end - bytes.start).next_multiple_of(4);
-                encoder.copy_buffer_to_buffer(&whole, from, &slot.buffer, piece.at, len);
-                continue;
+        for piece in window.pieces.iter().filter(|piece| piece.is_fill) {
+            let tensor = &job.tensors[piece.tensor];
+            let source = &tensor.content.sources[piece.source];
+            let Some(fill) = Fill::of(source, tensor, job.keys) else { continue };
+            if source.is_whole() && piece.elements != (0..source.elements()?) {
+                let whole = self.whole(&mut encoder, piece.tensor, piece.source, &fill)?;
+                let from = piece.elements.start * piece.size;
+                if from.is_multiple_of(4) {
+                    let len = piece.len().next_multiple_of(4);
+                    encoder.copy_buffer_to_buffer(&whole, from, &slot.buffer, piece.at, len);
+                    continue;
+                }
+                // A run of 16-bit elements that begins within a word can't be copied, and is made once more.
             }
-            let region = Region::new(&fill.shape[..]).elements(piece.elements.clone());
-            let tensor = TensorView::new(&slot.buffer, fill.dtype, region).at(piece.at);
-            pieces.push(seedbed::Fill::new(tensor, fill.init, fill.key));
+            let region = Region::new(fill.shape).elements(piece.elements.clone());
+            let view = TensorView::new(&slot.buffer, fill.dtype, region).at(piece.at);
+            pieces.push(seedbed::Fill::new(view, fill.init, fill.key));
         }
         self.recorder.fill_all(&mut encoder, &pieces)?;
         slot.readback.record(&mut encoder, &slot.buffer, 0..window.word_bytes());
@@ -135,5 +155,38 @@ impl GpuEngine {
         slot.readback.map();
         slot.window = window;
         Ok(true)
+    }
+}
+
+/// A fill of the library.
+struct Fill<'a> {
+    init: Init,
+    shape: &'a [u64],
+    dtype: DType,
+    key: Key,
+}
+
+impl<'a> Fill<'a> {
+    fn of(source: &'a Source, tensor: &Tensor, keys: Keys) -> Option<Self> {
+        let Source::Init { init, shape, stream } = source else { return None };
+        Some(Self { init: *init, shape, dtype: float(tensor.dtype)?, key: keys.of(stream) })
+    }
+}
+
+/// Makes what the device can't: copies, formulas, norms.
+struct Host<'a> {
+    job: Job<'a>,
+    maker: Maker<'a>,
+    bytes: Vec<u8>,
+}
+
+impl Host<'_> {
+    fn make(&mut self, piece: &Piece) -> Result<&[u8]> {
+        let tensor = &self.job.tensors[piece.tensor];
+        self.bytes.resize(piece.len() as usize, 0);
+        self.maker
+            .make(tensor, piece.source, piece.elements.clone(), &mut self.bytes)
+            .with_context(|| format!("parameter {:?}", tensor.name))?;
+        Ok(&self.bytes)
     }
 }

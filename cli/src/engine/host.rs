@@ -1,39 +1,43 @@
-//! The host engine: the library's host functions, in a thread of their own, one window ahead of the writer.
+//! The host engine: the host functions, in a thread of their own, one window ahead of the writer.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use anyhow::{Context, Result};
-use seedbed::{Error, Region, host};
+use seedbed::host;
+use seedbed_model::{Maker, Source, Tensor, float};
 
-use super::Sink;
-use crate::fill::Fill;
-use crate::window::{WINDOW_BYTES, Window, windows};
+use super::{Job, Sink};
+use crate::window::{Room, WINDOW_BYTES, Window, windows};
 
 /// The number of windows in memory: one is made while the other is written.
 const BUFFERS: usize = 2;
 
-/// Checks whether the host can make all fills.
-pub fn check(fills: &[Fill]) -> Result<()> {
-    for fill in fills {
-        let checked = host::check(&fill.init, fill.dtype, &fill.shape);
-        checked.with_context(|| format!("parameter {:?}: {}", fill.name, fill.init))?;
+/// Checks whether the host can make all tensors.
+pub fn check(tensors: &[Tensor]) -> Result<()> {
+    for tensor in tensors {
+        for source in &tensor.content.sources {
+            if let (Source::Init { init, shape, .. }, Some(dtype)) = (source, float(tensor.dtype)) {
+                let checked = host::check(init, dtype, shape);
+                checked.with_context(|| format!("parameter {:?}: {init}", tensor.name))?;
+            }
+        }
     }
     Ok(())
 }
 
-pub fn run(fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
+pub fn run(job: Job<'_>, sink: &mut Sink<'_>) -> Result<()> {
     let (made, to_write) = channel();
     let (written, to_make) = channel();
     for _ in 0..BUFFERS {
         written.send(Vec::new())?;
     }
     thread::scope(|scope| {
-        let maker = scope.spawn(move || make(fills, &to_make, &made));
+        let maker = scope.spawn(move || make(job, &to_make, &made));
         let result = write(to_write, written, sink);
         match maker.join() {
-            Ok(made) => result.and(made.map_err(Into::into)),
+            Ok(made) => result.and(made),
             Err(panic) => resume_unwind(panic),
         }
     })
@@ -41,49 +45,24 @@ pub fn run(fills: &[Fill], sink: &mut Sink<'_>) -> Result<()> {
 
 /// Makes all windows, unless the writer stops first. Buffers consist of words, so that their alignment fits
 /// elements of every type.
-fn make(fills: &[Fill], empty: &Receiver<Vec<u32>>, made: &Sender<(Window, Vec<u32>)>) -> Result<(), Error> {
-    let mut whole = Whole::default();
-    for window in windows(fills, WINDOW_BYTES) {
+fn make(job: Job<'_>, empty: &Receiver<Vec<u32>>, made: &Sender<(Window, Vec<u32>)>) -> Result<()> {
+    let mut maker = Maker::with_keys(job.keys, job.source);
+    for window in windows(job.tensors, WINDOW_BYTES, Room::All) {
         let Ok(mut buffer) = empty.recv() else { break };
         buffer.resize((window.word_bytes() / 4) as usize, 0);
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
         for piece in &window.pieces {
-            let (fill, at) = (&fills[piece.fill], piece.bytes());
+            let (tensor, at) = (&job.tensors[piece.tensor], piece.bytes());
             let destination = &mut bytes[at.start as usize..at.end as usize];
-            if fill.is_whole() && piece.elements != (0..fill.elements) {
-                let start = (piece.elements.start * piece.size) as usize;
-                destination.copy_from_slice(&whole.of(piece.fill, fill)?[start..][..destination.len()]);
-                continue;
-            }
-            let region = Region::new(&fill.shape[..]).elements(piece.elements.clone());
-            host::fill_bytes(destination, fill.dtype, region, &fill.init, fill.key)?;
+            maker
+                .make(tensor, piece.source, piece.elements.clone(), destination)
+                .with_context(|| format!("parameter {:?}", tensor.name))?;
         }
         if made.send((window, buffer)).is_err() {
             break;
         }
     }
     Ok(())
-}
-
-/// A tensor that can only be made as a whole, kept while its pieces are written.
-#[derive(Default)]
-struct Whole {
-    fill: Option<usize>,
-    words: Vec<u32>,
-}
-
-impl Whole {
-    fn of(&mut self, index: usize, fill: &Fill) -> Result<&[u8], Error> {
-        if self.fill != Some(index) {
-            // The previous tensor's memory is freed first.
-            self.words = Vec::new();
-            self.words.resize(fill.bytes().div_ceil(4) as usize, 0);
-            let bytes = &mut bytemuck::cast_slice_mut(&mut self.words)[..fill.bytes() as usize];
-            host::fill_bytes(bytes, fill.dtype, &fill.shape, &fill.init, fill.key)?;
-            self.fill = Some(index);
-        }
-        Ok(bytemuck::cast_slice(&self.words))
-    }
 }
 
 /// Writes the windows. The function owns its ends of the channels, so that the maker stops when the writer
@@ -103,14 +82,18 @@ fn write(made: Receiver<(Window, Vec<u32>)>, written: Sender<Vec<u32>>, sink: &m
 #[cfg(test)]
 mod tests {
     use anyhow::bail;
-    use seedbed::{DType, Init, Key};
+    use seedbed::{Init, Key};
+    use seedbed_model::{Content, Dtype, Keys};
 
     use super::*;
 
     #[test]
     fn an_error_of_the_sink_stops_the_maker() {
-        let fill = Fill::new("w".into(), vec![1 << 40], DType::F32, Init::Ones, Key::new(0)).unwrap();
-        let error = run(&[fill], &mut |_, _| bail!("enough")).unwrap_err();
+        let source = Source::Init { init: Init::Ones, shape: vec![1 << 40], stream: "w".into() };
+        let content = Content::whole(source).unwrap();
+        let tensors = [Tensor { name: "w".into(), shape: vec![1 << 40], dtype: Dtype::F32, content }];
+        let job = Job { tensors: &tensors, keys: Keys::Named(Key::new(0)), source: None };
+        let error = run(job, &mut |_, _| bail!("enough")).unwrap_err();
         assert_eq!(error.to_string(), "enough");
     }
 }

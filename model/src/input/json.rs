@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use anyhow::{Result, anyhow, bail};
 use safetensors::tensor::Dtype;
 use serde::Deserialize;
 use serde::de::value::{Error as TextError, StrDeserializer};
 use serde::de::{Deserializer, Error as _, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 
+use crate::error::{Error, Result, bail};
 use crate::parameter::Parameter;
 
 /// What a model in JSON looks like, for error messages.
@@ -17,7 +17,7 @@ const EXAMPLE: &str = "a model in JSON is {\"parameters\": {NAME: {\"shape\": [2
                        object alone, or an index {\"weight_map\": {NAME: FILE}}";
 
 /// The content of a JSON file.
-pub enum Manifest {
+pub(crate) enum Manifest {
     /// The parameters, in the order of the text.
     Parameters(Vec<Parameter>),
     /// The file of each parameter of a sharded checkpoint (`model.safetensors.index.json`).
@@ -26,7 +26,7 @@ pub enum Manifest {
 
 impl Manifest {
     /// Reads the text of a file. Errors have the line and the column.
-    pub fn parse(text: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self> {
         let keys: UniqueMap<IgnoredAny> = read(text).map_err(|error| {
             // A reader that ignores values says less about a mistake in one.
             read::<serde_json::Value>(text).err().unwrap_or(error)
@@ -48,7 +48,8 @@ impl Manifest {
         if keys.0.is_empty() {
             bail!("the object is empty; {EXAMPLE}");
         }
-        let flat: UniqueMap<Entry> = read(text).map_err(|error| anyhow!("{error}; {EXAMPLE}"))?;
+        let flat: UniqueMap<Entry> =
+            read(text).map_err(|error| Error::new(format_args!("{error}; {EXAMPLE}")))?;
         Ok(Self::Parameters(flat.into_parameters()))
     }
 }
@@ -79,7 +80,7 @@ impl UniqueMap<Entry> {
 }
 
 /// The element type by its name in safetensors (`BF16`) or in PyTorch (`bfloat16`, `torch.bfloat16`).
-fn element_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dtype, D::Error> {
+fn element_type<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Dtype, D::Error> {
     let text = String::deserialize(deserializer)?;
     let lower = text.to_ascii_lowercase();
     let name = match lower.strip_prefix("torch.").unwrap_or(&lower) {
@@ -116,19 +117,19 @@ fn read<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
 }
 
 /// The error with line and column first; serde_json puts them last.
-pub fn json_error(error: serde_json::Error) -> anyhow::Error {
+pub(crate) fn json_error(error: serde_json::Error) -> Error {
     let (line, column, text) = (error.line(), error.column(), error.to_string());
     match text.strip_suffix(&format!(" at line {line} column {column}")) {
-        Some(what) => anyhow!("line {line} column {column}: {what}"),
-        None => anyhow!(text),
+        Some(what) => Error::new(format_args!("line {line} column {column}: {what}")),
+        None => Error::new(text),
     }
 }
 
 /// A JSON object in the order of its text, without duplicate names.
-pub struct UniqueMap<V>(pub Vec<(String, V)>);
+pub(crate) struct UniqueMap<V>(pub(crate) Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Entries<V>(PhantomData<V>);
 
         impl<'de, V: Deserialize<'de>> Visitor<'de> for Entries<V> {
@@ -138,7 +139,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
                 f.write_str("an object with one entry per parameter")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
                 let (mut entries, mut seen) = (Vec::new(), HashSet::new());
                 while let Some(name) = map.next_key::<String>()? {
                     if !seen.insert(name.clone()) {

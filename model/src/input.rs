@@ -1,0 +1,311 @@
+//! Models: names, shapes and types of their parameters, and where their data lie.
+//!
+//! A model comes from a JSON manifest, from the header of a safetensors file, from the headers of the files that an
+//! index names, or from a folder with one of these. The data of the files, which may be many gigabytes, are read only
+//! where a parameter is copied.
+
+mod config;
+mod json;
+mod safetensors;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+pub use self::config::Config;
+use self::json::Manifest;
+use self::safetensors::Header;
+use crate::error::{At, Result, bail, ensure};
+use crate::parameter::Parameter;
+
+/// The largest header of the safetensors format, in bytes. A manifest needs far less.
+pub const MAX_HEADER: u64 = 100_000_000;
+/// The bytes of the header's length, which begins the file.
+pub const LENGTH_BYTES: u64 = 8;
+/// The name of the only entry of a safetensors header that is not a tensor.
+pub const METADATA: &str = "__metadata__";
+
+/// A model: its parameters in the order of the file, and what is known about them.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// The parameters, in the order of the file.
+    pub parameters: Vec<Parameter>,
+    /// The entries of `__metadata__` of the files, in the order of the first file's text; a later file adds entries.
+    pub metadata: Vec<(String, String)>,
+    /// Hugging Face's config.json beside the file, if there is one.
+    pub config: Option<Config>,
+    /// What is odd about the files, although their headers can be used.
+    pub warnings: Vec<String>,
+    files: Vec<DataFile>,
+    /// The file and the first byte of each parameter's data; empty for a manifest.
+    places: Vec<(usize, u64)>,
+    by_name: HashMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct DataFile {
+    path: PathBuf,
+    metadata: Vec<(String, String)>,
+    /// Why the data can't be trusted, if they can't.
+    fault: Option<String>,
+}
+
+impl Model {
+    /// Reads a model: a file, whose extension decides the format, or a folder.
+    ///
+    /// # Errors
+    /// What is no model, with the file, the line, and what was expected.
+    pub fn read(path: &Path) -> Result<Self> {
+        let is_folder = path.is_dir();
+        let file = match is_folder {
+            true => in_folder(path).at(|| path.display())?,
+            false => path.to_owned(),
+        };
+        let mut model = match extension(&file).as_deref() {
+            Some("json") => Self::read_json(&file),
+            Some("safetensors") => Self::of_files(&[(file.clone(), file.display().to_string())], None),
+            _ => bail!(
+                "{}: the extension does not say what this is; a model is a .json manifest or index, a .safetensors \
+                 file, or a folder with one",
+                path.display()
+            ),
+        }
+        .at(|| file.display())?;
+        match Config::beside(file.parent().unwrap_or(Path::new(""))) {
+            Ok(config) => model.config = config,
+            // A file of another program may have that name.
+            Err(error) => model.warnings.push(format!("{error}; it is not used")),
+        }
+        Ok(model)
+    }
+
+    /// A model without data.
+    ///
+    /// # Errors
+    /// Two parameters of the same name.
+    pub fn of_parameters(parameters: Vec<Parameter>) -> Result<Self> {
+        Self { parameters, ..Self::default() }.indexed()
+    }
+
+    /// The parameter of this name.
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.position(name).map(|index| &self.parameters[index])
+    }
+
+    /// The index of the parameter of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Whether the model has data to copy, which a manifest has not.
+    pub fn has_data(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// The files with data.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| &*file.path)
+    }
+
+    /// The index of the file that holds each parameter's data; empty for a manifest.
+    pub fn files(&self) -> impl Iterator<Item = usize> {
+        self.places.iter().map(|(file, _)| *file)
+    }
+
+    /// The entries of `__metadata__` of each file.
+    pub fn file_metadata(&self) -> impl Iterator<Item = &[(String, String)]> {
+        self.files.iter().map(|file| &*file.metadata)
+    }
+
+    /// Checks that the data of a parameter can be copied.
+    ///
+    /// # Errors
+    /// A model without data, a name that it does not have, a file whose header does not describe all of its bytes.
+    pub fn check_data(&self, name: &str) -> Result<()> {
+        let Some(index) = self.position(name) else { bail!("the source has no parameter {name:?}") };
+        let Some((file, _)) = self.places.get(index) else { bail!("a manifest has no data to copy") };
+        let DataFile { path, fault, .. } = &self.files[*file];
+        match fault {
+            Some(fault) => {
+                bail!("{}: {fault}, so its data can't be copied; save the file anew", path.display())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A reader of the parameters' data.
+    pub fn data(&self) -> Data<'_> {
+        Data { model: self, open: None }
+    }
+
+    fn read_json(path: &Path) -> Result<Self> {
+        let (mut file, len) = open(path)?;
+        ensure!(len <= MAX_HEADER, "{len} bytes are too many for a manifest; the limit is {MAX_HEADER}");
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        match Manifest::parse(&text)? {
+            Manifest::Parameters(parameters) => Self::of_parameters(parameters),
+            Manifest::Index(files) => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let mut seen = HashSet::new();
+                let mut paths = Vec::new();
+                for (_, file) in &files {
+                    if !seen.insert(file) {
+                        continue;
+                    }
+                    // A file elsewhere would be read by a stranger's wish.
+                    let is_beside = matches!(
+                        Path::new(file).components().collect::<Vec<_>>()[..],
+                        [Component::Normal(_)]
+                    );
+                    ensure!(
+                        is_beside,
+                        "the index names the file {file:?}, which is no name of a file beside it"
+                    );
+                    paths.push((folder.join(file), file.clone()));
+                }
+                Self::of_files(&paths, Some(&files))
+            }
+        }
+    }
+
+    /// The model of safetensors files, each with its name for errors. `index` says which file holds each parameter.
+    fn of_files(files: &[(PathBuf, String)], index: Option<&[(String, String)]>) -> Result<Self> {
+        let mut model = Self::default();
+        let mut file_of: HashMap<&str, &str> =
+            index.unwrap_or_default().iter().map(|(name, file)| (name.as_str(), file.as_str())).collect();
+        for (path, file) in files {
+            let read = || Header::read(path);
+            // The name of an only file stands before the error already.
+            let header = if index.is_some() { read().at(|| file)? } else { read()? };
+            for (parameter, start) in header.parameters {
+                if index.is_some() {
+                    let name = &parameter.name;
+                    match file_of.remove(name.as_str()) {
+                        Some(named) if named == file => {}
+                        Some(other) => bail!("{file}: holds {name:?}, which the index says is in {other}"),
+                        None => bail!("{file}: holds {name:?}, which the index does not name, or twice"),
+                    }
+                }
+                model.parameters.push(parameter);
+                model.places.push((model.files.len(), start));
+            }
+            for (key, value) in &header.metadata {
+                if model.metadata.iter().all(|(other, _)| other != key) {
+                    model.metadata.push((key.clone(), value.clone()));
+                }
+            }
+            if let Some(fault) = &header.fault {
+                model.warnings.push(format!("{}: {fault}; only its header is used", path.display()));
+            }
+            model.files.push(DataFile { path: path.clone(), metadata: header.metadata, fault: header.fault });
+        }
+        // In the order of the index, so that the error does not depend on a hash.
+        for (name, file) in index.unwrap_or_default() {
+            ensure!(
+                !file_of.contains_key(name.as_str()),
+                "the index says that {name:?} is in {file}, which does not hold it"
+            );
+        }
+        model.indexed()
+    }
+
+    fn indexed(mut self) -> Result<Self> {
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            let before = self.by_name.insert(parameter.name.clone(), index);
+            ensure!(before.is_none(), "the name {:?} comes twice", parameter.name);
+        }
+        Ok(self)
+    }
+}
+
+/// Reads data of a model's parameters. One file is open at a time.
+#[derive(Debug)]
+pub struct Data<'a> {
+    model: &'a Model,
+    open: Option<(usize, File)>,
+}
+
+impl Data<'_> {
+    /// Reads bytes of the parameter `index` of the model, from the byte `start` of its data on.
+    ///
+    /// # Errors
+    /// A file that can't be read or is shorter than its header says.
+    pub fn read(&mut self, index: usize, start: u64, destination: &mut [u8]) -> Result<()> {
+        let Some(&(file, first)) = self.model.places.get(index) else {
+            bail!("a manifest has no data to copy")
+        };
+        let path = &self.model.files[file].path;
+        let mut read = || -> std::io::Result<()> {
+            if self.open.as_ref().is_none_or(|(open, _)| *open != file) {
+                self.open = Some((file, File::open(path)?));
+            }
+            if let Some((_, open)) = &mut self.open {
+                open.seek(SeekFrom::Start(first + start))?;
+                open.read_exact(destination)?;
+            }
+            Ok(())
+        };
+        read().at(|| path.display())
+    }
+}
+
+/// The file of a model in a folder: the index or the file that Hugging Face's libraries write, or the only
+/// .safetensors file.
+fn in_folder(folder: &Path) -> Result<PathBuf> {
+    let usual = ["model.safetensors.index.json", "model.safetensors"].map(|name| folder.join(name));
+    match usual.each_ref().map(|path| path.is_file()) {
+        [true, true] => bail!(
+            "model.safetensors.index.json and model.safetensors are both in this folder; name one of them"
+        ),
+        [true, false] => return Ok(usual[0].clone()),
+        [false, true] => return Ok(usual[1].clone()),
+        [false, false] => {}
+    }
+    let mut others = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if extension(&path).as_deref() == Some("safetensors") && path.is_file() {
+            others.push(path);
+        }
+    }
+    match (others.pop(), others.len()) {
+        (Some(path), 0) => Ok(path),
+        (None, _) => bail!("no .safetensors file is in this folder; a manifest is named by its own path"),
+        (Some(_), more) => bail!(
+            "{} .safetensors files are in this folder, and neither model.safetensors nor \
+             model.safetensors.index.json; name one of them",
+            more + 1
+        ),
+    }
+}
+
+/// The extension of a path, in lower case.
+pub fn extension(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
+}
+
+fn open(path: &Path) -> Result<(File, u64)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    ensure!(metadata.is_file(), "not a regular file");
+    Ok((file, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gpt2_has_148_parameters_and_124_million_elements() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/gpt2.json");
+        let Model { parameters, .. } = Model::read(&path).unwrap();
+        assert_eq!(parameters.len(), 148);
+        let elements: u64 = parameters.iter().map(|p| p.elements().unwrap()).sum();
+        assert_eq!(elements, 124_439_808);
+        // The file's order, not the alphabet's.
+        assert_eq!(parameters[0].name, "transformer.wte.weight");
+        assert_eq!(parameters[0].shape, [50257, 768]);
+    }
+}
