@@ -866,7 +866,7 @@ fn expressions_with_mistakes() {
         .rule_error(1, &["scales", "scale", "block", "fan_in", "d0"]);
     job("[let]\na = 'b + 1'\nb = 'a + 1'\n[[rule]]\nmatch = '*'\ninit = 'normal(std=a)'\n").error(&[
         "rules.toml",
-        "cycle",
+        "itself",
         "a",
         "b",
     ]);
@@ -1264,7 +1264,7 @@ fn ties_that_can_not_be() {
     let cycle = "[[rule]]\nmatch = 'a.w'\ntie = 'b.w'\n[[rule]]\nmatch = 'b.w'\ntie = 'a.w'\n";
     job(&format!("{cycle}[[rule]]\nmatch = '*'\ninit = 'ones'\n")).error(&[
         "rules.toml",
-        "cycle",
+        "itself",
         "a.w",
         "b.w",
     ]);
@@ -1367,7 +1367,7 @@ fn own_rules_before_a_preset() {
 fn a_preset_does_not_guess() {
     Job::new(&[("h.0.attn.c_attn.weight", &[32, 96]), ("h.0.adapter.up", &[32, 8])])
         .option("--preset", "gpt2")
-        .error(&["model.json", "h.0.adapter.up", "gpt2"]);
+        .error(&["model.json", "h.0.adapter.up"]);
     let output = Job::new(&GPT2).option("--preset", "gpt3").run_plan();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("gpt2"), "{output:?}");
@@ -1614,7 +1614,7 @@ fn folders_and_files_without_record() {
     let (code, report, _) = verify(&folder);
     assert_eq!(code, Some(0), "{report}");
     assert_eq!(
-        report.lines().filter(|line| line.contains("as initialised")).count(),
+        report.lines().filter(|line| line.ends_with("as initialised")).count(),
         SHARDED.len(),
         "{report}"
     );
@@ -1634,8 +1634,8 @@ fn warnings() {
         Job::new(parameters).rules(&format!("[[rule]]\nmatch = '*'\ninit = '{init}'\n"))
     };
     job(&[("experts.w1", &[8, 64, 256])], "xavier_normal").warning(&["experts.w1", "unstack"]);
-    job(&[("w", &[8, 8])], "normal(std=0)").warning(&["\"w\"", "std"]);
-    job(&[("w", &[8, 8])], "trunc_normal(std=0.02)").warning(&["\"w\"", "trunc_normal"]);
+    job(&[("w", &[8, 8])], "normal(std=0)").warning(&["\"w\"", "standard deviation of 0"]);
+    job(&[("w", &[8, 8])], "trunc_normal(std=0.02)").warning(&["\"w\"", "cut"]);
     job(&[("fc.weight_scale_inv", &[8, 8])], "normal(std=0.02)").warning(&["fc.weight_scale_inv"]);
     Job::new(&[("w", &[8, 8])])
         .rules("[[rule]]\nmatch = 'v.*'\ninit = 'zeros'\n[[rule]]\nmatch = '*'\ninit = 'normal()'\n")
