@@ -161,8 +161,8 @@ pub struct ModelArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = fill_help())]
 pub struct FillArgs {
-    /// The initialiser, such as "xavier_normal(gain=2)"
-    pub init: Init,
+    /// The initialiser, such as "xavier_normal(gain=2)". Numbers may be expressions: "normal(std=0.02/sqrt(24))"
+    pub init: String,
     /// Dimensions, separated by commas; "" is a scalar
     #[arg(long, value_name = "N,N,...")]
     pub shape: Shape,
@@ -221,6 +221,15 @@ pub struct ProgramArgs {
 /// Columns of a signature in the help. The text of a longer one is on a line of its own.
 const SIGNATURE: usize = 25;
 
+/// The initialisers that the program has beside the library's.
+const MORE: [(&str, &str); 5] = [
+    ("arange(start=0,step=1)", "start, start + step, ... in row-major order"),
+    ("formula(expression)", "of the index i, i0, i1, ..., of the uniform u or of the normal n"),
+    ("keras::orthogonal(gain=1)", "orthogonal, of the kernel as a matrix [...*in, out]"),
+    ("jax::orthogonal(scale=1)", "orthogonal, with columns along column_axis=-1"),
+    ("jax::delta_orthogonal()", "an orthogonal matrix in the middle of a kernel [k..., in, out]"),
+];
+
 /// The help of `seedbed fill`: the initialisers, from the library's table, and examples.
 fn fill_help() -> String {
     let rows = Init::signatures().map(|row| {
@@ -232,11 +241,12 @@ fn fill_help() -> String {
     format!(
         "\
 Initialisers, as in torch.nn.init; after jax:: and keras::, as in those frameworks:
-{}
+{}{}
 Examples:
   seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
   seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors",
-        rows.collect::<String>()
+        rows.collect::<String>(),
+        MORE.map(|(signature, help)| format!("  {signature:SIGNATURE$}  {help}\n")).concat()
     )
 }
 

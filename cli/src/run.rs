@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use seedbed::{CONTRACT_VERSION, DType, Key};
-use seedbed_model::{Content, Keys, Model, Record, Source, Tensor, float, in_file, unit_size};
+use seedbed_model::{Keys, Model, Record, Source, Tensor, describe, float, in_file, unit_size};
 
 use crate::args::{Common, FillArgs, InitArgs};
 use crate::engine::{Engine, Job};
@@ -60,16 +60,18 @@ pub fn fill(args: &FillArgs) -> Result<(), Failure> {
         let format = Format::of(&common.output)?;
         let key = Key { seed: common.seed, offset: args.offset };
         let key = args.fold_in.iter().fold(key, |key, &data| key.fold_in(data));
-        let place = format!("{} of shape {:?}", args.init, args.shape.0);
-        if let Some(warning) = args.init.warning(&args.shape.0) {
-            note(common, &format!("warning: {place}: {warning}"));
-        }
         let (name, shape) = (args.name.clone(), args.shape.0.clone());
         let dtype = in_file(DType::from(args.dtype)).context("an element type of files")?;
-        let source = Source::Init { init: args.init, shape: shape.clone(), stream: name.clone() };
-        let content = Content::whole(source).context(place.clone())?;
-        let tensor = Tensor { name, shape, dtype, content };
-        tensor.check().context(place)?;
+        let place = || format!("{} of shape {shape:?}", args.init);
+        let content = seedbed_model::content(&args.init, &shape, dtype, &name).with_context(place)?;
+        if let Some(Source::Init { init, .. }) = content.single()
+            && let Some(warning) = init.warning(&shape)
+        {
+            note(common, &format!("warning: {}: {warning}", place()));
+        }
+        let tensor = Tensor { name, shape: shape.clone(), dtype, content };
+        tensor.check().with_context(place)?;
+        let description = describe(&tensor);
         let header = match format {
             Format::Npy => header::npy(&tensor)?,
             Format::Safetensors => {
@@ -81,13 +83,13 @@ pub fn fill(args: &FillArgs) -> Result<(), Failure> {
                     ("seedbed.seed", common.seed.to_string()),
                     ("seedbed.offset", args.offset.to_string()),
                     ("seedbed.fold_in", format!("{:?}", args.fold_in)),
-                    ("seedbed.init", args.init.to_string()),
+                    ("seedbed.init", description.clone()),
                 ];
                 let metadata = entries.map(|(key, value)| (key.to_owned(), value));
                 header::safetensors(std::slice::from_ref(&tensor), &metadata)?
             }
         };
-        let descriptions = HashMap::from([(args.name.clone(), args.init.to_string())]);
+        let descriptions = HashMap::from([(args.name.clone(), description)]);
         let target = Target::File(common.output.clone());
         let shard = Shard { path: common.output.clone(), tensors: vec![tensor] };
         Ok(Work { target, files: vec![(shard, header)], keys: Keys::Only(key), source: None, descriptions })

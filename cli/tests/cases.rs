@@ -872,8 +872,8 @@ fn expressions_with_mistakes() {
     ]);
     job("[let]\na = 'count(layer)'\n[[rule]]\nmatch = '*'\ninit = 'normal(std=a)'\n")
         .error(&["rules.toml", "layer"]);
-    job("[[rule]]\nmatch = '*'\ninit = 'normal(std=1/0)'\n").rule_error(1, &["h.0.w", "inf"]);
-    job("[[rule]]\nmatch = '*'\ninit = 'normal(std=log(0-1))'\n").rule_error(1, &["h.0.w", "NaN"]);
+    job("[[rule]]\nmatch = '*'\ninit = 'normal(std=1/0)'\n").error(&["rules.toml", "rule 1", "inf"]);
+    job("[[rule]]\nmatch = '*'\ninit = 'normal(std=log(0-1))'\n").error(&["rules.toml", "rule 1", "NaN"]);
     job("[[rule]]\nmatch = '*'\ninit = 'normal(std=2*)'\n").error(&["rules.toml", "rule 1", "line 3"]);
     job("[[rule]]\nmatch = '*'\ntie = 'h.<layer>.v'\n").error(&["rules.toml", "rule 1", "layer"]);
     job("[[rule]]\nmatch = 'h.<i>.w'\ninit = 'zeros'\n").error(&["rules.toml", "rule 1", "<i>"]);

@@ -57,6 +57,25 @@ enum Value {
 /// The arguments of the library's initialisers that are words or axes.
 const WORDS: &[&str] = &["mode", "nonlinearity", "distribution", "in_axis", "out_axis", "batch_axis"];
 
+/// The content of a tensor by an initialiser alone, as rules write it: `keras::orthogonal()`, `formula("i/d0")`.
+///
+/// # Errors
+/// A text that is no initialiser, and what the initialiser can't make of this shape and type.
+pub fn content(init: &str, shape: &[u64], dtype: Dtype, stream: &str) -> Result<Content> {
+    let fans = Fans::of(shape).ok();
+    let variable = |name: &str| match name {
+        "fan_in" => fans.map(|fans| fans.fan_in),
+        "fan_out" => fans.map(|fans| fans.fan_out),
+        "rank" => Some(shape.len() as f64),
+        _ => dimension(name, shape).map(|size| size as f64),
+    };
+    let mut none =
+        |name: &str| Err(Error::new(format_args!("there is no other parameter, and so no {name:?}")));
+    let mut scope = Scope { shape, dtype, stream, fans: None, variable: &variable, tensor: &mut none };
+    let initialiser = Initialiser::parse(init)?;
+    initialiser.content(&mut scope).map_err(|error| error.at(init))
+}
+
 /// What an initialiser is resolved with.
 pub(crate) struct Scope<'a> {
     /// The shape of the tensor to make.
@@ -168,7 +187,13 @@ impl Initialiser {
                             Some(size) => Some(size as f64),
                             None => (scope.variable)(name),
                         };
-                        let Some(value) = value else { bail!("the variable {name:?} is unknown here") };
+                        let Some(value) = value else {
+                            let indices = (0..shape.len()).map(|axis| format!(", i{axis}, d{axis}"));
+                            let indices: String = indices.collect();
+                            bail!(
+                                "the variable {name:?} is unknown; for the shape {shape:?} there are i{indices}, u, n"
+                            )
+                        };
                         variables.push((name.to_owned(), value));
                     }
                 }
@@ -301,15 +326,13 @@ fn constant(init: Init, dtype: Dtype, shape: Vec<u64>, stream: String) -> Result
         Init::Ones => 1.0,
         _ if is_integer(dtype) => {
             bail!(
-                "{init} makes no {dtype}; constant, zeros, ones, arange and formula do, and `copy = true` copies it"
+                "{init} makes no {dtype}; constant, zeros, ones, arange and formula do; `copy = true` copies the \
+                 parameter, `skip = true` leaves it out"
             )
         }
         _ => bail!("{}", unsupported(dtype)),
     };
     ensure!(is_integer(dtype), "{}", unsupported(dtype));
-    if elements(&shape)? > 0 {
-        crate::values::check(value, dtype)?;
-    }
     formula(format!("{value}"), &[], dtype, shape, stream)
 }
 
@@ -321,6 +344,7 @@ fn formula(
     stream: String,
 ) -> Result<Content> {
     ensure!(is_integer(dtype) || float(dtype).is_some(), "{}", unsupported(dtype));
+    crate::values::check_formula(&text, variables, &shape, dtype)?;
     Content::whole(Source::Formula { text, variables: variables.to_vec(), shape, stream })
 }
 
@@ -615,7 +639,7 @@ mod tests {
         }
         for (text, dtype, message) in [
             ("normal()", Dtype::I64, "makes no I64; constant, zeros"),
-            ("constant(0.5)", Dtype::I64, "0.5 is no value of I64"),
+            ("constant(0.5)", Dtype::I64, "element 0 of \"0.5\": 0.5 is no value of I64"),
             ("constant(300)", Dtype::U8, "300 is no value of U8"),
             ("zeros()", Dtype::F64, "the type F64 is not supported; F32, F16 and BF16 are"),
             ("normal()", Dtype::F64, "the type F64 is not supported; F32, F16 and BF16 are"),

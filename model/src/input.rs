@@ -30,6 +30,8 @@ pub const METADATA: &str = "__metadata__";
 /// A model: its parameters in the order of the file, and what is known about them.
 #[derive(Debug, Default)]
 pub struct Model {
+    /// The file or the folder that the model was read from.
+    pub path: Option<PathBuf>,
     /// The parameters, in the order of the file.
     pub parameters: Vec<Parameter>,
     /// The entries of `__metadata__` of the files, in the order of the first file's text; a later file adds entries.
@@ -74,6 +76,7 @@ impl Model {
             ),
         }
         .at(|| file.display())?;
+        model.path = Some(path.to_owned());
         match Config::beside(file.parent().unwrap_or(Path::new(""))) {
             Ok(config) => model.config = config,
             // A file of another program may have that name.
@@ -126,6 +129,11 @@ impl Model {
     /// The entries of `__metadata__` of each file.
     pub fn file_metadata(&self) -> impl Iterator<Item = &[(String, String)]> {
         self.files.iter().map(|file| &*file.metadata)
+    }
+
+    /// The model as an error names it.
+    pub(crate) fn place(&self) -> String {
+        self.path.as_ref().map_or_else(|| "the source".to_owned(), |path| path.display().to_string())
     }
 
     /// Checks that the data of a parameter can be copied.
@@ -274,6 +282,9 @@ fn in_folder(folder: &Path) -> Result<PathBuf> {
     }
     match (others.pop(), others.len()) {
         (Some(path), 0) => Ok(path),
+        (None, _) if folder.join("config.json").is_file() => bail!(
+            "this folder has a config.json, which has no shapes, and no .safetensors file; a manifest is named by its own path"
+        ),
         (None, _) => bail!("no .safetensors file is in this folder; a manifest is named by its own path"),
         (Some(_), more) => bail!(
             "{} .safetensors files are in this folder, and neither model.safetensors nor \

@@ -31,7 +31,7 @@
 //! | step | file |
 //! |---|---|
 //! | files, folders -> parameters, and where their data lie | `input.rs`, `input/` |
-//! | text of rules -> compiled rules | `rules.rs`, `rules/`; presets are in the project's folder `rules/` |
+//! | text of rules -> compiled rules | `rules.rs`, `rules/`; presets are the files of `rules/` |
 //! | text of an initialiser, with expressions for numbers | `initialiser.rs`, `expression.rs` |
 //! | names of other parameters, prefixes | `names.rs` |
 //! | parameters + rules -> a plan | `plan.rs`, `plan/` |
@@ -53,9 +53,10 @@ mod values;
 
 pub use error::{Error, Result};
 pub use expression::Expression;
+pub use initialiser::content;
 pub use input::{Config, Data, LENGTH_BYTES, MAX_HEADER, METADATA, Model, extension};
 pub use parameter::{Parameter, float, in_file, is_floating, unit_size};
-pub use plan::{Entry, Outcome, Plan, Problem, RuleRef};
+pub use plan::{Entry, Outcome, Plan, Problem, RuleRef, describe};
 pub use record::Record;
 pub use rules::{Origin, PRESETS, Preset, Rules};
 /// The element types of files.

@@ -287,7 +287,8 @@ impl Entry {
     }
 }
 
-fn describe(tensor: &Tensor) -> String {
+/// What a tensor holds, for a person: the initialiser with its numbers, `copied`, …
+pub fn describe(tensor: &Tensor) -> String {
     let text = |source: &Source| match source {
         Source::Init { init, .. } => init.to_string(),
         Source::Copy { name, .. } if *name == tensor.name => "copied".into(),

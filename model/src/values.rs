@@ -35,6 +35,9 @@ impl Keys {
     }
 }
 
+/// The elements of a formula that are checked before anything is made, at the beginning and at the end.
+const CHECKED: u64 = 1 << 12;
+
 /// Makes elements of tensors on the host.
 ///
 /// Sources that can only be made as a whole are kept until another tensor is asked for.
@@ -170,6 +173,8 @@ struct Formula<'a> {
     shape: &'a [u64],
     /// Whether the formula uses the element's uniform, or its normal.
     random: Option<Init>,
+    /// Whether elements may be infinite or NaN.
+    names_infinity: bool,
 }
 
 impl<'a> Formula<'a> {
@@ -186,7 +191,8 @@ impl<'a> Formula<'a> {
         let slots: Vec<String> = ["i", "u", "n"].map(str::to_owned).into_iter().chain(indices).collect();
         let value = |name: &str| variables.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
         let expression = expression.bind(&slots, &value)?;
-        Ok(Self { expression, shape, random })
+        let names_infinity = text.contains("inf") || text.contains("nan");
+        Ok(Self { expression, shape, random, names_infinity })
     }
 
     fn fill(&self, dtype: Dtype, elements: Range<u64>, key: Key, destination: &mut [u8]) -> Result<()> {
@@ -212,6 +218,9 @@ impl<'a> Formula<'a> {
                     rest /= len.max(1);
                 }
                 let value = self.expression.with(&values);
+                if !value.is_finite() && !self.names_infinity {
+                    bail!("element {index} of {:?}: {value} is not finite", self.expression);
+                }
                 write(value, dtype, element).at(|| format!("element {index} of {:?}", self.expression))?;
             }
             start += count;
@@ -220,9 +229,23 @@ impl<'a> Formula<'a> {
     }
 }
 
-/// Checks that the type has this value, apart from rounding of floats.
-pub(crate) fn check(value: f64, dtype: Dtype) -> Result<()> {
-    write(value, dtype, &mut [0; 8][..dtype.bitsize() / 8])
+/// Checks the first and the last elements of a formula, whatever the seed.
+pub(crate) fn check_formula(
+    text: &str,
+    variables: &[(String, f64)],
+    shape: &[u64],
+    dtype: Dtype,
+) -> Result<()> {
+    let formula = Formula::new(text, variables, shape)?;
+    let all = crate::parameter::elements(shape)?;
+    let mut bytes = vec![0; (all.min(CHECKED) * unit_size(dtype)) as usize];
+    for start in [0, all.saturating_sub(CHECKED)] {
+        formula.fill(dtype, start..start + all.min(CHECKED), Key::new(0), &mut bytes)?;
+        if all <= CHECKED {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a value, rounded once to the type, to nearest even.

@@ -97,7 +97,9 @@ fn scaled(truncation: Truncation, mean: f64, std: f64) -> QuantileTable {
 pub(crate) fn moments(truncation: Truncation) -> (f64, f64) {
     let density = Density::new(truncation);
     let total = density.total();
-    let mean = density.integrate(|x| x) / total;
+    // Rounding would leave a rest where the two halves are the same.
+    let is_symmetric = truncation.mode == 0.0 && truncation.below == truncation.above;
+    let mean = if is_symmetric { 0.0 } else { density.integrate(|x| x) / total };
     // Central moments need no difference of large numbers.
     let variance = density.integrate(|x| (x - mean) * (x - mean)) / total;
     (density.unit * mean, density.unit * variance.sqrt())

@@ -32,9 +32,9 @@ pub(super) fn outcome(
             Ok(Outcome::Copy(builder.tensor(parameter.dtype, content)?))
         }
         Action::Init { inits, parts, names, rows } => {
-            *fans = builder.base()?.1;
             let dtype = planner.made_as(parameter);
             let content = builder.init(dtype, inits, parts, names, rows)?;
+            *fans = builder.fans(parts, &content)?;
             Ok(Outcome::Make(builder.tensor(dtype, content)?))
         }
     }
@@ -126,16 +126,17 @@ impl Builder<'_, '_> {
                 "there is no data to copy: the model is a manifest; give --from a file or folder that has {name:?}"
             )
         };
+        let place = source.place();
         let Some(from) = source.parameter(&name) else {
             let all = source.parameters.iter().map(|parameter| parameter.name.as_str());
             let nearest =
                 names::nearest(&name, all).map_or(String::new(), |name| format!("; {name:?} is like it"));
-            bail!("the source has no parameter {name:?} to copy{nearest}")
+            bail!("{place} has no parameter {name:?} to copy{nearest}")
         };
         source.check_data(&name)?;
         ensure!(
             from.dtype == *dtype,
-            "{name:?} is {} in the source and {dtype} in the model; a copy keeps the type",
+            "{name:?} is {} in {place} and {dtype} in the model; a copy keeps the type",
             from.dtype
         );
         let shares_bytes = dtype.bitsize() < 8;
@@ -149,7 +150,7 @@ impl Builder<'_, '_> {
                 !shape.is_empty() && from.shape.len() == shape.len() && from.shape[1..] == shape[1..];
             let Some(grow) = grow else {
                 bail!(
-                    "{name:?} has the shape {:?} in the source and {shape:?} in the model{}",
+                    "{name:?} has the shape {:?} in {place} and {shape:?} in the model{}",
                     from.shape,
                     if same_rows && old < new { "; `grow` gives an initialiser to the new rows" } else { "" }
                 )
@@ -157,7 +158,7 @@ impl Builder<'_, '_> {
             ensure!(!shares_bytes, "elements of {dtype} share bytes, so the tensor can't grow");
             ensure!(
                 same_rows && old <= new,
-                "{name:?} has the shape {:?} in the source, from which {shape:?} does not grow: only the first dimension may \
+                "{name:?} has the shape {:?} in {place}, from which {shape:?} does not grow: only the first dimension may \
                  be larger",
                 from.shape
             );
@@ -364,6 +365,24 @@ impl Builder<'_, '_> {
 
     fn stream(&self) -> String {
         self.planner.rules.stream_name(&self.parameter.name).to_owned()
+    }
+
+    /// The fans that the initialiser sees, if all parts have the same.
+    fn fans(&self, parts: &Parts, content: &Content) -> Result<Option<Fans>> {
+        if matches!(parts, Parts::Whole) {
+            return Ok(self.base()?.1);
+        }
+        let shapes = content.sources.iter().map(|source| match source {
+            Source::Init { shape, .. } | Source::Formula { shape, .. } => Some(shape),
+            _ => None,
+        });
+        let shapes: Vec<_> = shapes.collect();
+        match shapes.first() {
+            Some(Some(first)) if shapes.iter().all(|shape| *shape == Some(*first)) => {
+                Ok(self.base_of(first)?.1)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The shape and the fans that the rule's expressions see.

@@ -8,10 +8,10 @@ use crate::rules::{Let, Rules};
 
 /// The values of all names.
 pub(super) fn values(rules: &Rules, model: &Model) -> Result<BTreeMap<String, f64>> {
-    let counts = counts(rules, model)?;
+    let counts = counts(rules, model).at(|| rules)?;
     let mut values = BTreeMap::new();
     for name in rules.lets.keys() {
-        evaluate(name, rules, model, &counts, &mut values, &mut Vec::new()).at(|| "[let]")?;
+        evaluate(name, rules, model, &counts, &mut values, &mut Vec::new()).at(|| "[let]").at(|| rules)?;
     }
     Ok(values)
 }

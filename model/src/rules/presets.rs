@@ -1,4 +1,4 @@
-//! The presets: rules that initialise a model as its framework does. Each is a file in `rules/`.
+//! The presets: rules that initialise a model as its framework does. Each is a file in `model/rules/`, to which the project's folder `rules` links.
 
 use crate::error::{Result, bail};
 
@@ -18,7 +18,7 @@ macro_rules! preset {
     ($name:literal, $($model_type:literal),*) => {
         Preset {
             name: $name,
-            text: include_str!(concat!("../../../rules/", $name, ".toml")),
+            text: include_str!(concat!("../../rules/", $name, ".toml")),
             model_types: &[$($model_type),*],
         }
     };

@@ -133,5 +133,6 @@ mod tests {
         let moments = |mean, std, a, b| TruncNormal { mean, std, a, b }.moments();
         assert_eq!(moments(-7.0, 0.0, 0.1, 1.0), (0.1, 0.0));
         assert_eq!(moments(0.0, 1e-40, 1.0, 2.0), (1.0, 0.0));
+        assert_eq!(moments(0.0, 0.02, -2.0, 2.0).0, 0.0);
     }
 }
