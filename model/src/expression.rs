@@ -34,12 +34,15 @@ enum Tree {
     Variable(String),
     /// A variable whose value comes with each evaluation.
     Slot(usize),
-    One(fn(f64) -> f64, Box<Tree>),
-    Two(fn(f64, f64) -> f64, Box<[Tree; 2]>),
+    One(Function, Box<Tree>),
+    Two(FunctionOfTwo, Box<[Tree; 2]>),
 }
 
+type Function = fn(f64) -> f64;
+type FunctionOfTwo = fn(f64, f64) -> f64;
+
 /// The functions of one argument.
-const FUNCTIONS: &[(&str, fn(f64) -> f64)] = &[
+const FUNCTIONS: &[(&str, Function)] = &[
     ("sqrt", libm::sqrt),
     ("cbrt", libm::cbrt),
     ("exp", libm::exp),
@@ -59,7 +62,7 @@ const FUNCTIONS: &[(&str, fn(f64) -> f64)] = &[
 ];
 
 /// The functions of two arguments.
-const FUNCTIONS_OF_TWO: &[(&str, fn(f64, f64) -> f64)] =
+const FUNCTIONS_OF_TWO: &[(&str, FunctionOfTwo)] =
     &[("min", libm::fmin), ("max", libm::fmax), ("pow", libm::pow), ("fmod", libm::fmod)];
 
 /// The constants.
@@ -232,7 +235,7 @@ fn tree(input: &mut &str) -> ModalResult<Tree> {
         .parse_next(input)
 }
 
-fn join(function: fn(f64, f64) -> f64, a: Tree, b: Tree) -> Tree {
+fn join(function: FunctionOfTwo, a: Tree, b: Tree) -> Tree {
     Tree::Two(function, Box::new([a, b]))
 }
 

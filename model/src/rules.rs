@@ -576,7 +576,7 @@ impl Rule {
                         || numbered('d')
                         || formula && (matches!(name, "i" | "u" | "n") || numbered('i'))
                 };
-                let check = move |name: &str| -> Result<()> {
+                move |name: &str| -> Result<()> {
                     if known(name) {
                         return Ok(());
                     }
@@ -587,8 +587,7 @@ impl Rule {
                         all.extend(["i", "i0, i1, …", "u", "n"]);
                     }
                     bail!("the variable {name:?} is unknown; there are {}", all.join(", "))
-                };
-                check
+                }
             };
             for expression in &expressions {
                 for name in expression.variables() {
