@@ -10,8 +10,8 @@ pub enum Failure {
     Input(anyhow::Error),
     /// The input is right, but the run failed: a full disk, a lost device.
     Run(anyhow::Error),
-    /// The user or the system asked to stop.
-    Interrupted,
+    /// The user or the system asked to stop, when this many files were complete.
+    Interrupted(usize),
     /// `seedbed verify` found tensors that differ. The report has said which.
     Differs,
 }
@@ -25,7 +25,7 @@ impl Failure {
     /// A failure of the run, for `map_err`. `Interrupted` has a variant of its own.
     pub fn run(error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
-        if error.is::<Interrupted>() { Self::Interrupted } else { Self::Run(error) }
+        if error.is::<Interrupted>() { Self::Interrupted(0) } else { Self::Run(error) }
     }
 
     /// Lines to paste as a remedy, if there are any.
@@ -46,7 +46,12 @@ impl Failure {
                 let text = format!("error: {error:#}");
                 text.split_whitespace().collect::<Vec<_>>().join(" ")
             }
-            Self::Interrupted => format!("{Interrupted}"),
+            Self::Interrupted(0) => format!("{Interrupted}, nothing was written"),
+            Self::Interrupted(complete) => {
+                format!(
+                    "{Interrupted}; the {complete} files that are complete stay, and the same command makes the others"
+                )
+            }
             Self::Differs => "error: the file is not as it was initialised".into(),
         }
     }
@@ -57,7 +62,7 @@ impl Failure {
             Self::Run(_) | Self::Differs => 1,
             Self::Input(_) => 2,
             // A shell reports 128 + 2 for a program that SIGINT (2) ended.
-            Self::Interrupted => 130,
+            Self::Interrupted(_) => 130,
         })
     }
 }
@@ -68,7 +73,7 @@ pub struct Interrupted;
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted, nothing was written")
+        f.write_str("interrupted")
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail};
 use tempfile::{Builder, TempPath};
@@ -33,12 +35,68 @@ impl Format {
 pub struct Output {
     target: PathBuf,
     // Fields are dropped in this order: Windows needs the file closed before it is removed.
+    syncer: Option<Syncer>,
     file: BufWriter<File>,
+    /// The bytes since the syncer was last called.
+    unsynced: usize,
     temporary: TempPath,
 }
 
 /// The bytes of the write buffer, so that the header and small tensors share a write.
 const BUFFER_BYTES: usize = 1 << 20;
+/// The bytes after which the disk is set to work.
+const SYNC_BYTES: usize = 256 << 20;
+
+/// Sends what was written to the disk while more is being written. The system alone would wait until a tenth of the memory
+/// is waiting, and the disk would rest until then.
+#[derive(Debug)]
+struct Syncer {
+    calls: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Syncer {
+    fn new(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        let (calls, called) = sync_channel(1);
+        let thread = thread::Builder::new().name("sync".into()).spawn(move || {
+            while called.recv().is_ok() {
+                // Both handles are one open file, whose errors are reported once: this one must not be lost.
+                file.sync_data()?;
+            }
+            Ok(())
+        })?;
+        Ok(Self { calls: Some(calls), thread: Some(thread) })
+    }
+
+    /// Asks for what is written by now. A call that waits already asks for the same.
+    fn call(&self) -> bool {
+        match &self.calls {
+            Some(calls) => !matches!(calls.try_send(()), Err(TrySendError::Disconnected(()))),
+            None => false,
+        }
+    }
+
+    /// Waits for the end.
+    fn join(mut self) -> io::Result<()> {
+        self.calls = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("the thread that syncs the file failed")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Syncer {
+    /// The file is closed before it is removed.
+    fn drop(&mut self) {
+        self.calls = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
 
 impl Output {
     /// Creates the temporary file. Success shows whether the target's folder can hold a new file.
@@ -70,18 +128,37 @@ impl Output {
             .with_context(|| format!("{}: can't create a file in the folder {}", place(), folder.display()))?
             .into_parts();
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Ok(Self { target: target.to_owned(), file, temporary })
+        Ok(Self { target: target.to_owned(), syncer: None, file, unsynced: 0, temporary })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).with_context(|| self.context())
+        self.write_and_sync(bytes).with_context(|| self.context())
+    }
+
+    fn write_and_sync(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.unsynced = self.unsynced.saturating_add(bytes.len());
+        if self.unsynced < SYNC_BYTES {
+            return Ok(());
+        }
+        self.unsynced = 0;
+        let syncer = match &self.syncer {
+            Some(syncer) => syncer,
+            None => self.syncer.insert(Syncer::new(self.file.get_ref())?),
+        };
+        if syncer.call() {
+            return Ok(());
+        }
+        // The thread ends early with an error alone.
+        self.syncer.take().map_or(Ok(()), Syncer::join)
     }
 
     /// Completes the file and gives it the target's name.
     pub fn finish(self) -> Result<()> {
         let context = self.context();
-        let Self { target, file, temporary } = self;
+        let Self { target, syncer, file, temporary, .. } = self;
         let finish = || {
+            syncer.map_or(Ok(()), Syncer::join)?;
             let file = file.into_inner().map_err(|error| error.into_error())?;
             // Some file systems report a full disk only here. A power cut must not leave the name without the
             // data.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use seedbed::{CONTRACT_VERSION, DType, Key};
-use seedbed_model::{Keys, Model, Record, Source, Tensor, describe, float, in_file, unit_size};
+use seedbed_model::{Keys, Maker, Model, Record, Source, Tensor, describe, float, in_file, unit_size};
 
 use crate::args::{Common, FillArgs, InitArgs};
 use crate::engine::{Engine, Job};
@@ -150,7 +150,15 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
         Some((shard, _)) => Some(Output::create(&shard.path).map_err(Failure::Input)?),
         None => None,
     };
-    let mut engine = select::engine(&common.adapter, &mut |text| note(common, &text))?;
+    let is_filled =
+        |tensor: &Tensor| (0..tensor.content.sources.len()).any(|source| Maker::is_fill(tensor, source));
+    let mut engine = match &common.adapter {
+        // A device has nothing to do where everything is copied or computed.
+        AdapterChoice::Auto if !to_make().any(|(shard, _)| shard.tensors.iter().any(is_filled)) => {
+            Engine::Host
+        }
+        choice => select::engine(choice, &mut |text| note(common, &text))?,
+    };
     let check = |engine: &Engine| to_make().try_for_each(|(shard, _)| engine.check(&shard.tensors));
     match (check(&engine), &engine, &common.adapter) {
         (Ok(()), ..) => {}
@@ -209,10 +217,15 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
     };
     let written = write();
     progress.finish_and_clear();
-    if let (Err(_), 1..) = (&written, complete) {
-        note(common, "note: the files that are complete stay; the same command makes the others");
-    }
-    written.map_err(Failure::run)?;
+    written.map_err(|error| match Failure::run(error) {
+        Failure::Interrupted(_) => Failure::Interrupted(complete),
+        failure => {
+            if complete > 0 {
+                note(common, "note: the files that are complete stay, and the same command makes the others");
+            }
+            failure
+        }
+    })?;
 
     if common.quiet {
         return Ok(());

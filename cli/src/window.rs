@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use seedbed_model::{Maker, Segment, Tensor, unit_size};
+use seedbed_model::{Maker, Run, Segment, Tensor, unit_size};
 
 /// The largest size of a window, in bytes. The size is large enough to hide a submission's fixed cost of 0.2
 /// ms, which is less than 2 % of llvmpipe's time for 32 MiB, and small enough for several windows to fit in
@@ -73,8 +73,13 @@ pub enum Room {
 pub fn windows(tensors: &[Tensor], capacity: u64, room: Room) -> impl Iterator<Item = Window> {
     assert!(capacity >= ALIGNMENT, "room for one block");
     let all = tensors.iter().enumerate().flat_map(|(index, tensor)| {
-        let fills: Vec<bool> =
-            (0..tensor.content.sources.len()).map(|source| Maker::is_fill(tensor, source)).collect();
+        // A device copies whole words out of a matrix that it made, and runs of 16-bit elements may begin within a word.
+        let begins_anywhere = |run: &Run| run.first % 2 == 1 || tensor.content.outer > 1;
+        let is_cut = unit_size(tensor.dtype) < 4 && tensor.content.runs.iter().any(begins_anywhere);
+        let is_fill = |source: usize| {
+            Maker::is_fill(tensor, source) && !(is_cut && tensor.content.sources[source].is_whole())
+        };
+        let fills: Vec<bool> = (0..tensor.content.sources.len()).map(is_fill).collect();
         tensor.content.segments().map(move |Segment { source, elements }| Piece {
             tensor: index,
             source,

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         &[
             ("init_equals_host", init_equals_host),
             ("fill_equals_host", fill_equals_host),
+            ("parts_equal_host", parts_equal_host),
             ("bench_measures_everything", bench_measures_everything),
         ],
     )
@@ -111,6 +112,88 @@ fn fill_equals_host(adapter: &str) -> Result<(), Failed> {
         };
         let same = same(on(adapter, "gpu.safetensors")?, on("host", "host.safetensors")?);
         same.map_err(|error| format!("{init} {shape} {dtype}: {}", error.message().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// Tensors of several sources: parts that a device makes, and copies, formulas and norms that the host makes between them.
+/// Odd sizes let runs of 16-bit elements begin within a word.
+fn parts_equal_host(adapter: &str) -> Result<(), Failed> {
+    let folder = Folder::new();
+    let parameters: &[(&str, &[u64])] = &[
+        ("rows.weight", &[301, 77]),
+        ("columns.weight", &[61, 33]),
+        ("experts.weight", &[5, 31, 17]),
+        ("slices.weight", &[13, 3, 9]),
+        ("middle.kernel", &[5, 7, 3]),
+        ("delta.kernel", &[3, 3, 5, 9]),
+        ("ids", &[1, 4099]),
+        ("conv.weight_v", &[19, 3, 5]),
+        ("conv.weight_g", &[19, 1, 1]),
+        ("grown.weight", &[11, 7]),
+        ("large.weight", &[3001, 3001]),
+    ];
+    let manifest = manifest(parameters)
+        .replace("\"shape\": [1, 4099], \"dtype\": \"F32\"", "\"shape\": [1, 4099], \"dtype\": \"I64\"");
+    let model = folder.write("m.json", &manifest);
+    let source = folder.write("s.json", manifest.replace("[11, 7]", "[4, 7]"));
+    let rules = folder.write(
+        "r.toml",
+        r#"
+        [[rule]]
+        match = "rows.*"
+        init = "orthogonal"
+        rows = { 1 = "zeros", 4 = "normal", -1 = "ones" }
+        [[rule]]
+        match = "columns.*"
+        init = ["orthogonal", "normal", "orthogonal"]
+        split = { axis = 1, sizes = [11, 5, 17] }
+        [[rule]]
+        match = "experts.*"
+        init = "orthogonal"
+        unstack = 0
+        [[rule]]
+        match = "slices.*"
+        init = "xavier_uniform"
+        unstack = 1
+        [[rule]]
+        match = "middle.*"
+        init = "jax::orthogonal(column_axis=1)"
+        [[rule]]
+        match = "delta.*"
+        init = "jax::delta_orthogonal()"
+        [[rule]]
+        match = "ids"
+        init = "arange()"
+        [[rule]]
+        match = "*weight_g"
+        init = "norm(of='.weight_v')"
+        [[rule]]
+        match = "grown.*"
+        copy = true
+        grow = "normal(std=0.02)"
+        [[rule]]
+        match = "*"
+        init = "normal(std=0.5)"
+        "#,
+    );
+    let plain = folder
+        .write("p.toml", "[[rule]]\nmatch = 'ids'\ninit = 'zeros'\n[[rule]]\nmatch = '*'\ninit = 'normal'");
+    for dtype in ["f32", "bf16"] {
+        let from = folder.path("s.safetensors");
+        // Copies keep their type, so the model that grows has the type of its source.
+        let typed = folder.write("t.json", fs::read_to_string(&model)?.replace("F32", &dtype.to_uppercase()));
+        made_by(
+            &folder,
+            "host",
+            "s.safetensors",
+            &[&"init", &source, &"--rules", &plain, &"--dtype", &dtype],
+        )?;
+        let on = |adapter: &str, out: &str| {
+            made_by(&folder, adapter, out, &[&"init", &typed, &"--rules", &rules, &"--from", &from])
+        };
+        let same = same(on(adapter, "gpu.safetensors")?, on("host", "host.safetensors")?);
+        same.map_err(|error| format!("{dtype}: {}", error.message().unwrap_or_default()))?;
     }
     Ok(())
 }

@@ -28,8 +28,8 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// What is allowed and most likely a mistake, a line each.
     pub warnings: Vec<String>,
-    /// Whether all rules are the built-in ones, so that a remedy begins with `--rules`.
-    only_built_in: bool,
+    /// The preset that all rules come from, so that a remedy begins with `--rules`.
+    only_preset: Option<String>,
 }
 
 /// A parameter's part of a plan.
@@ -146,8 +146,9 @@ impl Plan {
         let entries: Vec<Entry> = state.entries.into_iter().flatten().collect();
         check::streams(&entries, !rules.strip.is_empty())?;
         let warnings = check::warnings(&entries, model, rules);
-        let only_built_in = rules.origins.iter().all(|origin| origin.is_preset && origin.name == "default");
-        Ok(Self { entries, warnings, only_built_in })
+        let all_presets = rules.origins.iter().all(|origin| origin.is_preset);
+        let only_preset = rules.origins.first().filter(|_| all_presets).map(|origin| origin.name.clone());
+        Ok(Self { entries, warnings, only_preset })
     }
 
     /// The tensors of the output, in the order of the model.
@@ -160,7 +161,7 @@ impl Plan {
     /// # Errors
     /// One error that lists the parameters that can't be made, by reason, with a remedy.
     pub fn check(&self) -> Result<()> {
-        check::problems(&self.entries, self.only_built_in)
+        check::problems(&self.entries, self.only_preset.as_deref())
     }
 }
 

@@ -116,6 +116,10 @@ impl<'a> Maker<'a> {
             self.kept = (tensor.name.clone(), HashMap::new());
         }
         if !self.kept.1.contains_key(&source) {
+            if tensor.content.outer == 1 {
+                // The sources come one after the other, so those before are done.
+                self.kept.1.clear();
+            }
             let mut whole = vec![0; bytes as usize];
             let all = tensor.content.sources[source].elements()?;
             self.make(tensor, source, 0..all, &mut whole)?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use seedbed::gpu::{Gpu, Readback};
 use seedbed::{DType, Error, FillRecorder, Init, Key, Region, TensorView, wgpu};
 
-use seedbed_model::{Keys, Maker, Source, Tensor, float};
+use seedbed_model::{Content, Keys, Maker, Source, Tensor, float};
 
 use super::{Job, Sink};
 use crate::select::Named;
@@ -95,22 +95,26 @@ impl GpuEngine {
     fn whole(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
-        tensor: usize,
-        source: usize,
+        piece: &Piece,
+        content: &Content,
         fill: &Fill<'_>,
     ) -> Result<wgpu::Buffer> {
-        if self.whole.0 != tensor {
+        if self.whole.0 != piece.tensor {
             // The memory of the previous tensor is freed first.
-            self.whole = (tensor, Vec::new());
+            self.whole = (piece.tensor, Vec::new());
         }
-        if let Some((_, buffer)) = self.whole.1.iter().find(|(of, _)| *of == source) {
+        if let Some((_, buffer)) = self.whole.1.iter().find(|(of, _)| *of == piece.source) {
             return Ok(buffer.clone());
+        }
+        if content.outer == 1 {
+            // The sources come one after the other, so those before are done.
+            self.whole.1.clear();
         }
         let size = (Region::new(fill.shape).element_count()? * fill.dtype.size()).next_multiple_of(4);
         let buffer = self.gpu.storage_buffer(size);
         let view = TensorView::new(&buffer, fill.dtype, fill.shape);
         self.recorder.fill(encoder, &view, &fill.init, fill.key)?;
-        self.whole.1.push((source, buffer.clone()));
+        self.whole.1.push((piece.source, buffer.clone()));
         Ok(buffer)
     }
 
@@ -134,14 +138,11 @@ impl GpuEngine {
             let source = &tensor.content.sources[piece.source];
             let Some(fill) = Fill::of(source, tensor, job.keys) else { continue };
             if source.is_whole() && piece.elements != (0..source.elements()?) {
-                let whole = self.whole(&mut encoder, piece.tensor, piece.source, &fill)?;
+                let whole = self.whole(&mut encoder, piece, &tensor.content, &fill)?;
                 let from = piece.elements.start * piece.size;
-                if from.is_multiple_of(4) {
-                    let len = piece.len().next_multiple_of(4);
-                    encoder.copy_buffer_to_buffer(&whole, from, &slot.buffer, piece.at, len);
-                    continue;
-                }
-                // A run of 16-bit elements that begins within a word can't be copied, and is made once more.
+                let len = piece.len().next_multiple_of(4);
+                encoder.copy_buffer_to_buffer(&whole, from, &slot.buffer, piece.at, len);
+                continue;
             }
             let region = Region::new(fill.shape).elements(piece.elements.clone());
             let view = TensorView::new(&slot.buffer, fill.dtype, region).at(piece.at);

@@ -61,7 +61,7 @@ pub(super) fn streams(entries: &[Entry], strips: bool) -> Result<()> {
 }
 
 /// One error for all parameters that can't be made.
-pub(super) fn problems(entries: &[Entry], only_built_in: bool) -> Result<()> {
+pub(super) fn problems(entries: &[Entry], preset: Option<&str>) -> Result<()> {
     let mut refused: Vec<(&str, Vec<&Parameter>)> = Vec::new();
     let mut lacking = Vec::new();
     let mut mistakes: Vec<(&Parameter, &str, &Error)> = Vec::new();
@@ -78,7 +78,11 @@ pub(super) fn problems(entries: &[Entry], only_built_in: bool) -> Result<()> {
             _ => {}
         }
     }
-    let add = if only_built_in { "give --rules a file with one before the built-in ones" } else { "add one" };
+    let add = match preset {
+        Some("default") => "give --rules a file with one before the built-in ones".to_owned(),
+        Some(preset) => format!("give --rules a file with one before those of the preset {preset}"),
+        None => "add one".to_owned(),
+    };
     if !refused.is_empty() {
         let reasons = refused.iter().map(|(reason, parameters)| format!("{}: {reason}", list(parameters)));
         let name = &refused[0].1[0].name;
@@ -86,18 +90,14 @@ pub(super) fn problems(entries: &[Entry], only_built_in: bool) -> Result<()> {
             "no initialiser is right for {}; a rule of yours decides ({add})",
             reasons.collect::<Vec<_>>().join("; ")
         ))
-        .with_hint(example(
-            name,
-            only_built_in,
-            "copy = true         # or: skip = true, init = \"…\"",
-        )));
+        .with_hint(example(name, preset, "copy = true         # or: skip = true, init = \"…\"")));
     }
     if !lacking.is_empty() {
         let these = if lacking.len() == 1 { "this parameter" } else { "these parameters" };
         return Err(Error::new(format_args!("no rule matches {these}: {}; {add}", list(&lacking)))
             .with_hint(example(
                 &lacking[0].name,
-                only_built_in,
+                preset,
                 "init = \"constant(1)\"   # or: copy = true, skip = true",
             )));
     }
@@ -113,13 +113,16 @@ pub(super) fn problems(entries: &[Entry], only_built_in: bool) -> Result<()> {
 }
 
 /// A rule to paste.
-fn example(name: &str, only_built_in: bool, outcome: &str) -> String {
-    let base =
-        if only_built_in { "preset = \"default\"   # the built-in rules come after these\n\n" } else { "" };
-    // A glob escapes what would mean something in it.
+fn example(name: &str, preset: Option<&str>, outcome: &str) -> String {
+    let base = match preset {
+        Some("default") => "preset = \"default\"   # the built-in rules come after these\n\n".to_owned(),
+        Some(preset) => format!("preset = {preset:?}   # its rules come after these\n\n"),
+        None => String::new(),
+    };
+    // A ? stands for what would mean something in a glob or in TOML.
     let mut glob = String::new();
     for c in name.chars() {
-        if "*?[]{}<>\\".contains(c) {
+        if "*?[]{}<>\\\"".contains(c) || c.is_control() {
             glob.push('?');
         } else {
             glob.push(c);
