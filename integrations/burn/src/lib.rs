@@ -6,7 +6,7 @@
 //! |---|---|
 //! | the call for one tensor | [`Seedbed`] (`fill.rs`) |
 //! | the call for a module, parameter by parameter | [`Seedbed::init_module`] (`module.rs`) |
-//! | the call for a module by rules: module -> model -> plan | [`Seedbed::init_module_by_rules`] (`rules.rs`) |
+//! | the call for a module by rules: module -> plan | [`Seedbed::init_module_by_rules`] (`rules.rs`) |
 //! | a planned tensor -> fills, or bytes of the host | `parts.rs` |
 //! | burn's tensor -> cubecl's handle, and back | `primitive.rs` |
 //! | handle -> buffer and offset, in the order of burn's own work | `buffer.rs` |

@@ -18,34 +18,34 @@ impl Seedbed {
     /// A parameter that a rule skips stays as it is, and so do integer and boolean parameters, which rules do
     /// not see. A rule that copies is an error, since there is no file to copy from.
     ///
-    /// The device makes what initialisers say, and splits, stacks and rows of them. The host makes three kinds of
-    /// parameters, which are uploaded into new memory: formulas and norms; an orthogonal matrix with some rows
-    /// replaced, or in parts that are neither blocks of rows nor of columns; tensors that are cut into more than
-    /// 1024 pieces.
+    /// The device makes what initialisers say, and splits, stacks and rows of them. The host makes three kinds
+    /// of parameters, and uploads them into new memory: formulas and norms; an orthogonal matrix with some rows
+    /// replaced, or in parts that are neither blocks of rows nor of columns; tensors that are cut into more
+    /// than 1024 pieces.
     ///
     /// Lazy parameters, identities, mappers and `require_grad` are as in [`Self::init_module`].
     ///
     /// # Errors
-    /// [`Error::Rules`] lists all parameters that the rules can't make. [`Error::Parameter`] names the first one
-    /// that can't be filled. Both come before anything is written, except for two errors of a single parameter:
-    /// a formula whose value the type does not have, and a device that fails. The module is dropped with the
-    /// error.
+    /// [`Error::Rules`] says which parameters the rules can't make. [`Error::Parameter`] names the first one
+    /// that can't be filled. Both come before anything is written. Two errors may come later: a formula gives
+    /// a value that the type does not have, or the device fails. The module is dropped with the error.
     pub fn init_module_by_rules<M: Module>(&self, module: M, key: Key, rules: &Rules) -> Result<M, Error> {
         let plan = Plan::new(&model_of(&module)?, None, rules, None)?;
         self.init_module_by_plan(module, key, &plan)
     }
 
-    /// As [`Self::init_module_by_rules`] does, but by a plan. A program that plans itself can print
-    /// the plan and its warnings, or give the model a `config` for the numbers that rules take from a config.json:
+    /// Does what [`Self::init_module_by_rules`] does, by a plan that the program made itself. Such a program can
+    /// print the plan and its warnings, or give the model a `config` for numbers that rules take from a
+    /// config.json:
     ///
     /// ```no_run
     /// # fn f<M: seedbed_burn::burn::module::Module>(seedbed: &seedbed_burn::Seedbed, module: M)
     /// # -> Result<(), seedbed_burn::Error> {
-    /// use seedbed_burn::seedbed_model::{Config, Plan, Rules};
-    /// use seedbed_burn::{Key, model_of};
+    /// use seedbed_burn::seedbed_model::{Model, Plan};
+    /// use seedbed_burn::{Key, Rules, model_of};
     ///
     /// let mut model = model_of(&module)?;
-    /// model.config = Config::beside("gpt2".as_ref())?;
+    /// model.config = Model::read("gpt2".as_ref())?.config; // a folder with a checkpoint and a config.json
     /// let plan = Plan::new(&model, None, &Rules::preset("gpt2")?, None)?;
     /// plan.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     /// let module = seedbed.init_module_by_plan(module, Key::new(42), &plan)?;

@@ -233,7 +233,7 @@ fn skipped_parameters_are_left_to_burn() {
     let (id, clone) = (block.norm.beta.as_ref().unwrap().id, block.clone());
     let block = seedbed.init_module_by_rules(block, KEY, &rules).unwrap();
     assert!(!block.qkv.weight.is_initialized());
-    // Burn's own initialiser has run for no other parameter either: the clone, which shares it, has no values.
+    // Burn's own initialiser has run for no parameter: the clone, which shares it, has no values.
     assert!(!clone.output.weight.is_initialized());
     let beta = block.norm.beta.unwrap();
     assert_eq!(beta.id, id);
