@@ -18,10 +18,10 @@ impl Seedbed {
     /// A parameter that a rule skips stays as it is, and so do integer and boolean parameters, which rules do
     /// not see. A rule that copies is an error, since there is no file to copy from.
     ///
-    /// The device makes what initialisers say, and splits, stacks and rows of them. The host makes three kinds
-    /// of parameters, and uploads them into new memory: formulas and norms; an orthogonal matrix with some rows
-    /// replaced, or in parts that are neither blocks of rows nor of columns; tensors that are cut into more
-    /// than 1024 pieces.
+    /// The device makes what initialisers say, and splits, stacks and rows of them. The host makes three
+    /// kinds of parameters, and uploads them into new memory: formulas and norms; an orthogonal matrix with
+    /// some rows replaced, or in parts that are neither blocks of rows nor of columns; tensors that are cut
+    /// into more than 1024 pieces.
     ///
     /// Lazy parameters, identities, mappers and `require_grad` are as in [`Self::init_module`].
     ///
@@ -34,8 +34,8 @@ impl Seedbed {
         self.init_module_by_plan(module, key, &plan)
     }
 
-    /// Does what [`Self::init_module_by_rules`] does, by a plan that the program made itself. Such a program can
-    /// print the plan and its warnings, or give the model a `config` for numbers that rules take from a
+    /// Does what [`Self::init_module_by_rules`] does, by a plan that the program made itself. Such a program
+    /// can print the plan and its warnings, or give the model a `config` for numbers that rules take from a
     /// config.json:
     ///
     /// ```no_run
