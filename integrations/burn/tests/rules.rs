@@ -142,7 +142,7 @@ fn a_module_equals_the_file_of_its_names() {
             init = "uniform(-1/sqrt(fan_in), 1/sqrt(fan_in))"
             of = ".weight"
         "#,
-        // Parts: a matrix in rows, convolutions cut between other dimensions, slices.
+        // Parts: columns, rows, a dimension between others, slices.
         r#"
             preset = "default"
 
