@@ -50,6 +50,9 @@ pub enum Error {
         /// The message of burn.
         reason: String,
     },
+    /// Rules that can't be followed. `hint` of the inner error has lines to paste as a remedy, if any.
+    #[error(transparent)]
+    Rules(#[from] seedbed_model::Error),
     /// A parameter of a module.
     #[error("{path}: {source}")]
     Parameter {

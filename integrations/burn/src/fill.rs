@@ -1,10 +1,11 @@
 //! The interface: fills of burn's tensors, submitted to burn's own queue.
 
 use burn::backend::DispatchDevice;
-use burn::backend::wgpu::{CubeTensor, WgpuSetup};
-use burn::tensor::{DType, Device, Shape, Tensor};
-use seedbed::{FillRecorder, Init, Key, wgpu};
+use burn::backend::wgpu::{CubeTensor, WgpuResource, WgpuSetup};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use seedbed::{Fill, FillRecorder, Init, Key, wgpu};
 
+use crate::parts::Part;
 use crate::{Error, buffer, primitive};
 
 /// Fills tensors of one of burn's wgpu devices. A `Seedbed` is cheap to clone, and all clones share their
@@ -66,31 +67,93 @@ impl Seedbed {
     /// # Errors
     /// [`Error`] lists them. The tensor is dropped with an error.
     pub fn fill<const D: usize>(&self, tensor: Tensor<D>, init: &Init, key: Key) -> Result<Tensor<D>, Error> {
-        let device = tensor.device().without_autodiff();
+        let dtype = self.accept(&tensor.device(), tensor.dtype())?;
+        let shape: Vec<u64> = tensor.dims().iter().map(|&d| d as u64).collect();
+        self.check(init, dtype, &shape)?;
+        if shape.contains(&0) {
+            return Ok(tensor);
+        }
+        self.record(tensor, |encoder, resource| {
+            let destination =
+                seedbed::TensorView::new(&resource.buffer, dtype, &shape[..]).at(resource.offset);
+            self.recorder.fill(encoder, &destination, init, key)
+        })
+    }
+
+    /// Checks that tensors of this device and type can be filled.
+    pub(crate) fn accept(&self, device: &Device, dtype: DType) -> Result<seedbed::DType, Error> {
+        let device = device.clone().without_autodiff();
         if device != self.device {
             let (actual, expected) = (format!("{device:?}"), format!("{:?}", self.device));
             return Err(Error::Device { actual, expected });
         }
-        let dtype = element(tensor.dtype())?;
-        let shape: Vec<u64> = tensor.dims().iter().map(|&d| d as u64).collect();
-        self.recorder.check(init, dtype, &shape)?;
-        if shape.contains(&0) {
+        element(dtype)
+    }
+
+    /// Checks that the device can make a tensor of this shape.
+    pub(crate) fn check(&self, init: &Init, dtype: seedbed::DType, shape: &[u64]) -> Result<(), Error> {
+        Ok(self.recorder.check(init, dtype, shape)?)
+    }
+
+    /// Writes several fills, whose offsets count from the tensor's first byte, as [`Self::fill`] writes one.
+    pub(crate) fn fill_parts<const D: usize>(
+        &self,
+        tensor: Tensor<D>,
+        parts: Vec<Part>,
+    ) -> Result<Tensor<D>, Error> {
+        if parts.is_empty() {
             return Ok(tensor);
         }
+        self.record(tensor, |encoder, resource| {
+            let fills = parts.into_iter().map(|Part { mut placement, init, key }| {
+                placement.offset += resource.offset;
+                Fill::new(seedbed::TensorView::from_placement(&resource.buffer, placement), init, key)
+            });
+            self.recorder.fill_all(encoder, &fills.collect::<Vec<_>>())
+        })
+    }
+
+    /// Replaces `tensor` by new memory with the values of `data`. Everything else is as in [`Self::fill`].
+    pub(crate) fn replace<const D: usize>(&self, tensor: Tensor<D>, data: TensorData) -> Tensor<D> {
+        let dtype = data.dtype();
+        let (old, restore) = primitive::without_autodiff(tensor);
+        // The old memory is free before the new memory is asked for.
+        drop(old);
+        restore(Tensor::from_data(data, (&self.device, dtype)))
+    }
+
+    /// Submits what `fill` records for the tensor's memory.
+    fn record<const D: usize>(
+        &self,
+        tensor: Tensor<D>,
+        fill: impl FnOnce(&mut wgpu::CommandEncoder, &WgpuResource) -> Result<(), seedbed::Error>,
+    ) -> Result<Tensor<D>, Error> {
         let (tensor, restore) = primitive::without_autodiff(tensor);
         let tensor = writable(primitive::into_cube(tensor)?)?;
         buffer::after_queued_work(&tensor, |resource| {
             let mut encoder = self.gpu.create_command_encoder(&wgpu::CommandEncoderDescriptor {
                 label: Some("seedbed_burn::Seedbed::fill"),
             });
-            let destination =
-                seedbed::TensorView::new(&resource.buffer, dtype, &shape[..]).at(resource.offset);
-            self.recorder.fill(&mut encoder, &destination, init, key)?;
+            fill(&mut encoder, resource)?;
             self.queue.submit([encoder.finish()]);
             Ok(())
         })?;
         Ok(restore(primitive::from_cube(tensor)))
     }
+}
+
+/// Checks that the elements of a tensor lie one after the other.
+pub(crate) fn check_contiguous<const D: usize>(tensor: Tensor<D>) -> Result<(), Error> {
+    let (tensor, _) = primitive::without_autodiff(tensor);
+    contiguous(&primitive::into_cube(tensor)?)
+}
+
+fn contiguous(tensor: &CubeTensor) -> Result<(), Error> {
+    if tensor.is_contiguous() {
+        return Ok(());
+    }
+    let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
+    Err(Error::NotContiguous { shape: shape.to_vec(), strides: strides.to_vec() })
 }
 
 /// The element type as seedbed's type.
@@ -105,14 +168,12 @@ fn element(dtype: DType) -> Result<seedbed::DType, Error> {
 
 /// The tensor itself if it may be written, or else a new tensor of the same shape.
 fn writable(tensor: CubeTensor) -> Result<CubeTensor, Error> {
-    let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
-    if !tensor.is_contiguous() {
-        return Err(Error::NotContiguous { shape: shape.to_vec(), strides: strides.to_vec() });
-    }
+    contiguous(&tensor)?;
     if tensor.handle.can_mut() {
         return Ok(tensor);
     }
-    let (shape, bytes) = (shape.clone(), shape.num_elements() * tensor.dtype.size());
+    let shape = tensor.meta.shape().clone();
+    let bytes = shape.num_elements() * tensor.dtype.size();
     let handle = tensor.client.empty(bytes);
     Ok(CubeTensor::new_contiguous(tensor.client, tensor.device, shape, handle, tensor.dtype))
 }

@@ -1,7 +1,7 @@
 //! Fills of modules: each float parameter has the stream of its own path.
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Shape, Tensor};
 
 use crate::{Error, Init, Key, Seedbed};
 
@@ -21,23 +21,61 @@ impl Seedbed {
         &self,
         module: M,
         key: Key,
-        rule: impl FnMut(&str, &[usize]) -> Option<Init>,
+        mut rule: impl FnMut(&str, &[usize]) -> Option<Init>,
     ) -> Result<M, Error> {
-        let mut filler = Filler { seedbed: self, key, rule, path: Vec::new(), result: Ok(()) };
+        self.map_module(module, |path, shape| Ok(rule(path, shape).map(|init| (init, key.named(path)))))
+    }
+
+    /// Gives each float parameter the values that `rule` returns, or leaves the parameter unchanged.
+    pub(crate) fn map_module<M: Module, V: Values>(
+        &self,
+        module: M,
+        rule: impl FnMut(&str, &[usize]) -> Result<Option<V>, Error>,
+    ) -> Result<M, Error> {
+        let mut filler = Filler { seedbed: self, rule, path: Vec::new(), result: Ok(()) };
         let module = module.map(&mut filler);
         filler.result.map(|()| module)
     }
 }
 
+/// The values of a parameter, ready to be written.
+pub(crate) trait Values {
+    /// A new tensor with the values.
+    fn tensor<const D: usize>(
+        self,
+        seedbed: &Seedbed,
+        shape: Shape,
+        device: &Device,
+    ) -> Result<Tensor<D>, Error>;
+
+    /// The tensor with its values replaced.
+    fn fill<const D: usize>(self, seedbed: &Seedbed, tensor: Tensor<D>) -> Result<Tensor<D>, Error>;
+}
+
+/// The values of one initialiser.
+impl Values for (Init, Key) {
+    fn tensor<const D: usize>(
+        self,
+        seedbed: &Seedbed,
+        shape: Shape,
+        device: &Device,
+    ) -> Result<Tensor<D>, Error> {
+        seedbed.tensor(shape, device, &self.0, self.1)
+    }
+
+    fn fill<const D: usize>(self, seedbed: &Seedbed, tensor: Tensor<D>) -> Result<Tensor<D>, Error> {
+        seedbed.fill(tensor, &self.0, self.1)
+    }
+}
+
 struct Filler<'a, R> {
     seedbed: &'a Seedbed,
-    key: Key,
     rule: R,
     path: Vec<String>,
     result: Result<(), Error>,
 }
 
-impl<R: FnMut(&str, &[usize]) -> Option<Init>> ModuleMapper for Filler<'_, R> {
+impl<V: Values, R: FnMut(&str, &[usize]) -> Result<Option<V>, Error>> ModuleMapper for Filler<'_, R> {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.path.push(name.to_owned());
     }
@@ -51,14 +89,11 @@ impl<R: FnMut(&str, &[usize]) -> Option<Init>> ModuleMapper for Filler<'_, R> {
             return param;
         }
         let path = self.path.join(".");
-        let Some(init) = (self.rule)(&path, &param.lazy_shape()) else {
-            return param;
-        };
-        let key = self.key.named(&path);
-        let (param, result) = if param.is_initialized() {
-            self.refill(param, &init, key)
-        } else {
-            self.fill_lazy(param, &init, key)
+        let (param, result) = match (self.rule)(&path, &param.lazy_shape()) {
+            Ok(None) => return param,
+            Ok(Some(values)) if param.is_initialized() => self.refill(param, values),
+            Ok(Some(values)) => self.fill_lazy(param, values),
+            Err(error) => (param, Err(error)),
         };
         self.result = result.map_err(|source| Error::Parameter { path, source: Box::new(source) });
         param
@@ -71,8 +106,8 @@ type Filled<const D: usize> = (Param<Tensor<D>>, Result<(), Error>);
 impl<R> Filler<'_, R> {
     /// Fills a parameter that burn has not initialised yet, as if the values had been loaded from a file. So
     /// a parameter that burn keeps transposed becomes transposed.
-    fn fill_lazy<const D: usize>(&self, param: Param<Tensor<D>>, init: &Init, key: Key) -> Filled<D> {
-        match self.seedbed.tensor(param.lazy_shape(), &param.lazy_device(), init, key) {
+    fn fill_lazy<const D: usize>(&self, param: Param<Tensor<D>>, values: impl Values) -> Filled<D> {
+        match values.tensor(self.seedbed, param.lazy_shape(), &param.lazy_device()) {
             Ok(tensor) => {
                 let id = param.id;
                 (param.transform_for_load(tensor, id), Ok(()))
@@ -81,9 +116,9 @@ impl<R> Filler<'_, R> {
         }
     }
 
-    fn refill<const D: usize>(&self, param: Param<Tensor<D>>, init: &Init, key: Key) -> Filled<D> {
+    fn refill<const D: usize>(&self, param: Param<Tensor<D>>, values: impl Values) -> Filled<D> {
         let (id, tensor, mapper) = param.consume();
-        match self.seedbed.fill(tensor, init, key) {
+        match values.fill(self.seedbed, tensor) {
             Ok(tensor) => (Param::from_mapped_value(id, tensor, mapper), Ok(())),
             // The module is dropped with the error, so nobody sees this parameter.
             Err(error) => (Param::initialized(id, Tensor::empty([0; D], &self.seedbed.device)), Err(error)),
