@@ -150,7 +150,8 @@ pub struct ModelArgs {
     /// given several times. The output keeps the name
     #[arg(long, value_name = "PREFIX")]
     pub strip_prefix: Vec<String>,
-    /// Element type of all parameters; keep: that of each in the model, which is F32, F16 or BF16
+    /// Element type of the floating-point parameters that are made; keep: that of each in the model, which is F32,
+    /// F16 or BF16. Copies and integers keep theirs
     #[arg(long, value_enum, default_value = "keep")]
     pub dtype: ModelType,
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use comfy_table::CellAlignment;
-use seedbed_model::{Entry, Outcome, Source, Tensor};
+use seedbed_model::{Entry, Outcome, Plan, Source, Tensor};
 use serde::Serialize;
 
 use crate::args::PlanArgs;
@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
             fan_out: entry.fans.map(|fans| fans.fan_out),
             mean: moments.map(|(mean, _)| mean),
             std: moments.map(|(_, std)| std),
-            stream: &entry.stream,
+            stream: entry.stream(),
             parts: tensor.map_or_else(Vec::new, parts),
             error,
         }
@@ -127,23 +127,30 @@ impl<'a> Part<'a> {
 /// does.
 pub fn print(args: &PlanArgs) -> Result<(), Failure> {
     let planned = Planned::new(&args.model, &mut |text| eprintln!("{text}")).map_err(Failure::Input)?;
-    let rows: Vec<Row<'_>> = planned.plan.entries.iter().map(Row::of).collect();
-    let text = match args.json {
-        true => json(&rows).map_err(Failure::run)?,
-        false => describe(&rows),
-    };
-    stdout::print(&text)?;
+    if args.json {
+        print_json(&planned.plan)?;
+    } else {
+        let rows: Vec<Row<'_>> = planned.plan.entries.iter().map(Row::of).collect();
+        stdout::print(&describe(&rows))?;
+    }
     planned.plan.check().with_context(|| args.model.model.display().to_string()).map_err(Failure::Input)
 }
 
-/// A JSON array with a row in each line.
-fn json(rows: &[Row<'_>]) -> serde_json::Result<String> {
+/// The bytes of JSON that are collected before they are printed.
+const CHUNK: usize = 1 << 16;
+
+/// Prints a JSON array with a row in each line. The rows of a large model are never all in memory.
+fn print_json(plan: &Plan) -> Result<(), Failure> {
     let mut text = String::from("[");
-    for (number, row) in rows.iter().enumerate() {
+    for (number, entry) in plan.entries.iter().enumerate() {
         text += if number == 0 { "\n" } else { ",\n" };
-        text += &serde_json::to_string(row)?;
+        text += &serde_json::to_string(&Row::of(entry)).map_err(Failure::run)?;
+        if text.len() > CHUNK {
+            stdout::print(&text)?;
+            text.clear();
+        }
     }
-    Ok(text + "\n]\n")
+    stdout::print(&(text + "\n]\n"))
 }
 
 fn describe(rows: &[Row<'_>]) -> String {

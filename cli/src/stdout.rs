@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::failure::Failure;
 
-/// Prints a text that ends with a line break.
+/// Prints a text.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

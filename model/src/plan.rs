@@ -41,8 +41,8 @@ pub struct Entry {
     pub rule: Option<RuleRef>,
     /// The fans that the rule's expressions and initialisers see, where there are any.
     pub fans: Option<Fans>,
-    /// The name that the parameter's stream comes from.
-    pub stream: String,
+    /// The name that the parameter's stream comes from, where it is not the parameter's.
+    stream: Option<String>,
     /// What the parameter holds, or why it holds nothing.
     pub outcome: Outcome,
 }
@@ -204,7 +204,8 @@ impl Planner<'_> {
             }
         };
         state.chain.pop();
-        let stream = self.rules.stream_name(&parameter.name).to_owned();
+        let stream = self.rules.stream_name(&parameter.name);
+        let stream = (stream != parameter.name).then(|| stream.to_owned());
         state.entries[index] = Some(Entry { parameter: parameter.clone(), rule, fans, stream, outcome });
     }
 
@@ -277,6 +278,11 @@ impl Chosen<'_> {
 }
 
 impl Entry {
+    /// The name that the parameter's stream comes from: the parameter's own, without the prefixes of the rules.
+    pub fn stream(&self) -> &str {
+        self.stream.as_deref().unwrap_or(&self.parameter.name)
+    }
+
     /// What the parameter gets, for a person: the initialiser with its numbers, `copied`, `skipped`, …
     pub fn description(&self) -> String {
         match &self.outcome {

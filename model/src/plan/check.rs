@@ -26,10 +26,10 @@ pub(super) fn streams(entries: &[Entry], strips: bool) -> Result<()> {
         let name = tensor.name.as_str();
         let is_whole = tensor.content.single().is_some();
         // Names without prefixes to strip differ already.
-        if let Some(other) = strips.then(|| whole.insert(&entry.stream, name)).flatten() {
+        if let Some(other) = strips.then(|| whole.insert(entry.stream(), name)).flatten() {
             bail!(
                 "{other:?} and {name:?} are both {:?} without the prefixes, and would get the same values",
-                entry.stream
+                entry.stream()
             );
         }
         if is_whole {
@@ -39,7 +39,7 @@ pub(super) fn streams(entries: &[Entry], strips: bool) -> Result<()> {
         for source in &tensor.content.sources {
             let (Source::Init { stream, .. } | Source::Formula { stream, .. }) = source else { continue };
             let is_random = source.moments().is_none_or(|(_, std)| std != 0.0);
-            if *stream == entry.stream || !is_random {
+            if stream == entry.stream() || !is_random {
                 continue;
             }
             // A source may be there twice; the names of two sources may not.

@@ -130,7 +130,7 @@ fn integer_counters_are_zero() {
 fn streams_have_names_without_prefixes() {
     let text = "[names]\nstrip = ['module.', '_orig_mod.']\n[[rule]]\nmatch = '*'\ninit = 'normal()'";
     let plan = plan(text, &[("_orig_mod.fc.weight", &[2, 2])]);
-    assert_eq!(plan.entries[0].stream, "fc.weight");
+    assert_eq!(plan.entries[0].stream(), "fc.weight");
     let twins = [("fc.weight", &[2_u64][..]), ("module.fc.weight", &[2])];
     assert_eq!(
         mistake(text, &twins),
