@@ -94,6 +94,28 @@ impl Model {
         Ok(Self { parameters, ..Self::default() })
     }
 
+    /// The model of a manifest in memory, without data.
+    ///
+    /// # Errors
+    /// A text that is no manifest, with line and column; an index, whose parameters are in files.
+    pub fn of_manifest(text: &[u8]) -> Result<Self> {
+        match Manifest::parse(text)? {
+            Manifest::Parameters(parameters) => Ok(Self { parameters, ..Self::default() }),
+            Manifest::Index(_) => bail!("this is an index, whose parameters are in files beside it"),
+        }
+    }
+
+    /// The model of a safetensors header in memory, without data. `header` is the text after the header's length, and
+    /// `data` is the number of bytes that follow the header in the file.
+    ///
+    /// # Errors
+    /// A text that is no header of a file with that many bytes.
+    pub fn of_header(header: &[u8], data: u64) -> Result<Self> {
+        let Header { parameters, metadata, fault } = Header::parse(header, data)?;
+        let parameters = parameters.into_iter().map(|(parameter, _)| parameter).collect();
+        Ok(Self { parameters, metadata, warnings: fault.into_iter().collect(), ..Self::default() })
+    }
+
     /// The parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.position(name).map(|index| &self.parameters[index])
