@@ -113,27 +113,86 @@ impl Corpus {
     pub fn new() -> Self {
         let mut rules: Vec<String> = PRESETS.iter().map(|preset| preset.text.to_owned()).collect();
         rules.push(SPECIAL.to_owned());
-        rules.extend(between(GUIDE, "```toml", "\n```").map(|text| text.split_once('\n').map_or("", |(_, text)| text).to_owned()));
+        rules.extend(
+            between(GUIDE, "```toml", "\n```")
+                .map(|text| text.split_once('\n').map_or("", |(_, text)| text).to_owned()),
+        );
         rules.extend(between(CASES, "r#\"", "\"#").filter(|text| text.contains("match")).map(str::to_owned));
         let blocks: Vec<String> = rules.iter().flat_map(|text| blocks(text)).collect();
         let quoted = |text: &str| between(text, "\"", "\"").map(str::to_owned).collect::<Vec<_>>();
         let words: BTreeSet<String> =
             rules.iter().flat_map(|text| quoted(text)).filter(|word| word.len() < 100).collect();
         let keys = [
-            "match", "init", "copy", "tie", "refuse", "skip", "grow", "rows", "of", "layout", "groups", "fans", "split",
-            "unstack", "names", "rank", "min_rank", "when", "axis", "into", "sizes", "strip", "preset", "config", "default",
-            "sources", "runs", "outer", "shape", "dtype", "data_offsets", "parameters", "weight_map", "orthogonal", "norm",
-            "formula", "sparse(0.5)", "eye", "dirac(groups=2)", "keras::orthogonal", "jax::orthogonal(column_axis=0)",
-            "jax::delta_orthogonal", "log_normal", "F32", "F16", "BF16", "F64", "I64", "U8", "BOOL", "F4", "F6_E2M3", "C64",
+            "match",
+            "init",
+            "copy",
+            "tie",
+            "refuse",
+            "skip",
+            "grow",
+            "rows",
+            "of",
+            "layout",
+            "groups",
+            "fans",
+            "split",
+            "unstack",
+            "names",
+            "rank",
+            "min_rank",
+            "when",
+            "axis",
+            "into",
+            "sizes",
+            "strip",
+            "preset",
+            "config",
+            "default",
+            "sources",
+            "runs",
+            "outer",
+            "shape",
+            "dtype",
+            "data_offsets",
+            "parameters",
+            "weight_map",
+            "orthogonal",
+            "norm",
+            "formula",
+            "sparse(0.5)",
+            "eye",
+            "dirac(groups=2)",
+            "keras::orthogonal",
+            "jax::orthogonal(column_axis=0)",
+            "jax::delta_orthogonal",
+            "log_normal",
+            "F32",
+            "F16",
+            "BF16",
+            "F64",
+            "I64",
+            "U8",
+            "BOOL",
+            "F4",
+            "F6_E2M3",
+            "C64",
         ];
         let mut words: Vec<String> = words.into_iter().collect();
         words.extend(keys.map(str::to_owned));
         let expressions: BTreeSet<String> = words.iter().filter(|word| word.contains('(')).cloned().collect();
         let mut expressions: Vec<String> = expressions.into_iter().collect();
         let more = [
-            "0.02/sqrt(2*layers)", "-2**-2^3", "max(1, min(3, fan_in))", "math.sqrt(5)", "nn.init.calculate_gain('tanh')",
-            "-float('inf')", "calculate_gain(\"leaky_relu\", -0.2)", "1e-6*(d0+d1)/rank", "fmod(i, 3) + i0*u",
-            "torch.nn.init.trunc_normal_(self.w, mean=0., std=.02, a=-2, b=2)", "jax::variance_scaling(1,fan_in,normal,in_axis=(0,1))",
+            "0.02/sqrt(2*layers)",
+            "-2**-2^3",
+            "max(1, min(3, fan_in))",
+            "math.sqrt(5)",
+            "nn.init.calculate_gain('tanh')",
+            "-float('inf')",
+            "calculate_gain(\"leaky_relu\", -0.2)",
+            "1e-6*(d0+d1)/rank",
+            "fmod(i, 3) + i0*u",
+            "torch.nn.init.trunc_normal_(self.w, mean=0., std=.02, a=-2, b=2)",
+            "jax::variance_scaling(1,fan_in,normal,in_axis=(0,1))",
         ];
         expressions.extend(more.map(str::to_owned));
 
@@ -156,8 +215,14 @@ impl Corpus {
             names.extend(all);
         }
         json.push(manifest(&special));
-        json.push(format!("{{\"name\": \"x\", \"source\": [1, {{}}], \"parameters\": {}}}", manifest(&special)));
-        json.push(r#"{"metadata": {"total_size": 8}, "weight_map": {"b": "2.safetensors", "a": "1.safetensors"}}"#.into());
+        json.push(format!(
+            "{{\"name\": \"x\", \"source\": [1, {{}}], \"parameters\": {}}}",
+            manifest(&special)
+        ));
+        json.push(
+            r#"{"metadata": {"total_size": 8}, "weight_map": {"b": "2.safetensors", "a": "1.safetensors"}}"#
+                .into(),
+        );
         json.push("{\"parameters\": {\n \"a.weight\": {\"shape\": [2, 3], \"dtype\": \"torch.bfloat16\"},\n \"a.bias\": {\"shape\": [2], \"dtype\": \"int64\"}\n}}".into());
         configs.push(r#"{"model_type": "gpt2", "initializer_range": 0.02, "tie": true, "text_config": {"n": 3, "x": null}}"#.into());
 
@@ -269,7 +334,8 @@ fn special() -> Vec<Parameter> {
 
 /// A manifest of parameters.
 pub fn manifest(parameters: &[Parameter]) -> String {
-    let entry = |p: &Parameter| format!("  {:?}: {{\"shape\": {:?}, \"dtype\": \"{}\"}}", p.name, p.shape, p.dtype);
+    let entry =
+        |p: &Parameter| format!("  {:?}: {{\"shape\": {:?}, \"dtype\": \"{}\"}}", p.name, p.shape, p.dtype);
     let entries: Vec<_> = parameters.iter().map(entry).collect();
     format!("{{\n{}\n}}", entries.join(",\n"))
 }

@@ -209,7 +209,10 @@ fn watch(all: &[Now], over: &AtomicBool) {
             let Some((since, kind, number)) = *lock(&now.0) else { continue };
             if since.elapsed() > HANG || memory > MAX_MEMORY {
                 let time = since.elapsed();
-                println!("FOUND a hang, or too much memory: --only {}:{number}, {time:?}, {memory} kiB", kind.name());
+                println!(
+                    "FOUND a hang, or too much memory: --only {}:{number}, {time:?}, {memory} kiB",
+                    kind.name()
+                );
             }
             if since.elapsed() > HANG {
                 std::process::exit(3);
