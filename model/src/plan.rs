@@ -23,7 +23,7 @@ const MAX_CHAIN: usize = 32;
 /// The most errors that name a similar parameter. Each search reads all names of the model.
 const MAX_SEARCHES: usize = 100;
 /// The memory of a plan's parts, in bytes. A manifest of a megabyte could ask for far more than a machine has.
-const MAX_PARTS_BYTES: usize = 1 << 30;
+const MAX_PARTS_BYTES: usize = 256 << 20;
 
 /// What each parameter of a model would hold.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ mod pattern;
 mod presets;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -555,6 +555,15 @@ impl Rule {
             Action::Refuse(_) | Action::Skip => {}
         }
         texts.extend(initialisers.iter().filter_map(|init| init.norm_of()));
+        // A name counts once, although a list of sizes may use it at each of its many entries.
+        let mut seen = HashSet::new();
+        texts.retain(|text| names::captures(text).fold(false, |is_new, name| seen.insert(name) | is_new));
+        let mut seen = HashSet::new();
+        let mut is_new = |variables: Vec<_>, formula: bool| {
+            variables.into_iter().fold(false, |is_new, name| seen.insert((name, formula)) | is_new)
+        };
+        expressions.retain(|expression| is_new(expression.variables(), false));
+        initialisers.retain(|init| is_new(init.variables(), init.is_formula()));
         let mut uses = false;
         let is_unstacked = matches!(self.action, Action::Init { parts: Parts::Unstack { .. }, .. });
         for pattern in &self.patterns {

@@ -68,10 +68,14 @@ impl Builder<'_, '_> {
     }
 
     /// Takes the memory of parts of a tensor from what a plan may have.
-    fn take_room(&mut self, parts: usize) -> Result<()> {
+    fn take_parts(&mut self, parts: usize) -> Result<()> {
         let Parameter { name, shape, .. } = self.parameter;
         let part = size_of::<Source>() + size_of::<Run>() + name.len() + size_of_val(&shape[..]);
-        let left = self.state.room.checked_sub(parts.saturating_mul(part));
+        self.take_room(parts.saturating_mul(part))
+    }
+
+    fn take_room(&mut self, bytes: usize) -> Result<()> {
+        let left = self.state.room.checked_sub(bytes);
         let Some(left) = left else { bail!("all parameters together have too many parts") };
         self.state.room = left;
         Ok(())
@@ -238,7 +242,7 @@ impl Builder<'_, '_> {
         if whole == 0 {
             return self.initialise(&inits[0], shape, dtype, self.stream(), true);
         }
-        self.take_room(sizes.len())?;
+        self.take_parts(sizes.len())?;
         let (before, after) = (&shape[..axis], &shape[axis + 1..]);
         let mut sources = Vec::new();
         for (part, &size) in sizes.iter().enumerate() {
@@ -296,12 +300,16 @@ impl Builder<'_, '_> {
                 None => bail!("{name:?} is not planned"),
             },
         };
-        init.content(&mut scope).map_err(|error| match error.message() {
+        let content = init.content(&mut scope).map_err(|error| match error.message() {
             message if message.contains("the variable \"fan_") && fans.is_none() => Error::new(format_args!(
                 "{init}: {message}: the shape {base:?} has no fans; `of` names the weight that has them"
             )),
             _ => error.at(init),
-        })
+        })?;
+        if let more @ 2.. = content.runs.len() {
+            self.take_room(more.saturating_mul(size_of::<Run>()))?;
+        }
+        Ok(content)
     }
 
     /// Replaces rows of a content.
@@ -309,7 +317,7 @@ impl Builder<'_, '_> {
         if rows.is_empty() {
             return Ok(content);
         }
-        self.take_room(rows.len())?;
+        self.take_parts(rows.len())?;
         let shape = &self.parameter.shape;
         let Some((&count, row_shape)) = shape.split_first() else { bail!("rows: a scalar has no rows") };
         ensure!(dtype.bitsize() >= 8, "rows: elements of {dtype} share bytes");
