@@ -19,12 +19,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without a place.
     pub fn new(message: impl fmt::Display) -> Self {
-        Self { places: Vec::new(), message: message.to_string(), hint: None }
+        Self { places: Vec::new(), message: one_line(message), hint: None }
     }
 
     /// The same error with a place around those that it has.
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.places.insert(0, place.to_string());
+        self.places.insert(0, one_line(place));
         self
     }
 
@@ -43,6 +43,23 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.message
     }
+}
+
+/// The text in one line. Names and texts of files may hold line breaks, and characters that command a terminal.
+fn one_line(text: impl fmt::Display) -> String {
+    let text = text.to_string();
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::new();
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => line.push(' '),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
 }
 
 impl fmt::Display for Error {
@@ -91,3 +108,14 @@ macro_rules! ensure {
 }
 
 pub(crate) use {bail, ensure};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line() {
+        let error = Error::new("a\nb\u{1b}[31m").at("two\r\nlines");
+        assert_eq!(error.to_string(), "two  lines: a b\\u{1b}[31m");
+    }
+}

@@ -169,8 +169,16 @@ impl Initialiser {
             }
             Kind::Arange { start, step } => {
                 let (start, step) = (start.value(scope.variable)?, step.value(scope.variable)?);
+                ensure!(
+                    start.is_finite() && step.is_finite(),
+                    "arange starts at {start} with the step {step}"
+                );
                 let text = match (start, step) {
                     (0.0, 1.0) => "i".to_owned(),
+                    // All digits of a number that is far from 1 would be too long for an expression.
+                    _ if [start, step].iter().any(|n| n.abs() >= 1e30 || n.abs() < 1e-30 && *n != 0.0) => {
+                        format!("{start:e} + {step:e}*i")
+                    }
                     _ => format!("{start} + {step}*i"),
                 };
                 formula(text, &[], scope.dtype, shape, stream())
@@ -194,6 +202,8 @@ impl Initialiser {
                                 "the variable {name:?} is unknown; for the shape {shape:?} there are i{indices}, u, n"
                             )
                         };
+                        // The record in the file has no other numbers.
+                        ensure!(value.is_finite(), "the variable {name:?} is {value}, which is not finite");
                         variables.push((name.to_owned(), value));
                     }
                 }
@@ -227,9 +237,12 @@ impl Initialiser {
                 ensure!(shape.len() >= 2, "orthogonal needs two dimensions or more, not {shape:?}");
                 let axis = axis_of(*axis, shape.len())?;
                 let init = Init::Orthogonal { gain: gain.value(scope.variable)? };
+                if elements(&shape)? == 0 && shape.len() > 2 {
+                    // The products below can overflow beside a dimension of size 0.
+                    return Content::whole(Source::Init { init, shape: vec![0, 0], stream: stream() });
+                }
                 let outer: u64 = elements(&shape[..axis])?;
                 let (units, inner) = (shape[axis], elements(&shape[axis + 1..])?);
-                elements(&shape)?;
                 if inner == 1 {
                     return Content::whole(Source::Init {
                         init,
@@ -253,20 +266,21 @@ impl Initialiser {
                 );
                 ensure!(input <= output, "delta_orthogonal needs no more inputs than outputs, not {shape:?}");
                 let init = Init::Orthogonal { gain: scale.value(scope.variable)? };
-                let matrix = input * output;
-                // The centre, as JAX finds it: (k - 1) div 2 in each dimension.
-                let centre = kernel.iter().fold(0, |at, &k| at * k + k.saturating_sub(1) / 2);
                 let total = elements(&shape)?;
-                let before = (centre * matrix).min(total);
                 let zeros = |len| Source::Init { init: Init::Zeros, shape: vec![len], stream: stream() };
-                let sources = vec![
-                    zeros(before),
-                    Source::Init { init, shape: vec![*input, *output], stream: stream() },
-                    zeros(total.saturating_sub(before + matrix)),
-                ];
+                // The products below can overflow beside a dimension of size 0.
                 if total == 0 {
                     return Content::whole(zeros(0));
                 }
+                let matrix = input * output;
+                // The centre, as JAX finds it: (k - 1) div 2 in each dimension.
+                let centre = kernel.iter().fold(0, |at, &k| at * k + k.saturating_sub(1) / 2);
+                let before = centre * matrix;
+                let sources = vec![
+                    zeros(before),
+                    Source::Init { init, shape: vec![*input, *output], stream: stream() },
+                    zeros(total - before - matrix),
+                ];
                 let lens = [before, matrix, total - before - matrix];
                 Ok(Content::along(sources, 1, &lens, 1))
             }
@@ -650,6 +664,42 @@ mod tests {
             let error = content(text, &[4, 6], dtype).unwrap_err().to_string();
             assert!(error.contains(message), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn tensors_without_elements_have_any_other_dimensions() {
+        let huge = 1 << 40;
+        for (text, shape) in [
+            ("jax::orthogonal(column_axis=1)", &[huge, 0, 3][..]),
+            ("jax::orthogonal(column_axis=1)", &[huge, 0, huge]),
+            ("jax::orthogonal(column_axis=1)", &[huge, huge, 0]),
+            ("keras::orthogonal", &[huge, huge, 0]),
+            ("jax::delta_orthogonal", &[0, huge, huge, huge]),
+            ("jax::delta_orthogonal", &[huge, huge, huge, 0, 0]),
+        ] {
+            let content = content(text, shape, Dtype::F32).unwrap();
+            assert_eq!(content.segments().count(), 0, "{text} {shape:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_deterministic_tensors_are_finite_and_short() {
+        let long = content("arange(start=1e308, step=-1e-300)", &[2], Dtype::F32).unwrap();
+        let Some(Source::Formula { text, .. }) = long.single() else { panic!("{long:?}") };
+        assert_eq!(text, "1e308 + -1e-300*i");
+        assert_eq!(Expression::parse(text).unwrap().to_string(), *text);
+        for text in ["arange(step=inf)", "arange(start=nan)"] {
+            assert!(content(text, &[2], Dtype::F32).unwrap_err().to_string().contains("arange starts at"));
+        }
+        let error = Initialiser::parse("formula('i*x')").unwrap().content(&mut Scope {
+            shape: &[2],
+            dtype: Dtype::F32,
+            stream: "w",
+            fans: None,
+            variable: &|_| Some(f64::INFINITY),
+            tensor: &mut |_| Err(Error::new("no tensor")),
+        });
+        assert!(error.unwrap_err().to_string().contains("\"x\" is inf"));
     }
 
     #[test]

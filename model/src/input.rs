@@ -18,7 +18,7 @@ pub use self::config::Config;
 use self::json::Manifest;
 use self::safetensors::Header;
 use crate::error::{At, Result, bail, ensure};
-use crate::parameter::Parameter;
+use crate::parameter::{Parameter, check_rank};
 
 /// The largest header of the safetensors format, in bytes. A manifest needs far less.
 pub const MAX_HEADER: u64 = 100_000_000;
@@ -88,13 +88,36 @@ impl Model {
     /// A model without data.
     ///
     /// # Errors
-    /// Two parameters of the same name.
+    /// Two parameters of the same name, a shape of too many dimensions.
     pub fn of_parameters(parameters: Vec<Parameter>) -> Result<Self> {
         let mut names = HashSet::new();
         for parameter in &parameters {
             ensure!(names.insert(&*parameter.name), "the name {:?} comes twice", parameter.name);
+            check_rank(&parameter.shape).at(|| format!("{:?}", parameter.name))?;
         }
         Ok(Self { parameters, ..Self::default() })
+    }
+
+    /// The model of a manifest in memory, without data.
+    ///
+    /// # Errors
+    /// A text that is no manifest, with line and column; an index, whose parameters are in files.
+    pub fn of_manifest(text: &[u8]) -> Result<Self> {
+        match Manifest::parse(text)? {
+            Manifest::Parameters(parameters) => Ok(Self { parameters, ..Self::default() }),
+            Manifest::Index(_) => bail!("this is an index, whose parameters are in files beside it"),
+        }
+    }
+
+    /// The model of a safetensors header in memory, without data. `header` is the text after the header's length, and
+    /// `data` is the number of bytes that follow the header in the file.
+    ///
+    /// # Errors
+    /// A text that is no header of a file with that many bytes.
+    pub fn of_header(header: &[u8], data: u64) -> Result<Self> {
+        let Header { parameters, metadata, fault } = Header::parse(header, data)?;
+        let parameters = parameters.into_iter().map(|(parameter, _)| parameter).collect();
+        Ok(Self { parameters, metadata, warnings: fault.into_iter().collect(), ..Self::default() })
     }
 
     /// The parameter of this name.
@@ -191,6 +214,7 @@ impl Model {
     /// The model of safetensors files, each with its name for errors. `index` says which file holds each parameter.
     fn of_files(files: &[(PathBuf, String)], index: Option<&[(String, String)]>) -> Result<Self> {
         let mut model = Self::default();
+        let mut keys = HashSet::new();
         let mut file_of: HashMap<&str, &str> =
             index.unwrap_or_default().iter().map(|(name, file)| (name.as_str(), file.as_str())).collect();
         for (path, file) in files {
@@ -210,7 +234,7 @@ impl Model {
                 model.places.push((model.files.len(), start));
             }
             for (key, value) in &header.metadata {
-                if model.metadata.iter().all(|(other, _)| other != key) {
+                if keys.insert(key.clone()) {
                     model.metadata.push((key.clone(), value.clone()));
                 }
             }
@@ -300,15 +324,36 @@ pub fn extension(path: &Path) -> Option<String> {
 }
 
 fn open(path: &Path) -> Result<(File, u64)> {
+    // Opening a pipe would wait for its writer.
+    ensure!(std::fs::metadata(path)?.is_file(), "not a regular file");
     let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    ensure!(metadata.is_file(), "not a regular file");
-    Ok((file, metadata.len()))
+    let len = file.metadata()?.len();
+    Ok((file, len))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_of_many_entries_are_read_in_linear_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let entries: Vec<_> = (0..200_000).map(|i| format!("\"{i}\":\"\"")).collect();
+        let header = format!("{{\"__metadata__\":{{{}}}}}", entries.join(","));
+        std::fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()).unwrap();
+        assert_eq!(Model::read(&path).unwrap().metadata.len(), entries.len());
+    }
+
+    #[test]
+    fn what_is_in_memory_is_a_model_too() {
+        let text = br#"{"a": {"shape": [2], "dtype": "F32"}}"#;
+        assert_eq!(Model::of_manifest(text).unwrap().parameters[0].shape, [2]);
+        assert!(Model::of_manifest(br#"{"weight_map": {"a": "b.safetensors"}}"#).is_err());
+        let text =
+            br#"{"a":{"dtype":"U8","shape":[0],"data_offsets":[18446744073709551615,18446744073709551615]}}"#;
+        assert_eq!(Model::of_header(text, u64::MAX).unwrap().parameters[0].shape, [0]);
+    }
 
     #[test]
     fn gpt2_has_148_parameters_and_124_million_elements() {

@@ -3,7 +3,7 @@
 use safetensors::tensor::Dtype;
 use seedbed::DType;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ensure};
 
 /// A parameter of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +34,18 @@ impl Parameter {
     }
 }
 
+/// The most dimensions. No framework has tensors of more than 254.
+const MAX_RANK: usize = 254;
+
+/// Checks that a shape has no more dimensions than frameworks have. The time of a plan grows with them.
+pub(crate) fn check_rank(shape: &[u64]) -> Result<()> {
+    ensure!(shape.len() <= MAX_RANK, "a shape of {} dimensions; up to {MAX_RANK} are possible", shape.len());
+    Ok(())
+}
+
 /// The product of the dimensions.
 pub(crate) fn elements(shape: &[u64]) -> Result<u64> {
+    check_rank(shape)?;
     Ok(seedbed::Region::new(shape).element_count()?)
 }
 

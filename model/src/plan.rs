@@ -4,7 +4,7 @@ mod check;
 mod content;
 mod lets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +20,10 @@ use crate::tensor::{Source, Tensor};
 
 /// The most ties or norms from one parameter to the next.
 const MAX_CHAIN: usize = 32;
+/// The most errors that name a similar parameter. Each search reads all names of the model.
+const MAX_SEARCHES: usize = 100;
+/// The memory of a plan's parts, in bytes. A manifest of a megabyte could ask for far more than a machine has.
+const MAX_PARTS_BYTES: usize = 256 << 20;
 
 /// What each parameter of a model would hold.
 #[derive(Clone, Debug)]
@@ -138,7 +142,8 @@ impl Plan {
             dtype,
             origins: rules.origins.iter().map(|origin| Arc::from(&*origin.name)).collect(),
         };
-        let mut state = State { entries: Vec::new(), chain: Vec::new() };
+        let mut state =
+            State { entries: Vec::new(), chain: Vec::new(), searches: MAX_SEARCHES, room: MAX_PARTS_BYTES };
         state.entries.resize_with(model.parameters.len(), || None);
         for index in 0..model.parameters.len() {
             planner.entry(index, &mut state);
@@ -179,6 +184,10 @@ struct Planner<'a> {
 struct State {
     entries: Vec<Option<Entry>>,
     chain: Vec<usize>,
+    /// The searches for similar names that are left.
+    searches: usize,
+    /// The memory for parts that is left, in bytes.
+    room: usize,
 }
 
 impl Planner<'_> {
@@ -309,14 +318,18 @@ pub fn describe(tensor: &Tensor) -> String {
     // Repeated texts are counted, in the order of their first parts.
     let counts = tensor.content.counts();
     let mut parts: Vec<(String, usize)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (source, count) in tensor.content.sources.iter().zip(counts) {
         if count == 0 && tensor.content.sources.len() > 1 {
             continue;
         }
         let text = text(source);
-        match parts.iter_mut().find(|(other, _)| *other == text) {
-            Some((_, number)) => *number += 1,
-            None => parts.push((text, 1)),
+        match places.get(&text) {
+            Some(&place) => parts[place].1 += 1,
+            None => {
+                places.insert(text.clone(), parts.len());
+                parts.push((text, 1));
+            }
         }
     }
     let parts: Vec<_> = parts

@@ -204,3 +204,29 @@ impl Written {
         Ok(Content { sources, outer: self.outer, runs: self.runs.iter().map(run).collect() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_they_were_written() {
+        let mut variables: Vec<(String, f64)> = Vec::new();
+        let mut bits = 1_u64;
+        while variables.len() < 10_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value = f64::from_bits(bits);
+            if value.is_finite() {
+                variables.push((format!("x{}", variables.len()), value));
+                // Numbers of the size of rules.
+                variables.push((format!("y{}", variables.len()), (bits >> 11) as f64 / (1_u64 << 53) as f64));
+            }
+        }
+        let source = Source::Formula { text: "i".into(), variables, shape: vec![2], stream: "w".into() };
+        let content = Content::whole(source).unwrap();
+        let tensor = Tensor { name: "w".into(), shape: vec![2], dtype: Dtype::F32, content };
+        let record = Record::read(&Record::new(1, [&tensor]).metadata()).unwrap().unwrap();
+        let parameter = Parameter { name: "w".into(), shape: vec![2], dtype: Dtype::F32 };
+        assert!(record.tensor(&parameter).unwrap().unwrap() == tensor);
+    }
+}

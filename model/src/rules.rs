@@ -4,7 +4,7 @@ mod pattern;
 mod presets;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -239,8 +239,12 @@ impl Rules {
             lets.insert(name.clone(), of_let(value.get_ref()).at(|| format!("[let] {name}")).at(at)?);
         }
         let mut rules = Vec::new();
+        // The lines are counted once, from rule to rule.
+        let (mut line, mut counted) = (1, 0);
         for (rule, number) in file.rule.into_iter().zip(1..) {
-            let line = line(text, rule.span().start);
+            let start = rule.span().start;
+            line += text.get(counted..start).map_or(0, |between| between.matches('\n').count());
+            counted = counted.max(start);
             let rule = rule.into_inner();
             rules.push(compile_rule(text, rule, number, line, &lets).at(|| format!("rule {number}"))?);
         }
@@ -432,9 +436,11 @@ fn compile_rule(
                 ensure!(names.is_empty(), "{}: names goes with split or unstack", at(span));
                 ensure!(inits.len() == 1, "{}: a list of initialisers goes with split or unstack", at(span));
             }
-            Parts::Into { parts: count, .. } => check_counts(inits.len(), names.len(), *count, &at(span))?,
+            Parts::Into { parts: count, .. } => {
+                check_counts(inits.len(), names.len(), *count).at(|| at(span))?
+            }
             Parts::Sizes { sizes, .. } => {
-                check_counts(inits.len(), names.len(), sizes.len() as u64, &at(span))?;
+                check_counts(inits.len(), names.len(), sizes.len() as u64).at(|| at(span))?;
             }
             Parts::Unstack { .. } => {
                 let fits = names.is_empty() || names.len() == 1 && names[0].contains("<i>");
@@ -515,12 +521,12 @@ fn parts(rule: &text::Rule, at: &dyn Fn(usize) -> String) -> Result<Parts> {
     }
 }
 
-fn check_counts(inits: usize, names: usize, parts: u64, place: &str) -> Result<()> {
+fn check_counts(inits: usize, names: usize, parts: u64) -> Result<()> {
     ensure!(
         inits == 1 || inits as u64 == parts,
-        "{place}: there are {inits} initialisers for {parts} parts; give one for all, or one for each"
+        "there are {inits} initialisers for {parts} parts; give one for all, or one for each"
     );
-    ensure!(names == 0 || names as u64 == parts, "{place}: there are {names} names for {parts} parts");
+    ensure!(names == 0 || names as u64 == parts, "there are {names} names for {parts} parts");
     Ok(())
 }
 
@@ -549,6 +555,15 @@ impl Rule {
             Action::Refuse(_) | Action::Skip => {}
         }
         texts.extend(initialisers.iter().filter_map(|init| init.norm_of()));
+        // A name counts once, although a list of sizes may use it at each of its many entries.
+        let mut seen = HashSet::new();
+        texts.retain(|text| names::captures(text).fold(false, |is_new, name| seen.insert(name) | is_new));
+        let mut seen = HashSet::new();
+        let mut is_new = |variables: Vec<_>, formula: bool| {
+            variables.into_iter().fold(false, |is_new, name| seen.insert((name, formula)) | is_new)
+        };
+        expressions.retain(|expression| is_new(expression.variables(), false));
+        initialisers.retain(|init| is_new(init.variables(), init.is_formula()));
         let mut uses = false;
         let is_unstacked = matches!(self.action, Action::Init { parts: Parts::Unstack { .. }, .. });
         for pattern in &self.patterns {

@@ -6,6 +6,7 @@ use safetensors::tensor::Dtype;
 use seedbed::Init;
 
 use crate::error::{At, Result, ensure};
+use crate::initialiser::is_integer;
 use crate::parameter::{elements, float, units};
 
 /// A tensor of the output.
@@ -139,13 +140,16 @@ impl Content {
 
     /// The runs in order.
     pub fn segments(&self) -> impl Iterator<Item = Segment> + '_ {
+        let full = || self.runs.iter().filter(|run| run.len > 0);
         let one = move |repetition: u64| {
-            self.runs.iter().map(move |run| {
+            full().map(move |run| {
                 let start = run.first + repetition * run.stride;
                 Segment { source: run.source, elements: start..start + run.len }
             })
         };
-        (0..self.outer).flat_map(one).filter(|segment| !segment.elements.is_empty())
+        // A tensor without elements may have any number of repetitions.
+        let outer = if full().next().is_some() { self.outer } else { 0 };
+        (0..outer).flat_map(one)
     }
 
     /// How many elements of the tensor come from each source.
@@ -187,6 +191,8 @@ impl Tensor {
         let Content { sources, outer, runs } = &self.content;
         ensure!(sources.len() <= 1 << 20 && runs.len() <= 1 << 20, "too many parts");
         let sizes = sources.iter().map(Source::elements).collect::<Result<Vec<_>>>()?;
+        // A record could name a huge source for a small tensor.
+        ensure!(sizes.iter().all(|&size| size <= elements), "a part has more elements than the tensor");
         let mut total = 0_u64;
         for run in runs {
             let end = outer
@@ -208,6 +214,12 @@ impl Tensor {
                     }
                 }
                 Source::Norm { of, axis } => {
+                    ensure!(
+                        float(self.dtype).is_some() && float(of.dtype).is_some(),
+                        "a norm needs F32, F16 or BF16, and here is a norm of {} in {}",
+                        of.dtype,
+                        self.dtype
+                    );
                     ensure!(*axis < of.shape.len(), "the norm's tensor has no dimension {axis}");
                     ensure!(
                         of.content.sources.iter().all(|source| !matches!(source, Source::Norm { .. })),
@@ -215,7 +227,12 @@ impl Tensor {
                     );
                     of.check()?;
                 }
-                Source::Copy { .. } | Source::Formula { .. } => {}
+                Source::Formula { text, variables, shape, .. } => {
+                    let is_made = is_integer(self.dtype) || float(self.dtype).is_some();
+                    ensure!(is_made, "{} is made by no formula", self.dtype);
+                    crate::values::check_formula(text, variables, shape, self.dtype)?;
+                }
+                Source::Copy { .. } => {}
             }
         }
         Ok(())
@@ -281,5 +298,40 @@ mod tests {
         assert_eq!((mean, std), (0.75, (0.75_f64 - 0.5625).sqrt()));
         let wrong = Tensor { shape: vec![2, 5], ..tensor };
         assert!(wrong.check().unwrap_err().to_string().contains("the parts have 8 elements"));
+    }
+
+    #[test]
+    fn repetitions_of_nothing_are_no_segments() {
+        let run = Run { source: 0, first: u64::MAX, stride: u64::MAX, len: 0 };
+        for runs in [vec![], vec![run]] {
+            let content = Content { sources: vec![init(&[0], Init::Ones)], outer: u64::MAX, runs };
+            let tensor = Tensor { name: "w".into(), shape: vec![0], dtype: Dtype::F32, content };
+            tensor.check().unwrap();
+            assert_eq!(tensor.content.segments().count(), 0);
+        }
+    }
+
+    #[test]
+    fn what_a_record_can_say_and_no_plan_says_is_an_error() {
+        let check = |dtype, shape: &[u64], source: Source, len| {
+            let runs = vec![Run { source: 0, first: 0, stride: 0, len }];
+            let content = Content { sources: vec![source], outer: 1, runs };
+            Tensor { name: "w".into(), shape: shape.into(), dtype, content }.check().unwrap_err().to_string()
+        };
+        let formula = |text: &str, shape: &[u64]| Source::Formula {
+            text: text.into(),
+            variables: Vec::new(),
+            shape: shape.into(),
+            stream: "w".into(),
+        };
+        let large = init(&[40_000, 40_000], Init::orthogonal());
+        assert!(check(Dtype::F32, &[1], large, 1).contains("more elements than the tensor"));
+        assert!(check(Dtype::F4, &[4], formula("i", &[2]), 2).contains("made by no formula"));
+        assert!(check(Dtype::F32, &[2], formula("(", &[2]), 2).contains("column"));
+        assert!(check(Dtype::F32, &[2], formula("x", &[2]), 2).contains("\"x\" is unknown"));
+        let ones = init(&[2, 2], Init::Ones);
+        let content = Content::whole(ones).unwrap();
+        let of = Tensor { name: "v".into(), shape: vec![2, 2], dtype: Dtype::F32, content };
+        assert!(check(Dtype::F4, &[4], Source::Norm { of: Box::new(of), axis: 0 }, 2).contains("a norm of"));
     }
 }

@@ -120,7 +120,10 @@ impl<'a> Maker<'a> {
                 // The sources come one after the other, so those before are done.
                 self.kept.1.clear();
             }
-            let mut whole = vec![0; bytes as usize];
+            let mut whole = Vec::new();
+            let room = usize::try_from(bytes).ok().filter(|&bytes| whole.try_reserve_exact(bytes).is_ok());
+            let Some(room) = room else { bail!("there is no memory for {bytes} bytes") };
+            whole.resize(room, 0);
             let all = tensor.content.sources[source].elements()?;
             self.make(tensor, source, 0..all, &mut whole)?;
             self.kept.1.insert(source, whole);
@@ -132,8 +135,12 @@ impl<'a> Maker<'a> {
     fn norms(&mut self, of: &Tensor, axis: usize, dtype: Dtype, destination: &mut [u8]) -> Result<()> {
         let Some(from) = float(of.dtype) else { bail!("a norm of {}", of.dtype) };
         let units = of.shape[axis];
-        let inner: u64 = of.shape[axis + 1..].iter().product();
-        let mut sums = vec![0.0_f64; units as usize];
+        // The product can't overflow, except beside a dimension of size 0.
+        let inner = of.shape[axis + 1..].iter().fold(1_u64, |inner, &size| inner.saturating_mul(size));
+        let mut sums: Vec<f64> = Vec::new();
+        let room = usize::try_from(units).ok().filter(|&units| sums.try_reserve_exact(units).is_ok());
+        let Some(room) = room else { bail!("there is no memory for {units} norms") };
+        sums.resize(room, 0.0);
         let mut at = 0;
         let mut buffer = Vec::new();
         // A maker of its own: the sources kept for this tensor stay.

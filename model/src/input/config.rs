@@ -1,10 +1,14 @@
 //! Hugging Face's config.json: the family of a model, and numbers that its initialisation takes.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::error::{At, Error, Result};
+use crate::error::{At, Result, ensure};
+
+/// The largest config.json, in bytes.
+const MAX_TEXT: u64 = 16 << 20;
 
 /// The configuration of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,11 +20,17 @@ impl Config {
     /// The config.json of a folder, if it has one.
     pub(super) fn beside(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("config.json");
-        match std::fs::read(&path) {
-            Ok(text) => Self::parse(&text).at(|| path.display()).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::from(error).at(path.display())),
+        if !path.exists() {
+            return Ok(None);
         }
+        let read = || {
+            let (file, len) = super::open(&path)?;
+            ensure!(len <= MAX_TEXT, "{len} bytes are too many for a configuration; the limit is {MAX_TEXT}");
+            let mut text = Vec::new();
+            file.take(MAX_TEXT).read_to_end(&mut text)?;
+            Self::parse(&text)
+        };
+        read().at(|| path.display()).map(Some)
     }
 
     /// Reads the text of a config.json.
@@ -71,5 +81,22 @@ mod tests {
         assert_eq!(config.number("s"), None);
         assert_eq!(config.number("absent"), None);
         assert!(Config::parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn what_is_no_text_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Config::beside(folder.path()), Ok(None));
+        let file = std::fs::File::create(folder.path().join("config.json")).unwrap();
+        file.set_len(MAX_TEXT + 1).unwrap();
+        assert!(Config::beside(folder.path()).unwrap_err().to_string().contains("too many"));
+        #[cfg(target_os = "linux")]
+        {
+            // A file without an end.
+            let endless = folder.path().join("endless");
+            std::fs::create_dir(&endless).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", endless.join("config.json")).unwrap();
+            assert!(Config::beside(&endless).unwrap_err().to_string().contains("not a regular file"));
+        }
     }
 }

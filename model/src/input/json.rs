@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::value::{Error as TextError, StrDeserializer};
 use serde::de::{Deserializer, Error as _, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 
-use crate::error::{Error, Result, bail};
-use crate::parameter::Parameter;
+use crate::error::{At, Error, Result, bail};
+use crate::parameter::{Parameter, check_rank};
 
 /// What a model in JSON looks like, for error messages.
 const EXAMPLE: &str = "a model in JSON is {\"parameters\": {NAME: {\"shape\": [2, 3], \"dtype\": \"F32\"}}}, the inner \
@@ -35,7 +35,7 @@ impl Manifest {
         let has = |name: &str| keys.0.iter().any(|(key, _)| key == name);
         if has("parameters") {
             let Wrapped { parameters } = read(text)?;
-            return Ok(Self::Parameters(parameters.into_parameters()));
+            return Ok(Self::Parameters(parameters.into_parameters()?));
         }
         if has("weight_map") {
             let Index { weight_map } = read(text)?;
@@ -51,7 +51,7 @@ impl Manifest {
         }
         let flat: UniqueMap<Entry> =
             read(text).map_err(|error| Error::new(format_args!("{error}; {EXAMPLE}")))?;
-        Ok(Self::Parameters(flat.into_parameters()))
+        Ok(Self::Parameters(flat.into_parameters()?))
     }
 }
 
@@ -74,8 +74,11 @@ struct Entry {
 }
 
 impl UniqueMap<Entry> {
-    fn into_parameters(self) -> Vec<Parameter> {
-        let parameter = |(name, Entry { shape, dtype })| Parameter { name, shape, dtype };
+    fn into_parameters(self) -> Result<Vec<Parameter>> {
+        let parameter = |(name, Entry { shape, dtype })| {
+            check_rank(&shape).at(|| format!("{name:?}"))?;
+            Ok(Parameter { name, shape, dtype })
+        };
         self.0.into_iter().map(parameter).collect()
     }
 }
@@ -205,6 +208,17 @@ mod tests {
             r#"{"metadata": {"total_size": 8}, "weight_map": {"b": "2.safetensors", "a": "1.safetensors"}}"#;
         let Manifest::Index(files) = Manifest::parse(text.as_bytes()).unwrap() else { panic!("no index") };
         assert_eq!(files, [("b".into(), "2.safetensors".into()), ("a".into(), "1.safetensors".into())]);
+    }
+
+    #[test]
+    fn shapes_have_as_many_dimensions_as_frameworks_know() {
+        let parse = |rank: usize| {
+            let shape = vec!["1"; rank].join(",");
+            Manifest::parse(format!("{{\"a\":{{\"shape\":[{shape}],\"dtype\":\"F32\"}}}}").as_bytes())
+        };
+        assert!(parse(254).is_ok());
+        let error = parse(255).err().unwrap().to_string();
+        assert_eq!(error, "\"a\": a shape of 255 dimensions; up to 254 are possible");
     }
 
     #[test]

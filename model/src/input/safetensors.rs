@@ -111,7 +111,8 @@ impl Header {
             fault.get_or_insert(what);
         }
         let data_start = LENGTH_BYTES + text.len() as u64;
-        let parameters = tensors.into_iter().map(|(start, _, parameter)| (parameter, data_start + start));
+        let parameters =
+            tensors.into_iter().map(|(start, _, parameter)| (parameter, data_start.saturating_add(start)));
         Ok(Self { parameters: parameters.collect(), metadata, fault })
     }
 }

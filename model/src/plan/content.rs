@@ -59,15 +59,35 @@ impl Builder<'_, '_> {
         names::resolve(name, &self.parameter.name, &|capture| self.chosen.capture(capture))
     }
 
+    /// The name among `all` that is most like a name that none has, for an error.
+    fn nearest(&mut self, name: &str, all: &[Parameter]) -> String {
+        let Some(left) = self.state.searches.checked_sub(1) else { return String::new() };
+        self.state.searches = left;
+        let all = all.iter().map(|parameter| parameter.name.as_str());
+        names::nearest(name, all).map_or(String::new(), |name| format!("; {name:?} is like it"))
+    }
+
+    /// Takes the memory of parts of a tensor from what a plan may have.
+    fn take_parts(&mut self, parts: usize) -> Result<()> {
+        let Parameter { name, shape, .. } = self.parameter;
+        let part = size_of::<Source>() + size_of::<Run>() + name.len() + size_of_val(&shape[..]);
+        self.take_room(parts.saturating_mul(part))
+    }
+
+    fn take_room(&mut self, bytes: usize) -> Result<()> {
+        let left = self.state.room.checked_sub(bytes);
+        let Some(left) = left else { bail!("all parameters together have too many parts") };
+        self.state.room = left;
+        Ok(())
+    }
+
     /// The parameter that a rule names.
-    fn other(&self, name: &str, key: &str) -> Result<usize> {
+    fn other(&mut self, name: &str, key: &str) -> Result<usize> {
         let resolved = self.resolve(name).at(|| key)?;
         if let Some(index) = self.planner.model.position(&resolved) {
             return Ok(index);
         }
-        let all = self.planner.model.parameters.iter().map(|parameter| parameter.name.as_str());
-        let nearest =
-            names::nearest(&resolved, all).map_or(String::new(), |name| format!("; {name:?} is like it"));
+        let nearest = self.nearest(&resolved, &self.planner.model.parameters);
         bail!("{key} = {name:?} means {resolved:?}, which the model does not have{nearest}")
     }
 
@@ -128,9 +148,7 @@ impl Builder<'_, '_> {
         };
         let place = source.place();
         let Some(from) = source.parameter(&name) else {
-            let all = source.parameters.iter().map(|parameter| parameter.name.as_str());
-            let nearest =
-                names::nearest(&name, all).map_or(String::new(), |name| format!("; {name:?} is like it"));
+            let nearest = self.nearest(&name, &source.parameters);
             bail!("{place} has no parameter {name:?} to copy{nearest}")
         };
         source.check_data(&name)?;
@@ -225,6 +243,7 @@ impl Builder<'_, '_> {
         if whole == 0 {
             return self.initialise(&inits[0], shape, dtype, self.stream(), true);
         }
+        self.take_parts(sizes.len())?;
         let (before, after) = (&shape[..axis], &shape[axis + 1..]);
         let mut sources = Vec::new();
         for (part, &size) in sizes.iter().enumerate() {
@@ -282,12 +301,16 @@ impl Builder<'_, '_> {
                 None => bail!("{name:?} is not planned"),
             },
         };
-        init.content(&mut scope).map_err(|error| match error.message() {
+        let content = init.content(&mut scope).map_err(|error| match error.message() {
             message if message.contains("the variable \"fan_") && fans.is_none() => Error::new(format_args!(
                 "{init}: {message}: the shape {base:?} has no fans; `of` names the weight that has them"
             )),
             _ => error.at(init),
-        })
+        })?;
+        if let more @ 2.. = content.runs.len() {
+            self.take_room(more.saturating_mul(size_of::<Run>()))?;
+        }
+        Ok(content)
     }
 
     /// Replaces rows of a content.
@@ -295,6 +318,7 @@ impl Builder<'_, '_> {
         if rows.is_empty() {
             return Ok(content);
         }
+        self.take_parts(rows.len())?;
         let shape = &self.parameter.shape;
         let Some((&count, row_shape)) = shape.split_first() else { bail!("rows: a scalar has no rows") };
         ensure!(dtype.bitsize() >= 8, "rows: elements of {dtype} share bytes");
@@ -368,7 +392,7 @@ impl Builder<'_, '_> {
     }
 
     /// The fans that the initialiser sees, if all parts have the same.
-    fn fans(&self, parts: &Parts, content: &Content) -> Result<Option<Fans>> {
+    fn fans(&mut self, parts: &Parts, content: &Content) -> Result<Option<Fans>> {
         if matches!(parts, Parts::Whole) {
             return Ok(self.base()?.1);
         }
@@ -386,11 +410,11 @@ impl Builder<'_, '_> {
     }
 
     /// The shape and the fans that the rule's expressions see.
-    fn base(&self) -> Result<(Vec<u64>, Option<Fans>)> {
+    fn base(&mut self) -> Result<(Vec<u64>, Option<Fans>)> {
         self.base_of(&self.parameter.shape)
     }
 
-    fn base_of(&self, shape: &[u64]) -> Result<(Vec<u64>, Option<Fans>)> {
+    fn base_of(&mut self, shape: &[u64]) -> Result<(Vec<u64>, Option<Fans>)> {
         let rule = self.chosen.rule;
         let base = match &rule.of {
             Some(of) => self.planner.model.parameters[self.other(of, "of")?].shape.clone(),
@@ -428,7 +452,7 @@ impl Builder<'_, '_> {
         Ok((base, fans))
     }
 
-    fn whole_number(&self, expression: &Expression, key: &str) -> Result<u64> {
+    fn whole_number(&mut self, expression: &Expression, key: &str) -> Result<u64> {
         let (base, fans) = self.base()?;
         let variable = |name: &str| variable(name, self.chosen, &self.planner.lets, &base, fans);
         let value = expression.value(&variable).at(|| key)?;

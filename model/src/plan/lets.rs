@@ -72,17 +72,15 @@ fn evaluate(
 /// How many values each capture that is counted takes in the model.
 fn counts(rules: &Rules, model: &Model) -> Result<BTreeMap<String, f64>> {
     let mut seen: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    let patterns = rules.rules.iter().flat_map(|rule| &rule.patterns);
+    let captured: BTreeSet<&String> = patterns.flat_map(|pattern| pattern.captures()).collect();
     for (name, entry) in &rules.lets {
         let mut entry = entry;
         while let Let::Config { default: Some(default), .. } = entry {
             entry = default;
         }
         if let Let::Count(capture) = entry {
-            let mut patterns = rules.rules.iter().flat_map(|rule| &rule.patterns);
-            ensure!(
-                patterns.any(|pattern| pattern.captures().contains(capture)),
-                "[let] {name}: no rule captures <{capture}>"
-            );
+            ensure!(captured.contains(capture), "[let] {name}: no rule captures <{capture}>");
             seen.insert(capture, BTreeSet::new());
         }
     }

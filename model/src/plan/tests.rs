@@ -410,3 +410,21 @@ fn oddities_are_warnings() {
         }
     }
 }
+
+#[test]
+fn parts_have_a_limit_and_errors_do_not_search_without_end() {
+    let name = "a".repeat(10_000);
+    let text = "[[rule]]\nmatch = '*'\ninit = 'ones'\nsplit = { into = 65536 }";
+    assert!(mistake(text, &[(&name, &[65536])]).contains("too many parts"));
+    let text = "[[rule]]\nmatch = '*'\ninit = 'jax::orthogonal(column_axis=1)'";
+    let stack: Vec<_> = (0..9).map(|i| (format!("w{i}"), [2, 1 << 20, 2])).collect();
+    let stack: Vec<_> = stack.iter().map(|(name, shape)| (name.as_str(), &shape[..])).collect();
+    assert!(mistake(text, &stack).contains("too many parts"));
+
+    let names: Vec<_> = (0..150).map(|i| format!("layer{i}.bias")).collect();
+    let all: Vec<_> = names.iter().map(|name| (name.as_str(), &[4_u64][..])).collect();
+    let plan = plan("[[rule]]\nmatch = '*'\ninit = 'ones'\nof = '.weight'", &all);
+    let similar = plan.entries.iter().filter(|entry| entry.description().contains("is like it")).count();
+    assert_eq!(similar, 100);
+    assert!(plan.entries.iter().all(|entry| entry.description().contains("which the model does not have")));
+}

@@ -11,6 +11,13 @@ use crate::expression::is_reserved;
 /// The first of the characters that stand for captures while the glob is translated. They are for private use.
 const PLACEHOLDER: u32 = 0xE000;
 
+/// The longest glob, in bytes.
+const MAX_TEXT: usize = 10_000;
+/// The deepest nesting of alternatives. The crate globset recurs.
+const MAX_DEPTH: usize = 20;
+/// The most captures.
+const MAX_CAPTURES: usize = 100;
+
 /// A glob on a whole name.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
@@ -28,6 +35,16 @@ impl Pattern {
             !text.chars().any(|c| (PLACEHOLDER..PLACEHOLDER + 0x1900).contains(&u32::from(c))),
             "{text:?} has a character for private use"
         );
+        ensure!(text.len() <= MAX_TEXT, "a glob of {} bytes; up to {MAX_TEXT} are possible", text.len());
+        let mut depth = 0_usize;
+        for byte in text.bytes() {
+            match byte {
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            ensure!(depth <= MAX_DEPTH, "{text:?}: more than {MAX_DEPTH} braces are open at once");
+        }
         let (mut glob, mut captures) = (String::new(), Vec::new());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('<') {
@@ -40,9 +57,9 @@ impl Pattern {
                 !is_reserved(name),
                 "{text:?}: {name} already means something in expressions; rename <{name}>"
             );
+            ensure!(captures.len() < MAX_CAPTURES, "{text:?} has more than {MAX_CAPTURES} captures");
             ensure!(!captures.iter().any(|other| other == name), "{text:?}: <{name}> comes twice");
             glob += before;
-            // There are fewer captures than bytes in the text.
             let stand_in = char::from_u32(PLACEHOLDER + captures.len() as u32);
             glob.push(stand_in.ok_or_else(|| Error::new("too many captures"))?);
             captures.push(name.to_owned());
@@ -128,6 +145,10 @@ mod tests {
             ("h.<a>.<a>", "comes twice"),
             ("h.[a", "error parsing glob"),
             ("h.{a", "error parsing glob"),
+            (&"{".repeat(30), "braces"),
+            (&("{".repeat(5_000) + &"}".repeat(5_000)), "braces"),
+            (&"*".repeat(10_001), "bytes"),
+            (&(0..101).map(|i| format!("<a{i}>")).collect::<String>(), "captures"),
         ] {
             let error = Pattern::parse(text).unwrap_err().to_string();
             assert!(error.contains(message) && !error.contains('\n'), "{text}: {error}");
