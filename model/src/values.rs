@@ -276,17 +276,17 @@ fn write(value: f64, dtype: Dtype, element: &mut [u8]) -> Result<()> {
     match dtype {
         Dtype::F32 => {
             let rounded = value as f32;
-            ensure!(rounded.is_finite() || !value.is_finite(), "{value} is too large for F32");
+            ensure!(rounded.is_finite() || !value.is_finite(), "{value:?} is too large for F32");
             element.copy_from_slice(&rounded.to_le_bytes());
         }
         Dtype::F16 => {
             let rounded = f16::from_f64(value);
-            ensure!(rounded.is_finite() || !value.is_finite(), "{value} is too large for F16");
+            ensure!(rounded.is_finite() || !value.is_finite(), "{value:?} is too large for F16");
             element.copy_from_slice(&rounded.to_le_bytes());
         }
         Dtype::BF16 => {
             let rounded = bf16::from_f64(value);
-            ensure!(rounded.is_finite() || !value.is_finite(), "{value} is too large for BF16");
+            ensure!(rounded.is_finite() || !value.is_finite(), "{value:?} is too large for BF16");
             element.copy_from_slice(&rounded.to_le_bytes());
         }
         Dtype::BOOL => {
