@@ -46,7 +46,7 @@ impl Error {
 }
 
 /// The text in one line. Names and texts of files may hold line breaks, and characters that command a terminal.
-fn one_line(text: impl fmt::Display) -> String {
+pub(crate) fn one_line(text: impl fmt::Display) -> String {
     let text = text.to_string();
     if !text.contains(char::is_control) {
         return text;

@@ -15,7 +15,7 @@ use toml::Spanned;
 use self::pattern::Pattern;
 pub use self::presets::{PRESETS, Preset};
 pub(crate) use self::text::{Is, Layout, When};
-use crate::error::{At, Error, Result, bail, ensure};
+use crate::error::{At, Error, Result, bail, ensure, one_line};
 use crate::expression::{Expression, is_reserved};
 use crate::initialiser::Initialiser;
 use crate::names;
@@ -464,7 +464,7 @@ fn compile_rule(
     } else if let Some(tie) = rule.tie {
         Action::Tie(tie.into_inner())
     } else if let Some(refuse) = rule.refuse {
-        Action::Refuse(refuse.into_inner())
+        Action::Refuse(one_line(refuse.into_inner()))
     } else {
         if let Some(skip) = rule.skip.filter(|skip| !skip.get_ref()) {
             bail!("{}: skip is true or absent", at(skip.span().start));

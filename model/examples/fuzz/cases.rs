@@ -81,7 +81,7 @@ pub fn run(corpus: &Corpus, kind: Kind, random: &mut SmallRng) -> Result<bool, F
         Case::Json(text) => {
             let config = line(Config::parse(&text))?;
             if let Some(config) = config {
-                (config.model_type(), config.number("text_config.n"), config.value("a.b.c"));
+                let _ = (config.model_type(), config.number("text_config.n"), config.value("a.b.c"));
             }
             match line(Model::of_manifest(&text))? {
                 Some(model) => {

@@ -349,8 +349,9 @@ pub fn header(parameters: &[Parameter], metadata: &[(String, String)]) -> String
         entries.insert("__metadata__".into(), metadata.into());
     }
     let mut at = 0;
-    for Parameter { name, shape, dtype } in parameters {
-        let end = at + shape.iter().product::<u64>() * (dtype.bitsize() as u64) / 8;
+    for parameter in parameters {
+        let Parameter { name, shape, dtype } = parameter;
+        let end = at + parameter.bytes().unwrap();
         let info = serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": [at, end]});
         entries.insert(name.clone(), info);
         at = end;

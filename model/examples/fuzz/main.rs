@@ -108,6 +108,9 @@ fn main() {
     let corpus = Corpus::new();
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, ToString::to_string);
+        if std::thread::current().name() == Some("main") {
+            eprintln!("{info}");
+        }
         PANIC.with_borrow_mut(|panic| *panic = Some((place, info.to_string().replace('\n', " "))));
     }));
     if let Some((kind, number)) = options.only {
@@ -175,7 +178,7 @@ fn fuzz(options: &Options, corpus: &Corpus, findings: &mut Findings) {
                 drop(counts);
                 let case = || {
                     let mut input = cases::input(corpus, kind, &mut random(options.seed, kind, number));
-                    input.truncate(input.floor_char_boundary(3000));
+                    input.truncate(mutate::boundary(&input, 3000));
                     format!("--seed {} --only {}:{number}\n{input}", options.seed, kind.name())
                 };
                 if let Err((place, text)) = result {

@@ -101,6 +101,11 @@ const TOKENS: &[&str] = &[
     "\\ud800",
 ];
 
+/// The largest boundary of a character up to a place, which may lie outside of the text.
+pub fn boundary(text: &str, place: usize) -> usize {
+    (0..=place.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
 /// An element of a list.
 pub fn pick<'a, T: ?Sized>(random: &mut SmallRng, list: &[&'a T]) -> &'a T {
     list[random.random_range(0..list.len())]
@@ -165,7 +170,7 @@ fn replace(
     more: &str,
     words: &[String],
 ) {
-    let from = text.floor_char_boundary(random.random_range(0..=text.len()));
+    let from = boundary(text, random.random_range(0..=text.len()));
     let Some(start) = text[from..].find(&is_start).map(|at| from + at) else { return };
     let is_inside = |c: char| is_start(c) || more.contains(c);
     let end = text[start..].find(|c| !is_inside(c)).map_or(text.len(), |at| start + at);
@@ -180,7 +185,7 @@ fn replace(
 
 /// Replaces a text in quotes by another one.
 fn quoted(random: &mut SmallRng, text: &mut String, words: &[String]) {
-    let from = text.floor_char_boundary(random.random_range(0..=text.len()));
+    let from = boundary(text, random.random_range(0..=text.len()));
     let Some(start) = text[from..].find('"').map(|at| from + at + 1) else { return };
     let Some(end) = text[start..].find('"').map(|at| start + at) else { return };
     if !words.is_empty() {

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use seedbed_model::{Model, PRESETS, Plan, Rules};
+use seedbed_model::{Dtype, Model, PRESETS, Plan, Rules};
 
 use crate::cases::parameters;
 use crate::corpus::{Corpus, file, manifest};
-use crate::mutate::{bytes, pick, tokens};
+use crate::mutate::{boundary, bytes, pick, tokens};
 use crate::{Findings, HANG, Options, SLOW};
 
 /// The largest output, in bytes.
@@ -56,7 +56,7 @@ pub fn fuzz(options: &Options, corpus: &Corpus, findings: &mut Findings) {
                             .map(|(name, text)| format!("{name}: {:?}", String::from_utf8_lossy(text)))
                             .collect();
                         let mut text = format!("run {number}: {:?}\n{}", run.arguments, files.join("\n"));
-                        text.truncate(text.floor_char_boundary(4000));
+                        text.truncate(boundary(&text, 4000));
                         text
                     };
                     match result {
@@ -86,13 +86,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn run(corpus: &Corpus, random: &mut SmallRng) -> Run {
     let mut files: BTreeMap<&'static str, Vec<u8>> = BTreeMap::new();
-    let small: Vec<_> = parameters(corpus, random)
+    let mut small: Vec<_> = parameters(corpus, random)
         .into_iter()
         .filter(|parameter| parameter.bytes().is_ok_and(|bytes| bytes < 1 << 16))
         .collect();
-    let changes = |random: &mut SmallRng, text: &str| match random.random_range(0..3) {
-        0 => text.as_bytes().to_vec(),
-        1 => tokens(random, text, &corpus.json[0], &corpus.words).into_bytes(),
+    // Few types have initialisers.
+    if random.random_bool(0.8) {
+        small.iter_mut().for_each(|parameter| parameter.dtype = Dtype::F32);
+        small.retain(|parameter| parameter.bytes().is_ok_and(|bytes| bytes < 1 << 16));
+    }
+    let changes = |random: &mut SmallRng, text: &str| match random.random_range(0..6) {
+        0..4 => text.as_bytes().to_vec(),
+        4 => tokens(random, text, &corpus.json[0], &corpus.words).into_bytes(),
         _ => bytes(random, text, &corpus.json[0]),
     };
     let model = match random.random_range(0..4) {

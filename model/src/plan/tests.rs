@@ -428,3 +428,13 @@ fn parts_have_a_limit_and_errors_do_not_search_without_end() {
     assert_eq!(similar, 100);
     assert!(plan.entries.iter().all(|entry| entry.description().contains("which the model does not have")));
 }
+
+#[test]
+fn names_and_reasons_of_several_lines_are_one_line() {
+    let text = "[[rule]]\nmatch = '*.weight'\ninit = 'ones'\n[[rule]]\nmatch = '*'\nrefuse = \"two\\nlines\"";
+    let plan = plan(text, &[("a\nb.weight", &[2]), ("c\u{1b}\u{85}.bias", &[2])]);
+    assert_eq!(descriptions(&plan), ["ones()", "two lines"]);
+    let hint = plan.check().unwrap_err().hint().unwrap().to_owned();
+    assert!(hint.contains("match = \"c**.bias\""), "{hint}");
+    assert_eq!(Rules::parse(&hint, "hint").unwrap().matching_indices("c\u{1b}\u{85}.bias").count(), 1);
+}

@@ -72,7 +72,8 @@ impl Pattern {
             .empty_alternates(true)
             .build()
             .map_err(|error| Error::new(format_args!("error parsing glob {text:?}: {}", error.kind())))?;
-        let mut regex = glob.regex().to_owned();
+        // globset gives this flag to its own builder: a star is a line break, too.
+        let mut regex = format!("(?s){}", glob.regex());
         for number in 0..captures.len() {
             let character = char::from_u32(PLACEHOLDER + number as u32).unwrap_or_default();
             let escaped: String =
@@ -132,6 +133,7 @@ mod tests {
         assert_eq!(pattern.capture("h.0.mlp.3.x.weight"), [("layer", 0), ("part_2", 3)]);
         assert_eq!(pattern.capture("h.a.mlp.3.weight"), []);
         assert_eq!(pattern.capture("h.0.mlp.3.y.weight"), []);
+        assert_eq!(pattern.capture("a\nb.h.0.mlp.3.weight").len(), 2);
     }
 
     #[test]
