@@ -133,7 +133,10 @@ pub fn print(args: &PlanArgs) -> Result<(), Failure> {
         let rows: Vec<Row<'_>> = planned.plan.entries.iter().map(Row::of).collect();
         stdout::print(&describe(&rows))?;
     }
-    planned.plan.check().with_context(|| args.model.model.display().to_string()).map_err(Failure::Input)
+    let checked = planned.plan.check().with_context(|| args.model.model.display().to_string());
+    // The program ends here, and the system frees the memory of a large plan sooner than its destructors do.
+    std::mem::forget(planned);
+    checked.map_err(Failure::Input)
 }
 
 /// The bytes of JSON that are collected before they are printed.

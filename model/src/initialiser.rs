@@ -2,6 +2,7 @@
 //! that only whole models need.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use safetensors::tensor::Dtype;
 use seedbed::{Fans, Init, Signature};
@@ -12,19 +13,20 @@ use crate::parameter::{elements, float};
 use crate::tensor::{Content, Run, Source};
 
 /// A parsed initialiser.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Initialiser {
     text: String,
     kind: Kind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Kind {
     /// An initialiser of the library. `ready`: no number depends on the parameter.
     Library {
         name: String,
         arguments: Vec<(&'static str, Value)>,
         ready: Option<Init>,
+        last: Last,
     },
     /// `start + step*i`
     Arange {
@@ -153,10 +155,10 @@ impl Initialiser {
         let shape = scope.shape.to_vec();
         let stream = || scope.stream.to_owned();
         match &self.kind {
-            Kind::Library { name, arguments, ready } => {
+            Kind::Library { name, arguments, ready, last } => {
                 let init = match ready {
                     Some(init) => *init,
-                    None => build(name, arguments, scope.variable)?,
+                    None => build(name, arguments, scope.variable, last)?,
                 };
                 let init = match scope.fans {
                     Some(fans) if self.has_fans() => init.with_fans(fans)?,
@@ -373,17 +375,45 @@ fn build(
     name: &str,
     arguments: &[(&'static str, Value)],
     variable: &dyn Fn(&str) -> Option<f64>,
+    last: &Last,
 ) -> Result<Init> {
+    let mut values = Vec::new();
+    for (argument, value) in arguments {
+        if let Value::Number(expression) = value {
+            values.push(expression.value(variable).at(|| argument)?);
+        }
+    }
+    if let Some(init) = last.of(&values) {
+        return Ok(init);
+    }
     let mut texts = Vec::new();
+    let mut numbers = values.iter();
     for (argument, value) in arguments {
         texts.push(match value {
             Value::Word(word) => format!("{argument}={word}"),
-            Value::Number(expression) => {
-                format!("{argument}={}", expression.value(variable).at(|| argument)?)
-            }
+            Value::Number(_) => format!("{argument}={}", numbers.next().copied().unwrap_or(f64::NAN)),
         });
     }
-    Ok(format!("{name}({})", texts.join(",")).parse::<Init>()?)
+    let init = format!("{name}({})", texts.join(",")).parse::<Init>()?;
+    last.set(values, init);
+    Ok(init)
+}
+
+/// The last initialiser of a rule and its numbers. Most rules give all their parameters the same.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<(Vec<f64>, Init)>>);
+
+impl Last {
+    fn of(&self, values: &[f64]) -> Option<Init> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Bits, so that -0 is not 0.
+        let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
+        last.as_ref().filter(|(last, _)| last.iter().zip(values).all(same)).map(|(_, init)| *init)
+    }
+
+    fn set(&self, values: Vec<f64>, init: Init) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((values, init));
+    }
 }
 
 fn parse(text: &str) -> Result<Kind> {
@@ -508,8 +538,9 @@ fn library(function: &str, arguments: Vec<(Option<&str>, &str)>) -> Result<Kind>
         Value::Word(_) => false,
     });
     // Mistakes that do not depend on the numbers are found now.
-    let ready = build(function, &named, if depends { &|_| Some(1.0) } else { &constant })?;
-    Ok(Kind::Library { name: function.to_owned(), arguments: named, ready: (!depends).then_some(ready) })
+    let ready = build(function, &named, if depends { &|_| Some(1.0) } else { &constant }, &Last::default())?;
+    let (ready, last) = ((!depends).then_some(ready), Last::default());
+    Ok(Kind::Library { name: function.to_owned(), arguments: named, ready, last })
 }
 
 /// The arguments between the parentheses: names and values, split at the commas outside of parentheses and quotes.

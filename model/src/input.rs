@@ -183,7 +183,7 @@ impl Model {
     fn read_json(path: &Path) -> Result<Self> {
         let (mut file, len) = open(path)?;
         ensure!(len <= MAX_HEADER, "{len} bytes are too many for a manifest; the limit is {MAX_HEADER}");
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(len as usize);
         file.read_to_end(&mut text)?;
         match Manifest::parse(&text)? {
             Manifest::Parameters(parameters) => Ok(Self { parameters, ..Self::default() }),

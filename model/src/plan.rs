@@ -148,7 +148,8 @@ impl Plan {
         for index in 0..model.parameters.len() {
             planner.entry(index, &mut state);
         }
-        let entries: Vec<Entry> = state.entries.into_iter().flatten().collect();
+        // In place: the entries of a large model are not moved.
+        let entries: Vec<Entry> = state.entries.into_iter().map_while(|entry| entry).collect();
         check::streams(&entries, !rules.strip.is_empty())?;
         let warnings = check::warnings(&entries, model, rules);
         let all_presets = rules.origins.iter().all(|origin| origin.is_preset);
@@ -315,6 +316,9 @@ pub fn describe(tensor: &Tensor) -> String {
         },
         Source::Norm { of, axis } => format!("norm(of={},axis={axis})", of.name),
     };
+    if let [only] = &tensor.content.sources[..] {
+        return text(only);
+    }
     // Repeated texts are counted, in the order of their first parts.
     let counts = tensor.content.counts();
     let mut parts: Vec<(String, usize)> = Vec::new();
