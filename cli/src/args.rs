@@ -136,8 +136,8 @@ pub struct ModelArgs {
     /// .safetensors file, a model.safetensors.index.json, or a folder with one of the last two. Data are read
     /// only where parameters are copied
     pub model: PathBuf,
-    /// Rules that give each parameter its initialiser [default: the preset of config.json's model_type, or else
-    /// the built-in rules, see `seedbed rules`]
+    /// Rules that give each parameter its initialiser. No preset follows them, unless the file or --preset names
+    /// one [default: the preset of config.json's model_type, or else the built-in rules, see `seedbed rules`]
     #[arg(long, value_name = "RULES.toml")]
     pub rules: Option<PathBuf>,
     /// Initialises as this framework or family does; after --rules, for parameters that no rule matches

@@ -33,6 +33,9 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
             let skipped = number - tensors.len();
             note(common, &format!("note: the output is without {skipped} of {number} parameters"));
         }
+        if tensors.is_empty() && number > 0 {
+            note(common, "warning: every parameter is skipped, so the output has none");
+        }
         // PyTorch views a tensor's bytes in place, so a tensor must begin on a multiple of its element's size.
         tensors.sort_by_key(|tensor| std::cmp::Reverse(unit_size(tensor.dtype)));
         let shards = target.shards(tensors)?;
@@ -185,6 +188,7 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
     }
     let progress = progress(total, common.quiet);
     let mut complete = 0;
+    let shards: Vec<_> = work.files.iter().map(|(shard, _)| shard.clone()).collect();
     let mut write = || {
         if first.is_some() {
             work.target.remove_index()?;
@@ -212,7 +216,6 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
             output.finish()?;
             complete += 1;
         }
-        let shards: Vec<_> = work.files.iter().map(|(shard, _)| shard.clone()).collect();
         work.target.write_index(&shards)
     };
     let written = write();
@@ -227,6 +230,11 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
         }
     })?;
 
+    let strangers = work.target.strangers(&shards);
+    if let Some(first) = strangers.first() {
+        let what = "files in the folder are no part of this model, such as";
+        note(common, &format!("warning: {} {what} {first}; no index names them", strangers.len()));
+    }
     if common.quiet {
         return Ok(());
     }

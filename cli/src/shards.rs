@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use seedbed_model::{Content, Model, Source, Tensor};
+use seedbed_model::{Content, Model, Record, Source, Tensor};
 
 use crate::output::{Format, Output};
 
@@ -35,7 +35,7 @@ impl Target {
             path.display()
         );
         ensure!(
-            Format::of(path)? == Format::Safetensors,
+            Format::of(path).is_ok_and(|format| format == Format::Safetensors),
             "{}: a model goes into a .safetensors file, or into a folder, whose name ends with a slash",
             path.display()
         );
@@ -92,12 +92,12 @@ impl Target {
             }
         }
         let count = groups.len();
-        let (other, reason) = if count == 1 { (INDEX, "the only file") } else { (SINGLE, "the index") };
+        let (other, reason) = if count == 1 { (INDEX, "the new file") } else { (SINGLE, "the new index") };
         let other = folder.join(other);
         ensure!(
             !other.exists(),
-            "{}: loaders would take it for a part of the model; remove it, or give another folder ({reason} would be beside \
-             it)",
+            "{}: the folder holds a model already, and loaders would find both that and {reason}; remove it, or give another \
+             folder",
             other.display()
         );
         let name = |number: usize| match count {
@@ -106,7 +106,35 @@ impl Target {
         };
         let shards =
             (1..).zip(groups).map(|(number, tensors)| Shard { path: folder.join(name(number)), tensors });
-        Ok(shards.collect())
+        let shards: Vec<Shard> = shards.collect();
+        for Shard { path, .. } in &shards {
+            // The names follow from the folder, so nobody has asked for this file to be replaced.
+            let record = || Model::read(path).and_then(|model| Record::read(&model.metadata));
+            ensure!(
+                !path.exists() || record().is_ok_and(|record| record.is_some()),
+                "{}: exists, and `seedbed init` did not make it; remove it, or give another folder",
+                path.display()
+            );
+        }
+        Ok(shards)
+    }
+
+    /// The files of the folder that look like parts of a model and are none of these.
+    pub fn strangers(&self, shards: &[Shard]) -> Vec<String> {
+        let Self::Folder(folder, _) = self else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let is_own =
+            |name: &str| shards.iter().any(|shard| shard.path.file_name().is_some_and(|own| own == name));
+        let is_part = |name: &str| {
+            name.starts_with("model-")
+                && name.contains("-of-")
+                && name.ends_with(".safetensors")
+                && !is_own(name)
+        };
+        let mut strangers: Vec<_> = names.filter(|name| is_part(name)).collect();
+        strangers.sort();
+        strangers
     }
 
     /// Creates the folder, if the target is one.

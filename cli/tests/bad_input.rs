@@ -233,11 +233,18 @@ fn paths() {
     let init = |model: &dyn AsRef<OsStr>, out: &dyn AsRef<OsStr>| {
         refusal(&folder, &[&"init", model, &"-o", out, &"--adapter", &"host"])
     };
-    assert_says!(init(&folder.path("none.json"), &out), "none.json: No such file");
-    assert_says!(init(&folder.path("none"), &out), "none: the extension does not say what this is");
+    assert_says!(init(&folder.path("none.json"), &out), "none.json: no such file or folder");
+    assert_says!(init(&folder.path("none"), &out), "none: no such file or folder");
     std::fs::create_dir(folder.path("folder.json")).unwrap();
     assert_says!(init(&folder.path("folder.json"), &out), "folder.json: ");
-    assert_says!(init(&model, &folder.path("o.bin")), "o.bin: the extension names no format");
+    assert_says!(
+        init(&model, &folder.path("o.bin")),
+        "o.bin: a model goes into a .safetensors file, or into a folder"
+    );
+    assert_says!(
+        init(&folder.write("odd.bin", ""), &out),
+        "odd.bin: the extension does not say what this is"
+    );
     assert_says!(init(&model, &folder.path("o.npy")), "o.npy: a model goes into a .safetensors file");
     assert_says!(init(&model, &folder.path("none/o.safetensors")), "can't create a file in the folder");
     assert_says!(init(&model, &folder.path("m.json/o.safetensors")), "can't create a file in the folder");

@@ -478,3 +478,42 @@ fn a_stripped_prefix_changes_no_value() {
     let output = run(&[&"plan", &folder.path("m.json"), &"--strip-prefix", &"modul."]);
     assert_eq!(text(&output.stderr), "warning: no parameter's name has the prefix \"modul.\"\n");
 }
+
+/// The names of shards follow from the folder, so a trained model there must not be replaced unasked.
+#[test]
+fn a_folder_keeps_the_model_of_another_program() {
+    let folder = Folder::new();
+    let model = folder.write("m.json", manifest(&[("a.weight", &[8, 8]), ("b.weight", &[8, 8])]));
+    std::fs::create_dir(folder.path("out")).unwrap();
+    let header = r#"{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#;
+    let trained = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), b"x"].concat();
+    let path = folder.write("out/model.safetensors", &trained);
+    let init = |more: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let arguments: [&dyn AsRef<std::ffi::OsStr>; 6] =
+            [&"init", &model, &"-o", &folder.path("out/"), &"--adapter", &"host"];
+        run(&[&arguments[..], more].concat())
+    };
+    let refused = init(&[]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(text(&refused.stderr).contains("`seedbed init` did not make it; remove it"), "{refused:?}");
+    assert_eq!(fs::read(&path).unwrap(), trained);
+    let refused = init(&[&"--max-shard-size", &"256"]);
+    assert!(text(&refused.stderr).contains("the folder holds a model already"), "{refused:?}");
+
+    fs::remove_file(&path).unwrap();
+    assert!(init(&[&"--max-shard-size", &"256"]).status.success());
+    // Our own files are replaced; files of another number of shards are named.
+    assert!(init(&[&"--max-shard-size", &"256", &"--seed", &"1"]).status.success());
+    fs::rename(
+        folder.path("out/model-00001-of-00002.safetensors"),
+        folder.path("out/model-00001-of-00003.safetensors"),
+    )
+    .unwrap();
+    let output = init(&[&"--max-shard-size", &"256"]);
+    assert!(output.status.success());
+    assert!(
+        text(&output.stderr)
+            .contains("1 files in the folder are no part of this model, such as model-00001-of-00003"),
+        "{output:?}"
+    );
+}

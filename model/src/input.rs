@@ -61,8 +61,8 @@ impl Model {
     /// # Errors
     /// What is no model, with the file, the line, and what was expected.
     pub fn read(path: &Path) -> Result<Self> {
-        let is_folder = path.is_dir();
-        let file = match is_folder {
+        ensure!(path.exists(), "{}: no such file or folder", path.display());
+        let file = match path.is_dir() {
             true => in_folder(path).at(|| path.display())?,
             false => path.to_owned(),
         };

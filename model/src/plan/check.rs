@@ -98,7 +98,11 @@ pub(super) fn problems(entries: &[Entry], preset: Option<&str>) -> Result<()> {
             .with_hint(example(
                 &lacking[0].name,
                 preset,
-                "init = \"constant(1)\"   # or: copy = true, skip = true",
+                if lacking[0].shape.len() < 2 {
+                    "init = \"constant(1)\"   # as its layer begins; or: copy = true, skip = true"
+                } else {
+                    "init = \"normal(std=0.02)\"   # as its layer begins; or: copy = true, skip = true"
+                },
             )));
     }
     if let Some((first, rule, error)) = mistakes.first() {
