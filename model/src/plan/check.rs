@@ -123,10 +123,10 @@ fn example(name: &str, preset: Option<&str>, outcome: &str) -> String {
         Some(preset) => format!("preset = {preset:?}   # its rules come after these\n\n"),
         None => String::new(),
     };
-    // A ? stands for what would mean something in a glob or in TOML.
+    // A ? stands for what would mean something in a glob or in TOML, a * for characters of several bytes.
     let mut glob = String::new();
     for c in name.chars() {
-        if "*?[]{}<>\\\"".contains(c) || c.is_control() {
+        if "*?[]{}<>\\\"".contains(c) {
             glob.push('?');
         } else if c.is_control() || !c.is_ascii() && c.escape_debug().len() > 1 {
             // TOML has other escapes than Rust.
