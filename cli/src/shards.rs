@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use seedbed_model::{Content, Model, Record, Source, Tensor};
+use seedbed_model::{Model, Record, Source, Tensor};
 
 use crate::output::{Format, Output};
 
@@ -215,19 +215,11 @@ impl Shard {
         if read.is_err() || start != header {
             return Ok(false);
         }
-        let copies = self.tensors.iter().any(|tensor| copies(&tensor.content));
+        let copies = self.tensors.iter().any(|tensor| tensor.content.sources.iter().any(Source::is_copied));
         let Ok(written) = metadata.modified() else { return Ok(false) };
         let is_newer = |path: &Path| {
             fs::metadata(path).and_then(|metadata| metadata.modified()).is_ok_and(|read| read < written)
         };
         Ok(!copies || source.is_some_and(|source| source.paths().all(is_newer)))
     }
-}
-
-fn copies(content: &Content) -> bool {
-    content.sources.iter().any(|source| match source {
-        Source::Copy { .. } => true,
-        Source::Norm { of, .. } => copies(&of.content),
-        Source::Init { .. } | Source::Formula { .. } => false,
-    })
 }

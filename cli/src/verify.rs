@@ -121,7 +121,7 @@ fn compare(record: &Record, model: &Model, index: usize, data: &mut Data<'_>) ->
     let (mut made, mut found) = (Vec::new(), Vec::new());
     for segment in tensor.content.segments() {
         let mut start = segment.elements.start;
-        if is_copy(&tensor.content.sources[segment.source]) {
+        if tensor.content.sources[segment.source].is_copied() {
             copied += segment.elements.end - start;
             at += segment.elements.end - start;
             continue;
@@ -156,15 +156,6 @@ fn compare(record: &Record, model: &Model, index: usize, data: &mut Data<'_>) ->
         (_, 0) => Verdict::Copied,
         _ => Verdict::PartlyCopied(copied),
     })
-}
-
-/// Whether the elements come from a file.
-fn is_copy(source: &Source) -> bool {
-    match source {
-        Source::Copy { .. } => true,
-        Source::Norm { of, .. } => of.content.sources.iter().any(is_copy),
-        Source::Init { .. } | Source::Formula { .. } => false,
-    }
 }
 
 /// The index of an element in each dimension.

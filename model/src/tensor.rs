@@ -108,6 +108,15 @@ impl Source {
         }
     }
 
+    /// Whether elements follow from data of the source model.
+    pub fn is_copied(&self) -> bool {
+        match self {
+            Self::Copy { .. } => true,
+            Self::Norm { of, .. } => of.content.sources.iter().any(Self::is_copied),
+            Self::Init { .. } | Self::Formula { .. } => false,
+        }
+    }
+
     /// Whether each element depends on the whole source, so that a part costs as much as the whole.
     pub fn is_whole(&self) -> bool {
         matches!(self, Self::Init { init: Init::Orthogonal { .. }, .. } | Self::Norm { .. })
