@@ -1,6 +1,7 @@
 //! A device for programs that own none: pick an adapter, open it, read a buffer back.
 //!
-//! A program with a device of its own does not need this module. Only this module submits and polls.
+//! A program with a device of its own does not need this module. Only this module and
+//! [`self_test`](crate::self_test) submit and poll.
 //! The features of `wgpu` that your program enables decide which backends exist.
 //!
 //! ```no_run
@@ -176,6 +177,11 @@ impl Gpu {
             }
         });
         Ok(Self { device, queue, failure })
+    }
+
+    /// A device that the caller opened. Its errors go to the caller's handlers.
+    pub(crate) fn of(device: &wgpu::Device, queue: &wgpu::Queue) -> Self {
+        Self { device: device.clone(), queue: queue.clone(), failure: Arc::default() }
     }
 
     /// Creates a buffer that can be filled and read back.

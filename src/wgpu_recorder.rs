@@ -6,7 +6,7 @@ mod device;
 pub(crate) mod fill;
 mod pipelines;
 mod replay;
-mod reports;
+pub(crate) mod reports;
 pub(crate) mod tensor_view;
 
 use std::collections::HashMap;
@@ -120,6 +120,11 @@ impl FillRecorder {
     /// The planner of this recorder, for the same device and arithmetic.
     pub fn planner(&self) -> &Planner {
         &self.shared.planner
+    }
+
+    /// The device of this recorder.
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.shared.replay.device
     }
 
     /// Records the initialisation of `tensor` as one compute pass. Zeros without gaps, in whole words, are a

@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["program"],
     &["gpu"],
     &["host", "wgpu_recorder"],
+    &["self_test"],
     &["guide", "recipes"],
 ];
 

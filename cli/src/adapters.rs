@@ -10,7 +10,7 @@ use crate::stdout;
 
 /// A row of the list: an adapter, its driver, and the limits that matter.
 #[derive(Serialize)]
-struct Row {
+pub struct Row {
     /// The name that `--adapter` matches.
     name: String,
     backend: String,
@@ -44,10 +44,10 @@ impl Row {
         }
     }
 
-    fn of(Named { name, adapter }: Named) -> Self {
+    pub fn of(Named { name, adapter }: &Named) -> Self {
         let (info, limits) = (adapter.get_info(), adapter.limits());
         Self {
-            name,
+            name: name.clone(),
             backend: info.backend.to_str().into(),
             device_type: format!("{:?}", info.device_type),
             software: gpu::is_software(&info),
@@ -81,7 +81,7 @@ impl Row {
 
 /// Prints the adapters in the order in which `auto` tries them: real GPUs first.
 pub fn print(json: bool) -> Result<(), Failure> {
-    let rows: Vec<_> = select::all().into_iter().map(Row::of).chain([Row::host()]).collect();
+    let rows: Vec<_> = select::all().iter().map(Row::of).chain([Row::host()]).collect();
     let text = if json {
         serde_json::to_string_pretty(&rows).map_err(Failure::run)?
     } else {

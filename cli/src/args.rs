@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use seedbed::{CONTRACT_VERSION, Init};
 
 use crate::bench::BenchArgs;
+use crate::selftest::SelftestArgs;
 use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, byte_size, integer};
 
 /// Initialises neural-network parameters on the GPU.
@@ -23,6 +24,7 @@ Examples:
   seedbed init old.safetensors -o fresh.safetensors --seed 42 --rules my_rules.toml
   seedbed fill \"normal(std=0.02)\" --shape 50257,768 -o wte.npy
   seedbed adapters
+  seedbed selftest
   seedbed bench
 
 Exit codes: 0 done, 1 the run failed, 2 the input or the command line is at fault, 130 interrupted."
@@ -40,6 +42,7 @@ pub enum Command {
     Fill(FillArgs),
     Program(ProgramArgs),
     Bench(BenchArgs),
+    Selftest(SelftestArgs),
     /// Lists what --adapter can choose, with the limits that matter
     Adapters {
         /// Prints a JSON array
@@ -264,6 +267,9 @@ pub struct Common {
     /// part of it. No choice changes a bit of the output
     #[arg(long, value_name = "auto|host|NAME", default_value = "auto")]
     pub adapter: AdapterChoice,
+    /// Trusts the adapter without the short self-test that compares it with the host before the first fill
+    #[arg(long)]
+    pub no_selftest: bool,
     /// Prints nothing but errors
     #[arg(short, long)]
     pub quiet: bool,

@@ -14,6 +14,8 @@ pub enum Failure {
     Interrupted(usize),
     /// `seedbed verify` found tensors that differ. The report has said which.
     Differs,
+    /// `seedbed selftest` found an adapter that differs from the host. The report has said which.
+    SelfTest,
 }
 
 impl Failure {
@@ -53,13 +55,14 @@ impl Failure {
                 )
             }
             Self::Differs => "error: the file is not as it was initialised".into(),
+            Self::SelfTest => "error: the self-test failed; --adapter host makes the right bits".into(),
         }
     }
 
     /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Run(_) | Self::Differs => 1,
+            Self::Run(_) | Self::Differs | Self::SelfTest => 1,
             Self::Input(_) => 2,
             // A shell reports 128 + 2 for a program that SIGINT (2) ended.
             Self::Interrupted(_) => 130,

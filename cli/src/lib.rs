@@ -12,7 +12,7 @@
 //! | tensors -> files, each complete or not at all | `shards.rs`, `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs` measures, `program.rs` prints kernels. The parts of
+//! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs` measures, `selftest.rs` compares adapters with the host, `program.rs` prints kernels. The parts of
 //! `bench.rs` are public for the measuring tools in `benches/tool`, which are part of the same repository: they are no
 //! interface for others, and change without notice.
 //!
@@ -32,6 +32,7 @@ mod program;
 mod report;
 mod run;
 mod select;
+mod selftest;
 mod shards;
 mod stats;
 mod stdout;
@@ -82,6 +83,7 @@ fn command(command: Command) -> Result<(), Failure> {
         Command::Program(args) => program::print(&args),
         Command::Adapters { json } => adapters::print(json),
         Command::Bench(args) => bench::run(&args),
+        Command::Selftest(args) => selftest::run(&args),
         Command::Verify(args) => verify::print(&args),
         Command::Rules { preset } => match seedbed_model::Preset::find(&preset) {
             Ok(preset) => stdout::print(preset.text),

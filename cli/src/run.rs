@@ -160,7 +160,7 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
         AdapterChoice::Auto if !to_make().any(|(shard, _)| shard.tensors.iter().any(is_filled)) => {
             Engine::Host
         }
-        choice => select::engine(choice, &mut |text| note(common, &text))?,
+        choice => select::engine(choice, !common.no_selftest, &mut |text| note(common, &text))?,
     };
     let check = |engine: &Engine| to_make().try_for_each(|(shard, _)| engine.check(&shard.tensors));
     match (check(&engine), &engine, &common.adapter) {

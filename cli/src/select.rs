@@ -1,5 +1,9 @@
 //! The selection: `--adapter` -> an engine.
 
+use std::fmt::Display;
+
+use anyhow::{Result, ensure};
+use seedbed::self_test::Extent;
 use seedbed::{gpu, wgpu};
 
 use crate::engine::{Engine, GpuEngine};
@@ -29,16 +33,37 @@ impl Named {
         gpu::is_software(&self.adapter.get_info())
     }
 
-    fn open(&self) -> Result<Engine, seedbed::Error> {
-        match GpuEngine::open(self) {
-            Ok(engine) => Ok(Engine::Gpu(Box::new(engine))),
+    /// Opens the adapter.
+    pub fn open(&self) -> Result<GpuEngine, seedbed::Error> {
+        GpuEngine::open(self).map_err(|error| match error {
             // The library's error has a name that several adapters may share.
-            Err(seedbed::Error::RequestDevice { reason, .. }) => {
-                Err(seedbed::Error::RequestDevice { adapter: self.name.clone(), reason })
+            seedbed::Error::RequestDevice { reason, .. } => {
+                seedbed::Error::RequestDevice { adapter: self.name.clone(), reason }
             }
-            Err(error) => Err(error),
-        }
+            error => error,
+        })
     }
+
+    /// Opens the adapter as an engine. With `is_tested` the adapter first has to write the same bits as the host.
+    fn engine(&self, is_tested: bool) -> Result<Engine> {
+        let engine = self.open()?;
+        if is_tested {
+            // Where the device can run no fill, `Engine::check` says so.
+            if let Ok(report) = engine.self_test(Extent::Short) {
+                trust(&self.name, report.passed(), &report)?;
+            }
+        }
+        Ok(Engine::Gpu(Box::new(engine)))
+    }
+}
+
+/// The error about an adapter that did not pass, with the report in words.
+fn trust(name: &str, passed: bool, report: &dyn Display) -> Result<()> {
+    ensure!(
+        passed,
+        "the self-test of {name} failed: {report}; see `seedbed selftest`, or take --adapter host"
+    );
+    Ok(())
 }
 
 /// All adapters, real GPUs first.
@@ -53,34 +78,72 @@ pub fn named(name: &str) -> Result<Named, Failure> {
         .map_err(|error| Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}"))))
 }
 
-/// Opens the engine that the user asked for. `note` takes a line for the user.
-pub fn engine(choice: &AdapterChoice, note: &mut dyn FnMut(String)) -> Result<Engine, Failure> {
+/// Opens the engine that the user asked for. With `is_tested` an adapter first has to pass the short self-test. `note`
+/// takes a line for the user.
+pub fn engine(
+    choice: &AdapterChoice,
+    is_tested: bool,
+    note: &mut dyn FnMut(String),
+) -> Result<Engine, Failure> {
     match choice {
         AdapterChoice::Host => Ok(Engine::Host),
-        AdapterChoice::Named(name) => named(name)?.open().map_err(Failure::run),
-        AdapterChoice::Auto => Ok(auto(note)),
+        AdapterChoice::Named(name) => named(name)?.engine(is_tested).map_err(Failure::run),
+        AdapterChoice::Auto => Ok(auto(is_tested, note)),
     }
 }
 
-/// The first GPU that opens, or the host. The host is preferred to a software adapter: both compute on the
+/// The first GPU that opens and passes, or the host. The host is preferred to a software adapter: both compute on the
 /// same CPU, and the host needs no driver.
-fn auto(note: &mut dyn FnMut(String)) -> Engine {
+fn auto(is_tested: bool, note: &mut dyn FnMut(String)) -> Engine {
     let adapters = all();
+    let gpus = adapters.iter().filter(|adapter| !adapter.is_software());
+    match first(gpus.map(|adapter| adapter.engine(is_tested)), note) {
+        Ok(engine) => engine,
+        Err(unusable) => {
+            let why = match (unusable, adapters.len()) {
+                (0, 0) => "there is no adapter",
+                (0, _) => "there are only software adapters",
+                _ => "no GPU can be used",
+            };
+            note(format!("note: {why}; computing on the host (the bits are the same)"));
+            Engine::Host
+        }
+    }
+}
+
+/// The first engine that can be used, or the number of those that can't. The user is told why not.
+fn first<T>(engines: impl Iterator<Item = Result<T>>, note: &mut dyn FnMut(String)) -> Result<T, usize> {
     let mut unusable = 0;
-    for adapter in adapters.iter().filter(|adapter| !adapter.is_software()) {
-        match adapter.open() {
-            Ok(engine) => return engine,
+    for engine in engines {
+        match engine {
+            Ok(engine) => return Ok(engine),
             Err(error) => {
                 unusable += 1;
-                note(format!("note: {error}"));
+                note(format!("warning: {error:#}"));
             }
         }
     }
-    let why = match (unusable, adapters.len()) {
-        (0, 0) => "there is no adapter",
-        (0, _) => "there are only software adapters",
-        _ => "no GPU could be opened",
-    };
-    note(format!("note: {why}; computing on the host (the bits are the same)"));
-    Engine::Host
+    Err(unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adapter_that_fails_its_self_test_is_passed_over() {
+        let mut notes = Vec::new();
+        let engines = [("a", false), ("b", true), ("c", true)]
+            .map(|(name, passed)| trust(name, passed, &"1 of 2 checks failed").map(|()| name));
+        let found = first(engines.into_iter(), &mut |note| notes.push(note));
+        assert_eq!(found, Ok("b"));
+        assert_eq!(
+            notes,
+            [
+                "warning: the self-test of a failed: 1 of 2 checks failed; see `seedbed selftest`, or take --adapter host"
+            ]
+        );
+        let none = [trust("a", false, &""), trust("b", false, &"")];
+        assert_eq!(first(none.into_iter(), &mut |_| ()), Err(2));
+    }
 }

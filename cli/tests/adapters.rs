@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             ("fill_equals_host", fill_equals_host),
             ("parts_equal_host", parts_equal_host),
             ("bench_measures_everything", bench_measures_everything),
+            ("selftest_passes", selftest_passes),
         ],
     )
 }
@@ -52,6 +53,21 @@ fn bench_measures_everything(adapter: &str) -> Result<(), Failed> {
     let rows = engine["rows"].as_array().map_or(0, Vec::len);
     if rows != 15 || engine["first_use"]["pipelines"].as_f64().is_none_or(|seconds| seconds <= 0.0) {
         return Err(format!("{rows} rows: {engine}").into());
+    }
+    Ok(())
+}
+
+fn selftest_passes(adapter: &str) -> Result<(), Failed> {
+    let output = seedbed().args(["selftest", "--adapter", adapter, "--json"]).output()?;
+    if !output.status.success() {
+        return Err(text(&[output.stderr, output.stdout].concat()).into());
+    }
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let only = &report["adapters"][0];
+    let checks = only["checks"].as_array().ok_or("no checks")?;
+    let all_passed = checks.iter().all(|check| check["outcome"] == "passed");
+    if only["name"] != adapter || report["passed"] != true || checks.len() < 50 || !all_passed {
+        return Err(report.to_string().into());
     }
     Ok(())
 }

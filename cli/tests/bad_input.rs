@@ -272,6 +272,7 @@ fn adapters() {
         "error: --adapter no such adapter: no adapter matches \"no such adapter\"; there are: "
     );
     assert_eq!(folder.names(), ["m.json"]);
+    assert_says!(refusal(&folder, &[&"selftest", &"--adapter", &"host"]), "compares adapters with the host");
 }
 
 #[test]

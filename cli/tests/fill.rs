@@ -168,7 +168,7 @@ fn adapters_in_json_end_with_the_host() {
 #[test]
 fn help_and_version() {
     assert!(succeed(&[&"--help"]).contains("seedbed init models/gpt2.json -o gpt2.safetensors"));
-    for command in ["init", "fill", "adapters", "rules"] {
+    for command in ["init", "fill", "adapters", "selftest", "rules"] {
         assert!(succeed(&[&command, &"--help"]).contains("Usage"));
     }
     assert!(succeed(&[&"--version"]).starts_with(concat!("seedbed ", env!("CARGO_PKG_VERSION"))));

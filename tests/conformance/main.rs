@@ -55,6 +55,7 @@ mod values {
     pub mod log_normal;
     pub mod orthogonal;
     pub mod scales;
+    pub mod self_test;
     pub mod shards;
     pub mod sparse;
     pub mod statistical;
@@ -87,7 +88,7 @@ use libtest_mimic::Arguments;
 use harness::checks::{Check, presence};
 use harness::engines;
 
-const CHECKS: [&[Check]; 28] = [
+const CHECKS: [&[Check]; 29] = [
     reference::CHECKS,
     values::bounded::CHECKS,
     values::exact::CHECKS,
@@ -99,6 +100,7 @@ const CHECKS: [&[Check]; 28] = [
     values::log_normal::CHECKS,
     values::orthogonal::CHECKS,
     values::scales::CHECKS,
+    values::self_test::CHECKS,
     values::shards::CHECKS,
     values::sparse::CHECKS,
     values::statistical::CHECKS,

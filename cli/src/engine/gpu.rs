@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use seedbed::gpu::{Gpu, Readback};
+use seedbed::self_test::{Extent, SelfTest, self_test};
 use seedbed::{DType, Error, FillRecorder, Init, Key, Region, TensorView, wgpu};
 
 use seedbed_model::{Content, Keys, Maker, Source, Tensor, float};
@@ -43,6 +44,15 @@ impl GpuEngine {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub fn recorder(&self) -> &FillRecorder {
+        &self.recorder
+    }
+
+    /// Compares what the device writes with what the host writes.
+    pub fn self_test(&self, extent: Extent) -> Result<SelfTest, Error> {
+        pollster::block_on(self_test(&self.recorder, &self.gpu.queue, extent))
     }
 
     /// Checks whether the device can make all tensors.

@@ -1,0 +1,71 @@
+//! Hints: the causes that a difference points to.
+
+use std::fmt;
+
+/// The likely cause of a difference. A hint is drawn from the pattern of all differences of a self-test, and is no
+/// proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hint {
+    /// Every wrong element is zero where a subnormal was expected.
+    FlushedSubnormals,
+    /// Single operations, or conversions to 16 bits, are off by one unit in the last place, and always in this
+    /// direction.
+    RoundingDirection(Direction),
+    /// The raw words and the single operations are right, and longer sequences of operations are off by few units in
+    /// the last place.
+    FusedOrReordered,
+    /// Raw words of the stream are wrong.
+    IntegerPath,
+    /// Bytes changed that no fill writes.
+    OutOfRangeWrite,
+    /// Every wrong element still has the bytes that the buffer had before the fill.
+    NotWritten,
+    /// None of the other patterns.
+    Other,
+}
+
+impl fmt::Display for Hint {
+    /// Writes a clause without a full stop.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FlushedSubnormals => f.write_str("the device flushes subnormal results to zero"),
+            Self::RoundingDirection(direction) => {
+                write!(f, "the device rounds {direction} instead of to nearest even")
+            }
+            Self::FusedOrReordered => f.write_str(
+                "the driver's compiler fuses or reorders f32 operations, or computes one inexactly",
+            ),
+            Self::IntegerPath => {
+                f.write_str("integer operations are wrong: the 32-bit or 64-bit multiplication, or a carry")
+            }
+            Self::OutOfRangeWrite => f.write_str("a kernel writes outside of its range"),
+            Self::NotWritten => f.write_str("a kernel leaves elements of its range unwritten"),
+            Self::Other => f.write_str("no known pattern; the driver may compile a kernel wrongly"),
+        }
+    }
+}
+
+/// A direction of rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Towards zero: truncation.
+    TowardZero,
+    /// Away from zero.
+    AwayFromZero,
+    /// Towards positive infinity.
+    Up,
+    /// Towards negative infinity.
+    Down,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TowardZero => "towards zero",
+            Self::AwayFromZero => "away from zero",
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
+}
