@@ -37,7 +37,8 @@
 //! | elements past block 2^32, three hundred small tensors | 64-bit indices, batches |
 //! | orthogonal matrices | the kernels that compute them |
 //!
-//! [`Extent::Short`] has the raw words and the normals alone, at the ends of the words' range and where counters carry.
+//! [`Extent::Short`] has normals alone, also at the ends of the words' range and where counters carry. Where normals
+//! differ, raw words follow, for the hint.
 
 mod compare;
 mod device;
@@ -100,6 +101,17 @@ type TrialResult = Result<Option<Finding>, Stop>;
 
 async fn run(tester: Tester<'_>, extent: Extent, trials: Vec<Trial>) -> Result<SelfTest, Error> {
     tester.can_fill()?;
+    // Right normals come from right words. Where normals differ, the words tell why.
+    let first = if extent == Extent::Short { trials.len().min(1) } else { trials.len() };
+    let report = compared(&tester, extent, &trials[..first]).await?;
+    if report.passed() || first == trials.len() {
+        return Ok(report);
+    }
+    compared(&tester, extent, &trials).await
+}
+
+/// The report about these trials.
+async fn compared(tester: &Tester<'_>, extent: Extent, trials: &[Trial]) -> Result<SelfTest, Error> {
     // Everything is submitted first: the device and its compiler work while the host computes what to expect.
     let submitted: Vec<_> = trials.iter().map(|trial| tester.submit(trial)).collect();
     let mut results: Vec<TrialResult> = Vec::with_capacity(trials.len());

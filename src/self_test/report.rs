@@ -10,8 +10,8 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extent {
-    /// Raw words and f32 normals, by two kernels: some milliseconds, for a program that checks a device each time
-    /// before it fills.
+    /// Normals in f32, by one kernel: some milliseconds, for a program that checks a device each time before it fills.
+    /// Where normals differ, raw words are compared too.
     Short,
     /// Every initialiser, generator, element type, store path and addressing: seconds, most of which the driver takes
     /// to compile kernels.

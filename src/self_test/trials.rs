@@ -50,7 +50,8 @@ pub(super) fn trials(extent: Extent) -> Result<Vec<Trial>, Error> {
     }
 }
 
-/// Raw words and normals by one kernel each, at the places where integers carry and at the ends of the words' range.
+/// Normals, and then raw words, by one kernel each, also at the places where integers carry and at the ends of the words'
+/// range.
 fn short() -> Result<Vec<Trial>, Error> {
     let mut words = Trial::new("raw words", Apart);
     let mut normals = Trial::new("normals", Apart);
@@ -64,7 +65,7 @@ fn short() -> Result<Vec<Trial>, Error> {
     for key in edges() {
         both([8].into(), key)?;
     }
-    Ok(vec![words, normals])
+    Ok(vec![normals, words])
 }
 
 fn full() -> Result<Vec<Trial>, Error> {
