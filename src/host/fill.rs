@@ -313,7 +313,8 @@ fn write<E: Element>(
 }
 
 /// Writes the first values of `from`, as many as `to` has room for.
-#[inline(always)]
+#[cfg_attr(feature = "vectors", inline(always))]
+#[cfg_attr(not(feature = "vectors"), inline(never))]
 fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = finish(*from));
 }

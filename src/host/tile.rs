@@ -25,6 +25,9 @@ const PAIRS: usize = ELEMENTS / 2;
 /// iteration to work on. The arrays stay in the first cache. The arrays are not cleared between tiles, since
 /// that would cost as much as a step. The arrays begin with a cache line, because a store across two lines
 /// takes as long as two stores.
+///
+/// With the feature `vectors` the functions that compute a tile are inlined into what `vectorised` compiles. Without
+/// that feature each function is compiled once, for all element types: WebAssembly then is a third smaller.
 #[repr(C, align(64))]
 pub(super) struct Workspace {
     pub(super) blocks: [u64; BLOCKS],
@@ -76,7 +79,8 @@ impl Workspace {
     }
 
     /// The words of the blocks.
-    #[inline(always)]
+    #[cfg_attr(feature = "vectors", inline(always))]
+    #[cfg_attr(not(feature = "vectors"), inline(never))]
     pub(super) fn words(&mut self, key: Key) -> &[u32; ELEMENTS] {
         let Self { blocks, rounds, words, .. } = self;
         let (words, _) = words.as_chunks_mut::<2>();
@@ -109,7 +113,8 @@ impl Workspace {
     }
 
     /// The standard normals of the blocks.
-    #[inline(always)]
+    #[cfg_attr(feature = "vectors", inline(always))]
+    #[cfg_attr(not(feature = "vectors"), inline(never))]
     pub(super) fn normals(&mut self, key: Key) -> &[f32; ELEMENTS] {
         self.pairs(key);
         let Self { even, odd, t, e, cosine, sine, floats, .. } = self;
@@ -141,7 +146,8 @@ impl Workspace {
     }
 
     /// The quantiles of the blocks' words.
-    #[inline(always)]
+    #[cfg_attr(feature = "vectors", inline(always))]
+    #[cfg_attr(not(feature = "vectors"), inline(never))]
     pub(super) fn quantiles(&mut self, key: Key, table: &QuantileTable) -> &[f32; ELEMENTS] {
         self.words(key);
         let Self { words, floats, segments, cubics, .. } = self;
@@ -162,7 +168,8 @@ impl Workspace {
 
     /// Normals of standard deviation `std`, but 0 where a column's permutation puts a row among the first
     /// `zeros`.
-    #[inline(always)]
+    #[cfg_attr(feature = "vectors", inline(always))]
+    #[cfg_attr(not(feature = "vectors"), inline(never))]
     pub(super) fn sparse(&mut self, key: Key, matrix: Matrix, zeros: u32, std: f32) -> &[f32; ELEMENTS] {
         self.indexes(matrix);
         self.normals(key);
@@ -199,7 +206,8 @@ impl Workspace {
     }
 
     /// The rows and columns of the blocks' elements.
-    #[inline(always)]
+    #[cfg_attr(feature = "vectors", inline(always))]
+    #[cfg_attr(not(feature = "vectors"), inline(never))]
     pub(super) fn indexes(&mut self, matrix: Matrix) -> &[MatrixIndex; ELEMENTS] {
         let Self { blocks, indexes, .. } = self;
         let mut next = matrix.index_of(blocks[0] * BLOCK);

@@ -136,7 +136,7 @@ impl FromStr for FanMode {
 
     /// Reads the name in any case of letters, as PyTorch does.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let lower = text.to_lowercase();
+        let lower = text.to_ascii_lowercase();
         let mode = Self::ALL.into_iter().find(|mode| mode.name() == lower);
         let supported = "'fan_in', 'fan_out', 'fan_avg', 'fan_geo_avg'";
         mode.ok_or_else(|| Error::Mode { mode: text.to_owned(), supported })

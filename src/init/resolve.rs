@@ -86,6 +86,37 @@ impl Init {
         })
     }
 
+    /// The initialiser with explicit parameters that gives a tensor of this shape the same elements: `constant`,
+    /// `uniform`, `normal`, `log_normal` or `trunc_normal`. Use this to learn the law of the elements, for a plot or a
+    /// test. The initialisers that are no law of single elements stay as they are: `eye`, `dirac`, `orthogonal`, `sparse`.
+    ///
+    /// ```
+    /// use seedbed::Init;
+    ///
+    /// let weight = Init::xavier_uniform().resolve([30, 66])?;
+    /// assert!(matches!(weight, Init::Uniform { high, .. } if (high - 0.25).abs() < 1e-12));
+    /// assert_eq!(Init::zeros().resolve([30])?, Init::constant(0.0));
+    /// assert_eq!(Init::orthogonal().resolve([30, 66])?, Init::orthogonal());
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of an f32 fill of that shape.
+    pub fn resolve<'a>(&self, shape: impl IntoShape<'a>) -> Result<Self, Error> {
+        let distribution = self.distribution(&shape.into_shape())?;
+        distribution.kernel_args(DType::F32)?;
+        Ok(match distribution {
+            Distribution::Constant(Constant { value }) => Self::Constant { value },
+            Distribution::Uniform(Uniform { low, high }) => Self::Uniform { low, high },
+            Distribution::Normal(Normal { mean, std }) => Self::Normal { mean, std },
+            Distribution::LogNormal(LogNormal { mean, std }) => Self::LogNormal { mean, std },
+            Distribution::TruncNormal(TruncNormal { mean, std, a, b }) => {
+                Self::TruncNormal { mean, std, a, b }
+            }
+            Distribution::Identity(_) | Distribution::Orthogonal(_) | Distribution::Sparse(_) => *self,
+        })
+    }
+
     /// PyTorch's warning, in its words. Only `kaiming_uniform_` and `kaiming_normal_` have one: that a tensor
     /// has no elements, and nothing is done. PyTorch's `trunc_normal_` also warns of means far from `a` and
     /// `b`, where its values are wrong. The values of this library are right there, so there is no warning.
@@ -242,6 +273,9 @@ mod tests {
                 values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             };
             assert_eq!(bits(&explicit), bits(&init), "{init} {explicit}");
+            let resolved = init.resolve(&shape).unwrap();
+            assert_eq!(bits(&resolved), bits(&init), "{init} {resolved}");
+            assert_eq!(resolved.resolve(&shape).unwrap(), resolved);
         }
     }
 
@@ -252,6 +286,21 @@ mod tests {
             assert!(matches!(Init::xavier_normal().with_fans(fans), Err(Error::Fan { .. })));
         }
         assert_eq!(Init::Eye.with_fans(Fans { fan_in: 1.0, fan_out: 1.0 }), Ok(Init::Eye));
+    }
+
+    #[test]
+    fn resolved_initialisers_are_explicit() {
+        let resolve = |init: Init, shape: &[u64]| init.resolve(shape);
+        assert_eq!(resolve(Init::kaiming_normal(), &[7, 2]), Ok(Init::normal(0.0, 1.0)));
+        assert_eq!(resolve(Init::Ones, &[]), Ok(Init::constant(1.0)));
+        assert_eq!(resolve(Init::log_normal(0.0, 0.5), &[3]), Ok(Init::log_normal(0.0, 0.5)));
+        for init in [Init::Eye, Init::sparse(0.5)] {
+            assert_eq!(resolve(init, &[4, 6]), Ok(init));
+            // A tensor without elements has no law.
+            assert_eq!(resolve(init, &[4, 0]), Ok(Init::constant(0.0)));
+        }
+        assert!(matches!(resolve(Init::xavier_normal(), &[3]), Err(Error::TooFewDimensions { .. })));
+        assert!(matches!(resolve(Init::normal(0.0, -1.0), &[3]), Err(Error::NegativeStd { .. })));
     }
 
     fn normal_std(init: Init, shape: &[u64]) -> f32 {

@@ -177,7 +177,7 @@ impl ScaledDistribution {
 
     /// Reads the framework's name. Keras reads `normal` as `truncated_normal`, and any case of letters.
     pub(super) fn parse(text: &str, framework: Framework) -> Result<Self, String> {
-        let lower = text.to_lowercase();
+        let lower = text.to_ascii_lowercase();
         let text = if framework == Framework::Keras { lower.as_str() } else { text };
         if framework == Framework::Keras && text == "normal" {
             return Ok(Self::TruncatedNormal);

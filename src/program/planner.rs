@@ -1,7 +1,7 @@
 //! The planner: fills -> a program. The program has as few dispatches as the fills' positions, types and
 //! generators allow, and the effect of one fill after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
@@ -432,8 +432,8 @@ struct Assembly<'a> {
     fills: &'a [CheckedFill],
     program: Program,
     uniforms: UniformArena,
-    /// The tables that the program has: bits of the bounds -> buffer.
-    tables: BTreeMap<[u64; 3], u32>,
+    /// The tables that the program has, sorted: bits of the bounds, and buffer.
+    tables: Vec<([u64; 3], u32)>,
     /// The matrix that was computed last: the number of its fill, and its buffer.
     matrix: Option<(usize, u32)>,
 }
@@ -449,7 +449,7 @@ impl<'a> Assembly<'a> {
             dispatches: Vec::new(),
         };
         let uniforms = UniformArena::new(planner.device.limits.min_uniform_buffer_offset_alignment);
-        Self { planner, limits, fills, program, uniforms, tables: BTreeMap::new(), matrix: None }
+        Self { planner, limits, fills, program, uniforms, tables: Vec::new(), matrix: None }
     }
 
     fn finish(mut self) -> Program {
@@ -515,13 +515,14 @@ impl<'a> Assembly<'a> {
 
     /// The binding of a truncated normal distribution's table.
     fn table(&mut self, truncation: Truncation) -> Binding {
-        let buffer = match self.tables.get(&truncation.bits()) {
-            Some(&buffer) => buffer,
-            None => {
+        let bounds = truncation.bits();
+        let buffer = match self.tables.binary_search_by_key(&bounds, |(of, _)| *of) {
+            Ok(index) => self.tables[index].1,
+            Err(index) => {
                 let contents = Contents::Words(self.planner.table(truncation));
                 let (label, size, usage) = ("seedbed::table".into(), TABLE_BYTES, Usage::Table);
                 let buffer = self.buffer(Buffer { label, size, usage, contents });
-                self.tables.insert(truncation.bits(), buffer);
+                self.tables.insert(index, (bounds, buffer));
                 buffer
             }
         };

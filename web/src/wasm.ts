@@ -1,0 +1,79 @@
+// The library's WebAssembly module: loading, and calls that survive a trap.
+
+import init, * as glue from "./wasm/seedbed_web.js";
+
+/** What `load` takes: where the module `seedbed_web_bg.wasm` is, or the module itself. */
+export type WasmSource =
+  | string
+  | URL
+  | Response
+  | PromiseLike<Response>
+  | ArrayBuffer
+  | ArrayBufferView<ArrayBuffer>
+  | WebAssembly.Module;
+
+let loading: Promise<void> | undefined;
+let isLoaded = false;
+let instances = 0;
+
+/** Loads the module once. A load that failed can be tried again. */
+export function loadOnce(source?: WasmSource): Promise<void> {
+  loading ??= start(source).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function start(source: WasmSource | undefined): Promise<void> {
+  const from = source ?? new URL("./wasm/seedbed_web_bg.wasm", import.meta.url);
+  let module: Response | BufferSource | WebAssembly.Module;
+  if (typeof from === "string" || from instanceof URL) {
+    module = await read(from);
+  } else {
+    module = await from;
+  }
+  if (typeof Response === "function" && module instanceof Response && !module.ok) {
+    throw new Error(
+      `the WebAssembly module of seedbed could not be loaded: HTTP status ${module.status} for ${module.url}; ` +
+        "serve the file seedbed_web_bg.wasm there, or pass its address to load()",
+    );
+  }
+  await init({ module_or_path: module });
+  isLoaded = true;
+}
+
+async function read(from: string | URL): Promise<Response | BufferSource> {
+  const url = from instanceof URL ? from : new URL(from, globalThis.location?.href ?? import.meta.url);
+  if (url.protocol !== "file:") return fetch(url);
+  // Node's fetch reads no files. The name is a variable so that bundlers for browsers leave it alone.
+  const files = "node:fs/promises";
+  const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ files);
+  return readFile(url);
+}
+
+/**
+ * Calls the module. A trap would leave the module's memory in an unknown state, so the module is instantiated anew
+ * after one.
+ */
+export function call<T>(f: (library: typeof glue) => T): T {
+  if (!isLoaded) throw new Error("seedbed is not loaded yet: await load() first");
+  try {
+    return f(glue);
+  } catch (error) {
+    // The library's own errors are plain.
+    if (error instanceof Error && error.constructor === Error) throw error;
+    instances += 1;
+    glue.__wbg_reset_state();
+    throw new Error(
+      `seedbed's WebAssembly module failed (${String(error)}): the memory was used up, or this is a bug; ` +
+        "the module was started anew, and the next call works",
+      { cause: error },
+    );
+  }
+}
+
+/** The number of times that the module was started anew. Objects of an earlier instance are dead. */
+export function instance(): number {
+  return instances;
+}
