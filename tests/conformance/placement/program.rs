@@ -1,5 +1,5 @@
 //! Programs: an executor that shares no code with the library's recorder writes the same bytes, by the page of
-//! `seedbed::program` alone; and the recorder refuses a program that does not fit.
+//! `seedbed::program` alone; the recorder refuses a program that does not fit, and replays the golden programs.
 
 use seedbed::program::{
     BindingKind, Content, Contents, Destination, FillSpec, Placement, Planner, Program, Usage,
@@ -10,11 +10,13 @@ use seedbed::{DType, Error, Init, Key, Math, Region};
 use crate::Check;
 use crate::harness::assertions::assert_starts;
 use crate::harness::cases::initialisers_of;
-use crate::harness::engines::{Device, Engine, NO_COPY_DST, USAGE};
+use crate::harness::engines::{Device, Engine, NO_COPY_DST, SENTINEL, USAGE};
 
 pub const CHECKS: &[Check] = &[
     Check::device("memory::programs_by_another_executor", programs_by_another_executor),
     Check::device("memory::programs_many_times", programs_many_times),
+    #[cfg(feature = "serde")]
+    Check::device("exact::golden_programs", golden_programs),
     Check::device("errors::programs_that_do_not_fit", programs_that_do_not_fit),
 ];
 
@@ -230,6 +232,11 @@ fn programs_that_do_not_fit(device: &Device) {
     let both = [first, second];
     for (program, buffers, message) in [
         (elsewhere, &both[..], "the program can't be replayed: it was planned for another device"),
+        (
+            changed(&|p| p.contract += 1),
+            &both,
+            "the program can't be replayed: it follows version 2 of the numeric contract",
+        ),
         (right.clone(), &both[..1], "the program can't be replayed: it has 2 destinations, but got 1"),
         (right.clone(), &[first, &small], "the program can't be replayed: "),
         (right.clone(), &[first, &uncleared], "the buffer was created with usage"),
@@ -301,4 +308,41 @@ fn kernels_that_do_not_compile(device: &Device, right: &Program, buffers: &[&wgp
     }
     device.submit(|encoder| recorder.replay(encoder, right, buffers)).expect("a program that fits");
     device.gpu.check().expect("a device that works");
+}
+
+/// The files of `tests/programs`, replayed from their text alone on a device that has WebGPU's default limits.
+#[cfg(feature = "serde")]
+fn golden_programs(device: &Device) {
+    use sha2::{Digest, Sha256};
+
+    let device = device.with_webgpu_limits();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs");
+    let mut programs = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a file that can be read");
+        let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let program: Program = serde_json::from_value(file["program"].clone()).expect("a program");
+        let destinations = file["destinations"].as_array().expect("destinations");
+        let buffers: Vec<_> = destinations
+            .iter()
+            .map(|destination| {
+                assert_eq!(destination["prefill"], SENTINEL);
+                device.sentinel_buffer(destination["bytes"].as_u64().expect("bytes"), USAGE)
+            })
+            .collect();
+        device
+            .submit(|encoder| device.recorder.replay(encoder, &program, &buffers.iter().collect::<Vec<_>>()))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for (number, (buffer, destination)) in buffers.iter().zip(destinations).enumerate() {
+            let digest = Sha256::digest(device.read(buffer));
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(destination["sha256"], digest, "{}, destination {number}", path.display());
+        }
+        programs += 1;
+    }
+    assert!(programs >= 20, "{programs} programs");
 }
