@@ -84,7 +84,8 @@ pub fn shard(start: impl Into<Vec<u64>>, shape: impl Into<Vec<u64>>) -> Option<P
 }
 
 pub fn elements(start: u64, end: u64) -> Option<Part> {
-    Some(Part::Elements { elements: [Index::new(start), Index::new(end)] })
+    let index = |index| if index < 1 << 53 { Index::Number(index) } else { Index::Text(Decimal(index)) };
+    Some(Part::Elements { elements: [index(start), index(end)] })
 }
 
 /// Fills that overwrite each other in part: the last one wins.

@@ -8,9 +8,6 @@ use seedbed::{DType, Init, Key, Region};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The byte that fills every buffer before the fills.
-pub const PREFILL: u8 = 165;
-
 /// A golden program.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,10 +118,6 @@ pub enum Index {
 }
 
 impl Index {
-    pub fn new(index: u64) -> Self {
-        if index < 1 << 53 { Self::Number(index) } else { Self::Text(Decimal(index)) }
-    }
-
     fn value(&self) -> u64 {
         match self {
             Self::Number(index) | Self::Text(Decimal(index)) => *index,

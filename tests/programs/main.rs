@@ -14,9 +14,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cases::Case;
-use format::{Buffer, Decimal, Fill, GoldenList, GoldenLists, GoldenProgram, PREFILL};
+use format::{Buffer, Decimal, Fill, GoldenList, GoldenLists, GoldenProgram};
 use seedbed::program::{Content, Destination, Device, FillSpec, Planner, Program};
 use seedbed::{CONTRACT_VERSION, DType, Init, Math, host};
+
+/// The byte that fills every buffer before the fills.
+const PREFILL: u8 = 165;
 
 /// A planner for the limits that every WebGPU device has.
 fn planner() -> Planner {
