@@ -18,6 +18,7 @@ pub(super) fn split_at_line<T>(destination: &mut [T], min: usize, unit: usize) -
 
 /// Prefetches the lines of `elements`, which are written next. Without a prefetch a store waits for its line,
 /// and all later stores wait with it.
+#[cfg(any(feature = "threads", feature = "vectors"))]
 #[inline(always)]
 pub(super) fn prefetch_write<T>(elements: &[T]) {
     // x86 processors without SSE have no prefetch instruction.

@@ -4,8 +4,12 @@ use bytemuck::Pod;
 
 use super::parallel::{in_parallel, in_parts, share};
 use super::simd::vectorised;
+#[cfg(not(any(feature = "threads", feature = "vectors")))]
+use super::spans::Span;
 use super::spans::{TileSpans, contiguous_spans};
-use super::tile::{BLOCKS, ELEMENTS, Workspace};
+#[cfg(any(feature = "threads", feature = "vectors"))]
+use super::tile::BLOCKS;
+use super::tile::{ELEMENTS, Workspace};
 use super::{cache_line, orthogonal};
 use crate::dtype::DType;
 use crate::error::Error;
@@ -17,6 +21,7 @@ use crate::layout::region::Region;
 use crate::layout::runs::StridedRuns;
 use crate::layout::shape::IntoShape;
 use crate::math::exp::exp;
+#[cfg(any(feature = "threads", feature = "vectors"))]
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
 use crate::math::truncated_normal::truncated_normal;
@@ -325,6 +330,7 @@ fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
 /// Each part copies both functions, so that the parameters which they own are in registers. Parameters behind a
 /// pointer could be overwritten by the destination, as far as the compiler knows, and it would load them anew
 /// for every element.
+#[cfg(any(feature = "threads", feature = "vectors"))]
 fn tiles<V: Copy, T: Send>(
     destination: &mut [T],
     runs: &StridedRuns,
@@ -376,6 +382,33 @@ fn tiles<V: Copy, T: Send>(
             },
         );
     });
+}
+
+/// Writes runs one after the other. On one thread and without wide vectors all fills share the loop over tiles:
+/// WebAssembly is that much smaller.
+#[cfg(not(any(feature = "threads", feature = "vectors")))]
+fn tiles<V: Copy, T>(
+    destination: &mut [T],
+    runs: &StridedRuns,
+    values: impl Fn(&mut Workspace) -> &[V; ELEMENTS],
+    finish: impl Fn(V) -> T + Copy,
+) {
+    let len = destination.len();
+    each_tile(runs, len, &mut |tile, spans| {
+        let values = values(tile);
+        for span in spans {
+            put(&mut destination[span.dst_range.clone()], &values[span.from..], finish);
+        }
+    });
+}
+
+/// Calls `write` for each tile of the first `len` elements of the runs, with the tile's spans.
+#[cfg(not(any(feature = "threads", feature = "vectors")))]
+fn each_tile(runs: &StridedRuns, len: usize, write: &mut dyn FnMut(&mut Workspace, &[Span])) {
+    let (mut tile, mut spans) = (Workspace::new(), TileSpans::of(runs, 0, len));
+    while spans.next(&mut tile).is_some() {
+        write(&mut tile, spans.of_tile());
+    }
 }
 
 #[cfg(test)]

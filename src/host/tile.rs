@@ -69,6 +69,7 @@ impl Workspace {
         }
     }
 
+    #[cfg(any(test, feature = "threads", feature = "vectors"))]
     /// Sets the tile's blocks to `first` and the blocks that follow it.
     #[inline(always)]
     pub(super) fn follow(&mut self, first: u64) -> &mut Self {
