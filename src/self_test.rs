@@ -55,6 +55,8 @@ mod hint;
 mod list;
 mod pattern;
 mod report;
+#[cfg(feature = "serde")]
+mod serial;
 mod trial;
 
 use self::compare::{Finding, compare};
