@@ -1,7 +1,7 @@
 //! A device for programs that own none: pick an adapter, open it, read a buffer back.
 //!
 //! A program with a device of its own does not need this module. Only this module and
-//! [`self_test`](crate::self_test) submit and poll.
+//! [`FillRecorder::self_test`](crate::FillRecorder::self_test) submit and poll.
 //! The features of `wgpu` that your program enables decide which backends exist.
 //!
 //! ```no_run

@@ -15,8 +15,9 @@
 //! | `init` | **what**: the initialisers and their table (`init/table.rs`), fans, gains, distributions |
 //! | `kernel` | **with what**: a kernel and its choices, parameter blocks, WGSL by slots (`shaders/README.md`) |
 //! | [`program`] | **how**: fills and a device's limits -> a [`Program`](program::Program), plain data |
-//! | [`host`], `wgpu_recorder` | the executors: the CPU; a device of wgpu (feature `wgpu`), with [`gpu`] for programs that own no device |
-//! | [`self_test`] | one executor against the other: a device of wgpu writes what the CPU writes (feature `wgpu`) |
+//! | [`host`] | an executor: the CPU |
+//! | [`self_test`] | an executor of programs against the host: programs, and what they should write |
+//! | `wgpu_recorder` | an executor: a device of wgpu (feature `wgpu`), with [`gpu`] for programs that own no device |
 //!
 //! # The way of a fill
 //!
@@ -70,7 +71,6 @@ mod math;
 pub mod program;
 #[cfg(feature = "wgpu")]
 pub mod recipes;
-#[cfg(feature = "wgpu")]
 pub mod self_test;
 #[cfg(feature = "wgpu")]
 mod wgpu_recorder;

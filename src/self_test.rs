@@ -1,24 +1,33 @@
 //! The self-test of a device: the device writes what the host writes, bit for bit, or the report says what differs.
 //!
 //! Identical bits rest on f32 `+ - *` that round to nearest even, which WGSL leaves to the implementation, and on a
-//! driver that compiles the kernels right. [`self_test`] checks both on the device that a program has opened:
+//! driver that compiles the kernels right. A self-test checks both on the device that a program has opened. A program
+//! with a [`FillRecorder`](crate::FillRecorder) calls `FillRecorder::self_test`; `seedbed selftest` is the same from
+//! the command line. [`Trials`] is the same for any other executor of [programs](crate::program):
 //!
-//! ```no_run
-//! use seedbed::self_test::{Extent, self_test};
-//! use seedbed::{Error, FillRecorder, wgpu};
-//!
-//! /// Whether fills on this device can be trusted.
-//! async fn is_right(recorder: &FillRecorder, queue: &wgpu::Queue) -> Result<bool, Error> {
-//!     let report = self_test(recorder, queue, Extent::Short).await?;
-//!     if !report.passed() {
-//!         eprintln!("computing on the host, because of the GPU: {report}");
-//!     }
-//!     Ok(report.passed())
-//! }
 //! ```
+//! use seedbed::program::{Device, Planner};
+//! use seedbed::self_test::{Extent, SelfTest, Trials};
+//! use seedbed::{Error, Math};
+//! # use seedbed::self_test::Task;
+//! # /// Makes a buffer of `task.bytes` bytes, each of them `Task::PREFILL`, and replays the programs on it.
+//! # fn replay(task: &Task) -> Vec<u8> { vec![Task::PREFILL; task.bytes as usize] }
 //!
-//! Unlike a recorder, the self-test submits: command buffers of its own, on buffers of its own. `seedbed selftest` is
-//! the same from the command line.
+//! fn self_test(planner: &Planner) -> Result<SelfTest, Error> {
+//!     let mut trials = Trials::new(Extent::Short)?;
+//!     while let Some(&number) = trials.needed().first() {
+//!         if let Some(task) = trials.plan(number, planner)? {
+//!             let bytes: Vec<u8> = replay(&task); // the executor's part
+//!             trials.compare(number, &bytes);
+//!         }
+//!     }
+//!     Ok(trials.report())
+//! }
+//! # // This executor writes nothing.
+//! # let report = self_test(&Planner::new(Device::webgpu(), Math::Portable))?;
+//! # assert!(report.to_string().contains("a kernel leaves elements of its range unwritten"), "{report}");
+//! # Ok::<(), Error>(())
+//! ```
 //!
 //! # What is compared
 //!
@@ -41,99 +50,167 @@
 //! differ, raw words follow, for the hint.
 
 mod compare;
-mod device;
 mod diagnosis;
 mod hint;
+mod list;
 mod pattern;
 mod report;
+#[cfg(feature = "serde")]
+mod serial;
 mod trial;
-mod trials;
 
-use self::compare::Finding;
-use self::device::{Alter, Stop, Tester};
+use self::compare::{Finding, compare};
 use self::diagnosis::Diagnosis;
 pub use self::hint::{Direction, Hint};
 pub use self::report::{Check, Difference, Extent, Outcome, SelfTest};
-use self::trial::Trial;
-use self::trials::trials;
+use self::trial::{SENTINEL, Trial};
 use crate::error::Error;
-use crate::wgpu_recorder::FillRecorder;
+use crate::program::{Planner, Program};
 
-/// Compares the recorder's device with the host engine. `queue` is the device's queue.
+/// A self-test in progress: what the executor has to replay, and what came of it.
 ///
-/// The fills take the recorder's own pipelines, so that later fills need not compile them again. A recorder of
-/// [`Math::Native`](crate::Math::Native) has other bits by design, and does not pass.
-///
-/// Outside of browsers the call waits for the device, and so does the thread.
-///
-/// # Errors
-/// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no fill. Every other failure is the
-/// [`Outcome`] of a check.
-pub async fn self_test(
-    recorder: &FillRecorder,
-    queue: &wgpu::Queue,
+/// The executor [plans](Self::plan) each trial that is [needed](Self::needed), replays its programs, and has the bytes
+/// [compared](Self::compare), in any order. Where new trials are needed then, the executor goes on with those.
+#[derive(Debug)]
+pub struct Trials {
     extent: Extent,
-) -> Result<SelfTest, Error> {
-    run(Tester::new(recorder, queue, None), extent, trials(extent)?).await
+    trials: Vec<Trial>,
+    /// The result of each trial that has one.
+    results: Vec<Option<TrialResult>>,
 }
 
-/// Does what [`self_test`] does, for the checks whose names `only` selects, after `alter` has changed the WGSL of each
-/// kernel: tests alter kernels to see whether the differences are found. The recorder must be a new one. Versions do
-/// not promise to keep this function.
-///
-/// # Errors
-/// The errors of [`self_test`].
-#[doc(hidden)]
-pub async fn self_test_of_altered_kernels(
-    recorder: &FillRecorder,
-    queue: &wgpu::Queue,
-    extent: Extent,
-    only: &(dyn Fn(&str) -> bool + Sync),
-    alter: &(dyn Fn(&mut String) + Sync),
-) -> Result<SelfTest, Error> {
-    let alter: Alter<'_> = alter;
-    let trials = trials(extent)?.into_iter().filter(|trial| only(&trial.name)).collect();
-    run(Tester::new(recorder, queue, Some(alter)), extent, trials).await
+/// What an executor has to replay for a trial.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Task {
+    /// The size of the only destination of all programs, in bytes.
+    pub bytes: u64,
+    /// The programs, to replay one after the other on the destination.
+    pub programs: Vec<Program>,
+}
+
+impl Task {
+    /// The value of each byte of the destination before the first program. After the last one the destination is read
+    /// back.
+    pub const PREFILL: u8 = SENTINEL;
 }
 
 /// The result of a trial.
 type TrialResult = Result<Option<Finding>, Stop>;
 
-async fn run(tester: Tester<'_>, extent: Extent, trials: Vec<Trial>) -> Result<SelfTest, Error> {
-    tester.can_fill()?;
-    // Right normals come from right words. Where normals differ, the words tell why.
-    let first = if extent == Extent::Short { trials.len().min(1) } else { trials.len() };
-    let report = compared(&tester, extent, &trials[..first]).await?;
-    if report.passed() || first == trials.len() {
-        return Ok(report);
-    }
-    compared(&tester, extent, &trials).await
+/// The reason why a trial gave no bytes.
+#[derive(Debug)]
+enum Stop {
+    /// The device's limits rule the fills out.
+    Unsupported(Error),
+    /// The device refused a kernel or a buffer, or was lost.
+    Failed(Error),
 }
 
-/// The report about these trials.
-async fn compared(tester: &Tester<'_>, extent: Extent, trials: &[Trial]) -> Result<SelfTest, Error> {
-    // Everything is submitted first: the device and its compiler work while the host computes what to expect.
-    let submitted: Vec<_> = trials.iter().map(|trial| tester.submit(trial)).collect();
-    let mut results: Vec<TrialResult> = Vec::with_capacity(trials.len());
-    for (trial, submitted) in trials.iter().zip(submitted) {
-        results.push(match submitted {
-            Ok(mut readback) => tester.finding(trial, &mut readback).await.map_err(Stop::Failed),
-            Err(stop) => Err(stop),
-        });
+impl Trials {
+    /// The trials of this extent. None has a result.
+    ///
+    /// # Errors
+    /// None is known: the trials do not depend on the device.
+    pub fn new(extent: Extent) -> Result<Self, Error> {
+        let trials = list::trials(extent)?;
+        let results = trials.iter().map(|_| None).collect();
+        Ok(Self { extent, trials, results })
     }
-    let ran = trials.iter().zip(&results).filter_map(|(trial, result)| Some((trial, result.as_ref().ok()?)));
-    let diagnosis = Diagnosis::of(ran.map(|(trial, finding)| (trial, finding.as_ref())));
-    let check = |(trial, result): (&Trial, TrialResult)| -> Result<Check, Error> {
-        let outcome = match result {
-            Ok(None) => Outcome::Passed,
-            Ok(Some(finding)) => Outcome::Differs(difference(trial, &finding, &diagnosis)),
-            Err(Stop::Failed(error)) => Outcome::Failed(error),
-            Err(Stop::Unsupported(error)) => Outcome::Unsupported(error),
+
+    /// The same trials without those whose names `only` refuses.
+    #[cfg_attr(not(feature = "wgpu"), expect(dead_code, reason = "a recorder's tests select trials"))]
+    pub(crate) fn select(mut self, only: &dyn Fn(&str) -> bool) -> Self {
+        self.trials.retain(|trial| only(&trial.name));
+        self.results.truncate(self.trials.len());
+        self
+    }
+
+    /// The numbers of the trials that are needed and have no result.
+    ///
+    /// Right normals come from right words. So the short test compares raw words only where normals differ.
+    pub fn needed(&self) -> Vec<usize> {
+        let is_right = |result: &Option<TrialResult>| matches!(result, Some(Ok(None)));
+        let needed = match self.extent {
+            Extent::Short if self.results.first().is_some_and(|first| first.is_none() || is_right(first)) => {
+                1
+            }
+            _ => self.trials.len(),
         };
-        Ok(Check { name: trial.name.clone(), elements: trial.elements()?, outcome })
-    };
-    let checks = trials.iter().zip(results).map(check).collect::<Result<_, _>>()?;
-    Ok(SelfTest { extent, checks })
+        (0..needed).filter(|&number| self.results[number].is_none()).collect()
+    }
+
+    /// The number of trials, with those that may turn out not to be needed.
+    pub fn count(&self) -> usize {
+        self.trials.len()
+    }
+
+    /// Plans a trial. `None` where the device's limits rule the fills out, which is the result of the trial then, and
+    /// for a number that is too large.
+    ///
+    /// # Errors
+    /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no fill.
+    pub fn plan(&mut self, number: usize, planner: &Planner) -> Result<Option<Task>, Error> {
+        planner.limits()?;
+        let Some(trial) = self.trials.get(number) else { return Ok(None) };
+        match task(trial, planner) {
+            Ok(task) => Ok(Some(task)),
+            Err(error) => {
+                self.results[number] = Some(Err(Stop::Unsupported(error)));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Compares the bytes that the destination of a trial has after the trial's programs.
+    pub fn compare(&mut self, number: usize, found: &[u8]) {
+        if let Some(trial) = self.trials.get(number) {
+            let finding = trial.expected().and_then(|expected| compare(trial, &expected, found));
+            self.results[number] = Some(finding.map_err(Stop::Failed));
+        }
+    }
+
+    /// Notes that the device could not run a trial: a kernel did not compile, or the device was lost.
+    pub fn fail(&mut self, number: usize, error: Error) {
+        if let Some(result) = self.results.get_mut(number) {
+            *result = Some(Err(Stop::Failed(error)));
+        }
+    }
+
+    /// The report about all trials that have a result.
+    pub fn report(&self) -> SelfTest {
+        let ran = || {
+            let both = self.trials.iter().zip(&self.results);
+            both.filter_map(|(trial, result)| Some((trial, result.as_ref()?)))
+        };
+        let found = ran().filter_map(|(trial, result)| Some((trial, result.as_ref().ok()?.as_ref())));
+        let diagnosis = Diagnosis::of(found);
+        let check = |(trial, result): (&Trial, &TrialResult)| Check {
+            name: trial.name.clone(),
+            elements: trial.elements,
+            outcome: match result {
+                Ok(None) => Outcome::Passed,
+                Ok(Some(finding)) => Outcome::Differs(difference(trial, finding, &diagnosis)),
+                Err(Stop::Failed(error)) => Outcome::Failed(error.clone()),
+                Err(Stop::Unsupported(error)) => Outcome::Unsupported(error.clone()),
+            },
+        };
+        SelfTest { extent: self.extent, checks: ran().map(check).collect() }
+    }
+}
+
+fn task(trial: &Trial, planner: &Planner) -> Result<Task, Error> {
+    let (bytes, actual) = (trial.bytes(), planner.device().limits.max_buffer_size);
+    if actual < bytes {
+        return Err(Error::DeviceLimit { limit: "max_buffer_size", actual, needed: bytes });
+    }
+    let planned = trial.lists().iter().map(|fills| planner.plan(fills)).collect::<Result<_, _>>();
+    let programs = planned.map_err(|error| match error {
+        // The fill has no name, and its number says nothing.
+        Error::Fill { error, .. } => *error,
+        error => error,
+    })?;
+    Ok(Task { bytes, programs })
 }
 
 fn difference(trial: &Trial, finding: &Finding, diagnosis: &Diagnosis) -> Difference {
@@ -161,10 +238,3 @@ fn difference(trial: &Trial, finding: &Finding, diagnosis: &Diagnosis) -> Differ
         },
     }
 }
-
-// An executor of many threads can run the self-test.
-#[cfg(all(test, not(target_family = "wasm")))]
-const _: fn(&FillRecorder, &wgpu::Queue) = |recorder, queue| {
-    fn is_send(_: impl Send) {}
-    is_send(self_test(recorder, queue, Extent::Full));
-};

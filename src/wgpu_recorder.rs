@@ -6,7 +6,8 @@ mod device;
 pub(crate) mod fill;
 mod pipelines;
 mod replay;
-pub(crate) mod reports;
+mod reports;
+mod self_test;
 pub(crate) mod tensor_view;
 
 use std::collections::HashMap;
@@ -120,11 +121,6 @@ impl FillRecorder {
     /// The planner of this recorder, for the same device and arithmetic.
     pub fn planner(&self) -> &Planner {
         &self.shared.planner
-    }
-
-    /// The device of this recorder.
-    pub(crate) fn device(&self) -> &wgpu::Device {
-        &self.shared.replay.device
     }
 
     /// Records the initialisation of `tensor` as one compute pass. Zeros without gaps, in whole words, are a

@@ -24,8 +24,9 @@ const LAYERS: &[&[&str]] = &[
     &["kernel"],
     &["program"],
     &["gpu"],
-    &["host", "wgpu_recorder"],
+    &["host"],
     &["self_test"],
+    &["wgpu_recorder"],
     &["guide", "recipes"],
 ];
 

@@ -44,25 +44,17 @@ impl Named {
         })
     }
 
-    /// Opens the adapter as an engine. With `is_tested` the adapter first has to write the same bits as the host.
-    fn engine(&self, is_tested: bool) -> Result<Engine> {
-        let engine = self.open()?;
-        if is_tested {
-            // Where the device can run no fill, `Engine::check` says so.
-            if let Ok(report) = engine.self_test(Extent::Short) {
-                trust(&self.name, report.passed(), &report)?;
-            }
-        }
-        Ok(Engine::Gpu(Box::new(engine)))
+    /// Compares what the adapter writes with what the host writes. The error is that they differ.
+    fn test(&self, engine: &GpuEngine) -> Result<()> {
+        // Where the device can run no fill, `Engine::check` says so.
+        let report = engine.self_test(Extent::Short);
+        report.map_or(Ok(()), |report| trust(&self.name, report.passed(), &report))
     }
 }
 
 /// The error about an adapter that did not pass, with the report in words.
 fn trust(name: &str, passed: bool, report: &dyn Display) -> Result<()> {
-    ensure!(
-        passed,
-        "the self-test of {name} failed: {report}; see `seedbed selftest`, or take --adapter host"
-    );
+    ensure!(passed, "the self-test of {name} failed: {report}; `seedbed selftest` says more");
     Ok(())
 }
 
@@ -78,8 +70,8 @@ pub fn named(name: &str) -> Result<Named, Failure> {
         .map_err(|error| Failure::input(anyhow::Error::from(error).context(format!("--adapter {name}"))))
 }
 
-/// Opens the engine that the user asked for. With `is_tested` an adapter first has to pass the short self-test. `note`
-/// takes a line for the user.
+/// Opens the engine that the user asked for. With `is_tested` an adapter first has to pass the short self-test; the host
+/// takes the place of one that does not. `note` takes a line for the user.
 pub fn engine(
     choice: &AdapterChoice,
     is_tested: bool,
@@ -87,9 +79,23 @@ pub fn engine(
 ) -> Result<Engine, Failure> {
     match choice {
         AdapterChoice::Host => Ok(Engine::Host),
-        AdapterChoice::Named(name) => named(name)?.engine(is_tested).map_err(Failure::run),
+        AdapterChoice::Named(name) => {
+            let adapter = named(name)?;
+            let engine = adapter.open().map_err(Failure::run)?;
+            let test = if is_tested { adapter.test(&engine) } else { Ok(()) };
+            Ok(engine_or_host(test.map(|()| engine), note))
+        }
         AdapterChoice::Auto => Ok(auto(is_tested, note)),
     }
+}
+
+/// The engine, or the host and a warning where the engine can't be trusted.
+fn engine_or_host(engine: Result<GpuEngine>, note: &mut dyn FnMut(String)) -> Engine {
+    engine.map(|engine| Engine::Gpu(Box::new(engine))).unwrap_or_else(|error| {
+        note(format!("warning: {error:#}"));
+        note("note: computing on the host (the bits are the same)".into());
+        Engine::Host
+    })
 }
 
 /// The first GPU that opens and passes, or the host. The host is preferred to a software adapter: both compute on the
@@ -97,7 +103,14 @@ pub fn engine(
 fn auto(is_tested: bool, note: &mut dyn FnMut(String)) -> Engine {
     let adapters = all();
     let gpus = adapters.iter().filter(|adapter| !adapter.is_software());
-    match first(gpus.map(|adapter| adapter.engine(is_tested)), note) {
+    let opened = gpus.map(|adapter| {
+        let engine = adapter.open()?;
+        if is_tested {
+            adapter.test(&engine)?;
+        }
+        Ok(Engine::Gpu(Box::new(engine)))
+    });
+    match first(opened, note) {
         Ok(engine) => engine,
         Err(unusable) => {
             let why = match (unusable, adapters.len()) {
@@ -139,11 +152,23 @@ mod tests {
         assert_eq!(found, Ok("b"));
         assert_eq!(
             notes,
-            [
-                "warning: the self-test of a failed: 1 of 2 checks failed; see `seedbed selftest`, or take --adapter host"
-            ]
+            ["warning: the self-test of a failed: 1 of 2 checks failed; `seedbed selftest` says more"]
         );
         let none = [trust("a", false, &""), trust("b", false, &"")];
         assert_eq!(first(none.into_iter(), &mut |_| ()), Err(2));
+    }
+
+    #[test]
+    fn the_host_takes_the_place_of_a_named_adapter_that_fails() {
+        let mut notes = Vec::new();
+        let failed = trust("a", false, &"1 of 1 check failed").unwrap_err();
+        assert!(matches!(engine_or_host(Err(failed), &mut |note| notes.push(note)), Engine::Host));
+        assert_eq!(
+            notes,
+            [
+                "warning: the self-test of a failed: 1 of 1 check failed; `seedbed selftest` says more",
+                "note: computing on the host (the bits are the same)",
+            ]
+        );
     }
 }

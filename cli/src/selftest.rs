@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use seedbed::CONTRACT_VERSION;
 use seedbed::program::Device;
-use seedbed::self_test::{Check, Difference, Extent, Hint, Outcome, SelfTest};
+use seedbed::self_test::{Check, Extent, Outcome, SelfTest};
 use serde::Serialize;
 
 use crate::adapters::Row;
@@ -56,36 +56,7 @@ struct AdapterReport {
     error: Option<String>,
     passed: bool,
     seconds: f64,
-    checks: Vec<CheckReport>,
-}
-
-/// The report about a check.
-#[derive(Serialize)]
-struct CheckReport {
-    name: String,
-    elements: u64,
-    /// passed, differs, failed or unsupported.
-    outcome: &'static str,
-    /// The outcome in words, where the check did not pass.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    difference: Option<DifferenceReport>,
-}
-
-/// The report about a difference.
-#[derive(Serialize)]
-struct DifferenceReport {
-    fill: String,
-    element: Option<u64>,
-    byte_offset: u64,
-    dtype: String,
-    expected: String,
-    found: String,
-    differing: u64,
-    /// The name of the hint.
-    hint: String,
-    hint_text: String,
+    checks: Vec<Check>,
 }
 
 impl AdapterReport {
@@ -100,69 +71,15 @@ impl AdapterReport {
         }
     }
 
-    fn new(adapter: &Named, device: Device, elapsed: Duration, result: &SelfTest) -> Self {
+    fn new(adapter: &Named, device: Device, elapsed: Duration, result: SelfTest) -> Self {
         Self {
             adapter: Row::of(adapter),
             device: Some(device),
             error: None,
             passed: result.passed(),
             seconds: elapsed.as_secs_f64(),
-            checks: result.checks.iter().map(CheckReport::new).collect(),
+            checks: result.checks,
         }
-    }
-}
-
-impl CheckReport {
-    fn new(check: &Check) -> Self {
-        let difference = match &check.outcome {
-            Outcome::Differs(difference) => Some(DifferenceReport::new(difference)),
-            _ => None,
-        };
-        let outcome = word(&check.outcome);
-        let text = (outcome != "passed").then(|| check.outcome.to_string());
-        Self { name: check.name.clone(), elements: check.elements, outcome, text, difference }
-    }
-}
-
-impl DifferenceReport {
-    fn new(difference: &Difference) -> Self {
-        let digits = 2 + 2 * difference.dtype.size() as usize;
-        let bits = |bits: u32| format!("{bits:#0digits$x}");
-        Self {
-            fill: difference.fill.clone(),
-            element: difference.element,
-            byte_offset: difference.offset,
-            dtype: difference.dtype.to_string(),
-            expected: bits(difference.expected),
-            found: bits(difference.found),
-            differing: difference.differing,
-            hint: hint(difference.hint).into(),
-            hint_text: difference.hint.to_string(),
-        }
-    }
-}
-
-/// The outcome in one word.
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Differs(_) => "differs",
-        Outcome::Unsupported(_) => "unsupported",
-        // Outcomes of later versions are not passes.
-        _ => "failed",
-    }
-}
-
-/// The name of a hint.
-fn hint(hint: Hint) -> &'static str {
-    match hint {
-        Hint::FlushedSubnormals => "flushed_subnormals",
-        Hint::RoundingDirection(_) => "rounding_direction",
-        Hint::FusedOrReordered => "fused_or_reordered",
-        Hint::IntegerPath => "integer_path",
-        Hint::OutOfRangeWrite => "out_of_range_write",
-        Hint::NotWritten => "not_written",
-        _ => "other",
     }
 }
 
@@ -192,7 +109,7 @@ pub fn run(args: &SelftestArgs) -> Result<(), Failure> {
                 if !args.json {
                     stdout::print(&text(&adapter.name, elapsed, &result))?;
                 }
-                AdapterReport::new(adapter, device, elapsed, &result)
+                AdapterReport::new(adapter, device, elapsed, result)
             }
             Err(error) if is_choice => return Err(Failure::run(error)),
             // Old drivers have no compute shaders.
@@ -224,7 +141,7 @@ fn device(engine: &GpuEngine) -> Device {
 fn text(name: &str, elapsed: Duration, result: &SelfTest) -> String {
     let mut table = table(["check", "elements", "outcome"]);
     for check in &result.checks {
-        table.add_row([check.name.clone(), check.elements.to_string(), word(&check.outcome).into()]);
+        table.add_row([check.name.clone(), check.elements.to_string(), check.outcome.word().into()]);
     }
     let is_noted = |check: &&Check| check.outcome != Outcome::Passed;
     let notes = result.checks.iter().filter(is_noted);

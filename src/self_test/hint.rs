@@ -25,6 +25,21 @@ pub enum Hint {
     Other,
 }
 
+impl Hint {
+    /// The name of the hint, such as `flushed_subnormals`, for programs that read reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::FlushedSubnormals => "flushed_subnormals",
+            Self::RoundingDirection(_) => "rounding_direction",
+            Self::FusedOrReordered => "fused_or_reordered",
+            Self::IntegerPath => "integer_path",
+            Self::OutOfRangeWrite => "out_of_range_write",
+            Self::NotWritten => "not_written",
+            Self::Other => "other",
+        }
+    }
+}
+
 impl fmt::Display for Hint {
     /// Writes a clause without a full stop.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,10 @@ pub enum Extent {
 ///
 /// The textual form is one sentence, such as `passed: 62 checks of 3155962 elements`, or it names the checks that
 /// failed and the first difference.
+///
+/// The feature `serde` serialises a report as an object with `extent`, `passed`, `elements` and `checks`. A check has
+/// `name`, `elements`, the `outcome` in [one word](Outcome::word), and, where it did not pass, the outcome as a sentence
+/// in `text`, and the fields of [`Difference`] in `difference`. Bits are strings of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SelfTest {
@@ -95,6 +99,18 @@ pub enum Outcome {
     Failed(Error),
     /// The device's limits rule the fills out. A fill of this kind returns the same error.
     Unsupported(Error),
+}
+
+impl Outcome {
+    /// The outcome in one word: `passed`, `differs`, `failed` or `unsupported`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Differs(_) => "differs",
+            Self::Failed(_) => "failed",
+            Self::Unsupported(_) => "unsupported",
+        }
+    }
 }
 
 impl fmt::Display for Outcome {

@@ -146,13 +146,15 @@ pub(super) struct Trial {
     pub(super) jobs: Vec<Job>,
     pub(super) recording: Recording,
     pub(super) probe: Option<Probe>,
+    /// The number of elements that the fills write.
+    pub(super) elements: u64,
     /// The end of the last fill, in bytes.
     end: u64,
 }
 
 impl Trial {
     pub(super) fn new(name: impl Into<String>, recording: Recording) -> Self {
-        Self { name: name.into(), jobs: Vec::new(), recording, probe: None, end: 0 }
+        Self { name: name.into(), jobs: Vec::new(), recording, probe: None, elements: 0, end: 0 }
     }
 
     /// Adds a fill behind the others, after a gap.
@@ -168,6 +170,7 @@ impl Trial {
     fn place(&mut self, offset: u64, mut job: Job) -> Result<(), Error> {
         job.placement.offset += offset;
         self.end = job.placement.bytes(MAX_BYTES)?.end;
+        self.elements += job.placement.region.element_count()?;
         self.jobs.push(job);
         Ok(())
     }
@@ -175,11 +178,6 @@ impl Trial {
     /// The size of the buffer.
     pub(super) fn bytes(&self) -> u64 {
         (self.end + GAP).next_multiple_of(ALIGNMENT)
-    }
-
-    /// The number of elements that the fills write.
-    pub(super) fn elements(&self) -> Result<u64, Error> {
-        self.jobs.iter().map(|job| job.placement.region.element_count()).sum()
     }
 
     /// Whether the fills write raw words.

@@ -13,7 +13,7 @@ use crate::error::Error;
 /// # Errors
 /// The errors of `create`; [`Error::Device`] if wgpu reports that memory is out, [`Error::Refused`] if wgpu
 /// reports that something is invalid.
-pub(crate) fn created<R>(
+pub(super) fn created<R>(
     device: &wgpu::Device,
     create: impl FnOnce() -> Result<R, Error>,
 ) -> Result<R, Error> {

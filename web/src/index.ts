@@ -16,6 +16,8 @@ export { check, describe, initialisers } from "./facts.js";
 export type { Description, Law, Signature } from "./facts.js";
 export { Key } from "./key.js";
 export { FillRecorder } from "./recorder.js";
+export { selfTest } from "./self-test.js";
+export type { SelfTestCheck, SelfTestOptions, SelfTestReport } from "./self-test.js";
 export type { DType, Fill, Init, Region, TensorSpec } from "./tensor.js";
 export type { WasmSource } from "./wasm.js";
 

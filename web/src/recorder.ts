@@ -1,8 +1,9 @@
-import { CONTRACT_VERSION, Executor, type Kernel, type Program } from "./executor.js";
+import { Executor, type Program } from "./executor.js";
 import { type Key, keyOf } from "./key.js";
+import { handedOver, withPlanner } from "./planner.js";
 import { type Fill, type Tensor, type TensorSpec, tensor } from "./tensor.js";
 import { shown } from "./values.js";
-import { call, instance } from "./wasm.js";
+import { call } from "./wasm.js";
 import type { Planner } from "./wasm/seedbed_web.js";
 
 // WebGPU fixes the values of usages, which need not be defined outside of a browser.
@@ -12,31 +13,6 @@ const USAGES: [number, string][] = [
   [0x01, "MAP_READ"], [0x02, "MAP_WRITE"], [0x04, "COPY_SRC"], [COPY_DST, "COPY_DST"], [0x10, "INDEX"],
   [0x20, "VERTEX"], [0x40, "UNIFORM"], [STORAGE, "STORAGE"], [0x100, "INDIRECT"], [0x200, "QUERY_RESOLVE"],
 ];
-
-/** The limits that a plan relies on, in the order that `Planner::new` of `web/wasm/src/planner.rs` has. */
-const LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxUniformBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupsPerDimension",
-  "minStorageBufferOffsetAlignment",
-  "minUniformBufferOffsetAlignment",
-] as const satisfies (keyof GPUSupportedLimits)[];
-
-/** The planner of a device, which all of its recorders share. */
-interface DevicePlanner {
-  planner: Planner;
-  /** The module's instance that the planner lives in. */
-  instance: number;
-  /** The kernels that were fetched from the module. */
-  kernels: Map<number, Kernel>;
-}
-
-const planners = new WeakMap<GPUDevice, DevicePlanner>();
 
 /** A fill that is ready for the planner. */
 interface Request {
@@ -178,7 +154,7 @@ export class FillRecorder {
       const numbers = request.tensor.numbers.slice();
       numbers[0]! += (end + 255n) & ~255n;
       const moved = { ...request, buffer: 0, tensor: { ...request.tensor, numbers } };
-      this.#withPlanner(({ planner }) => {
+      withPlanner(this.device, ({ planner }) => {
         add(planner, moved);
         end = planner.end();
         planner.clear();
@@ -189,38 +165,10 @@ export class FillRecorder {
   }
 
   #plan(requests: Request[]): Program {
-    return this.#withPlanner(({ planner, kernels }) => {
-      planner.clear();
-      for (const request of requests) add(planner, request);
-      const program: Program = { contract: CONTRACT_VERSION, ...JSON.parse(planner.plan()) };
-      program.kernels = Array.from(planner.kernels(), (id) => {
-        let kernel = kernels.get(id);
-        if (kernel === undefined) {
-          kernel = JSON.parse(planner.kernel(id)) as Kernel;
-          Object.freeze(kernel.bindings);
-          Object.freeze(kernel);
-          kernels.set(id, kernel);
-        }
-        return kernel;
-      });
-      program.buffers.forEach((buffer, number) => {
-        const words = planner.words(number);
-        if (words !== undefined) buffer.contents = { words };
-      });
-      return program;
-    });
-  }
-
-  #withPlanner<T>(f: (of: DevicePlanner) => T): T {
-    const { device } = this;
-    return call((library) => {
-      let of = planners.get(device);
-      if (of === undefined || of.instance !== instance()) {
-        const limits = Float64Array.from(LIMITS, (limit) => device.limits[limit] as number);
-        of = { planner: new library.Planner(limits), instance: instance(), kernels: of?.kernels ?? new Map() };
-        planners.set(device, of);
-      }
-      return f(of);
+    return withPlanner(this.device, (of) => {
+      of.planner.clear();
+      for (const request of requests) add(of.planner, request);
+      return handedOver(of, of.planner.plan());
     });
   }
 }

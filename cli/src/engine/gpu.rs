@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use seedbed::gpu::{Gpu, Readback};
-use seedbed::self_test::{Extent, SelfTest, self_test};
+use seedbed::self_test::{Extent, SelfTest};
 use seedbed::{DType, Error, FillRecorder, Init, Key, Region, TensorView, wgpu};
 
 use seedbed_model::{Content, Keys, Maker, Source, Tensor, float};
@@ -52,7 +52,7 @@ impl GpuEngine {
 
     /// Compares what the device writes with what the host writes.
     pub fn self_test(&self, extent: Extent) -> Result<SelfTest, Error> {
-        pollster::block_on(self_test(&self.recorder, &self.gpu.queue, extent))
+        pollster::block_on(self.recorder.self_test(&self.gpu.queue, extent))
     }
 
     /// Checks whether the device can make all tensors.

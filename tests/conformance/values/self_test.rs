@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
-use seedbed::self_test::{
-    Direction, Extent, Hint, Outcome, SelfTest, self_test, self_test_of_altered_kernels,
-};
+use seedbed::self_test::{Direction, Extent, Hint, Outcome, SelfTest};
 
 use crate::Check;
 use crate::harness::engines::Device;
@@ -20,7 +18,7 @@ pub const CHECKS: &[Check] = &[
 fn passes(device: &Device) {
     for extent in [Extent::Short, Extent::Full] {
         let report =
-            block_on(self_test(&device.recorder, &device.gpu.queue, extent)).expect("a device that works");
+            block_on(device.recorder.self_test(&device.gpu.queue, extent)).expect("a device that works");
         assert!(report.passed(), "{report}");
         let is_run = |outcome: &Outcome| *outcome == Outcome::Passed;
         assert!(report.checks.iter().all(|check| is_run(&check.outcome)), "{report:?}");
@@ -176,7 +174,7 @@ fn altered(device: &Device, extent: Extent, only: &[&str], texts: &[(&str, &str)
     };
     let recorder = device.fresh_recorder();
     let only = |name: &str| only.iter().any(|beginning| name.starts_with(beginning));
-    let report = block_on(self_test_of_altered_kernels(&recorder, &device.gpu.queue, extent, &only, &alter));
+    let report = block_on(recorder.self_test_of_altered_kernels(&device.gpu.queue, extent, &only, &alter));
     assert!(is_altered.into_inner(), "no kernel has {texts:?}");
     report.expect("a device that works")
 }
@@ -215,6 +213,6 @@ fn broken_kernels_are_failures(device: &Device) {
     assert_eq!(words.outcome, Outcome::Passed);
     assert!(matches!(normals.outcome, Outcome::Failed(_)), "{report:?}");
     assert!(report.to_string().contains("does not compile"), "{report}");
-    let report = block_on(self_test(&device.recorder, &device.gpu.queue, Extent::Short)).expect("a device");
+    let report = block_on(device.recorder.self_test(&device.gpu.queue, Extent::Short)).expect("a device");
     assert!(report.passed(), "{report}");
 }

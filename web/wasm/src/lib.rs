@@ -2,6 +2,7 @@
 //! functions take and give plain arrays, which the TypeScript beside it names.
 //!
 //! - `Planner`: a device's planner, and fills on their way to a program.
+//! - `Trials`: the self-test of a device.
 //! - `fill`: fills of memory, on the CPU.
 //! - `describe`, `check`, `initialisers`: facts about initialisers.
 //! - `fold_in`, `named`: derived keys.
@@ -10,6 +11,7 @@ mod describe;
 mod fill;
 mod key;
 mod planner;
+mod self_test;
 mod tensor;
 
 use seedbed::Error;

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use seedbed::program::{
-    Content, Contents, Destination, Device, DeviceClass, FillSpec, Kernel, Limits, Placement,
+    Content, Contents, Destination, Device, DeviceClass, FillSpec, Kernel, Limits, Placement, Program,
 };
 use seedbed::{DType, Error, Init, Key, Math};
 use wasm_bindgen::prelude::*;
@@ -43,7 +43,9 @@ impl Planner {
     /// A planner for a device with these limits, in the order of the fields of [`Limits`].
     #[wasm_bindgen(constructor)]
     pub fn new(limits: &[f64]) -> Result<Self, JsError> {
-        let &[a, b, c, d, e, f, g, h, i, j] = limits else { return Err(JsError::new("ten limits are needed")) };
+        let &[a, b, c, d, e, f, g, h, i, j] = limits else {
+            return Err(JsError::new("ten limits are needed"));
+        };
         // The casts saturate. No plan needs a limit beyond u32 where the field is a u32.
         let limits = Limits {
             max_buffer_size: a as u64,
@@ -111,21 +113,8 @@ impl Planner {
                 key: fill.key,
             })
             .collect();
-        let mut program = self.planner.plan(&specs).map_err(thrown)?;
-        let kernels = mem::take(&mut program.kernels);
-        let words = program.buffers.iter_mut().map(|buffer| {
-            match mem::replace(&mut buffer.contents, Contents::Zeros) {
-                Contents::Words(words) => Some(words),
-                _ => None,
-            }
-        });
-        self.plan = Plan { kernels: kernels.iter().map(|kernel| kernel.id).collect(), words: words.collect() };
-        for kernel in kernels {
-            if self.kernel_of(kernel.id).is_none() {
-                self.kernels.push(kernel);
-            }
-        }
-        Ok(serde_json::to_string(&program)?)
+        let program = self.planner.plan(&specs).map_err(thrown)?;
+        self.hand_over(program)
     }
 
     /// The ids of the plan's kernels.
@@ -147,6 +136,30 @@ impl Planner {
 }
 
 impl Planner {
+    /// The library's planner.
+    pub fn library(&self) -> &seedbed::program::Planner {
+        &self.planner
+    }
+
+    /// Makes a program the plan whose parts JavaScript takes. The result is that of [`Self::plan`].
+    pub fn hand_over(&mut self, mut program: Program) -> Result<String, JsError> {
+        let kernels = mem::take(&mut program.kernels);
+        let words = program.buffers.iter_mut().map(|buffer| {
+            match mem::replace(&mut buffer.contents, Contents::Zeros) {
+                Contents::Words(words) => Some(words),
+                _ => None,
+            }
+        });
+        self.plan =
+            Plan { kernels: kernels.iter().map(|kernel| kernel.id).collect(), words: words.collect() };
+        for kernel in kernels {
+            if self.kernel_of(kernel.id).is_none() {
+                self.kernels.push(kernel);
+            }
+        }
+        Ok(serde_json::to_string(&program)?)
+    }
+
     fn kernel_of(&self, id: u32) -> Option<&Arc<Kernel>> {
         self.kernels.iter().find(|kernel| kernel.id == id)
     }

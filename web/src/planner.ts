@@ -1,0 +1,67 @@
+// The planner of each device, which lives in the WebAssembly module.
+
+import { CONTRACT_VERSION, type Kernel, type Program } from "./executor.js";
+import { call, instance } from "./wasm.js";
+import type * as glue from "./wasm/seedbed_web.js";
+import type { Planner } from "./wasm/seedbed_web.js";
+
+/** The limits that a plan relies on, in the order that `Planner::new` of `web/wasm/src/planner.rs` has. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxUniformBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupsPerDimension",
+  "minStorageBufferOffsetAlignment",
+  "minUniformBufferOffsetAlignment",
+] as const satisfies (keyof GPUSupportedLimits)[];
+
+/** The planner of a device, which all of its recorders share. */
+export interface DevicePlanner {
+  planner: Planner;
+  /** The module's instance that the planner lives in. */
+  instance: number;
+  /** The kernels that were fetched from the module. */
+  kernels: Map<number, Kernel>;
+}
+
+const planners = new WeakMap<GPUDevice, DevicePlanner>();
+
+/** Calls `f` with the planner of a device. */
+export function withPlanner<T>(device: GPUDevice, f: (of: DevicePlanner, library: typeof glue) => T): T {
+  return call((library) => {
+    let of = planners.get(device);
+    if (of === undefined || of.instance !== instance()) {
+      const limits = Float64Array.from(LIMITS, (limit) => device.limits[limit] as number);
+      of = { planner: new library.Planner(limits), instance: instance(), kernels: of?.kernels ?? new Map() };
+      planners.set(device, of);
+    }
+    return f(of, library);
+  });
+}
+
+/**
+ * A program whose text the planner has just given, with the parts that the text lacks. A kernel is long, so the planner
+ * gives each one once, and the program has it frozen.
+ */
+export function handedOver({ planner, kernels }: DevicePlanner, text: string): Program {
+  const program: Program = { contract: CONTRACT_VERSION, ...JSON.parse(text) };
+  program.kernels = Array.from(planner.kernels(), (id) => {
+    let kernel = kernels.get(id);
+    if (kernel === undefined) {
+      kernel = JSON.parse(planner.kernel(id)) as Kernel;
+      Object.freeze(kernel.bindings);
+      Object.freeze(kernel);
+      kernels.set(id, kernel);
+    }
+    return kernel;
+  });
+  program.buffers.forEach((buffer, number) => {
+    const words = planner.words(number);
+    if (words !== undefined) buffer.contents = { words };
+  });
+  return program;
+}
