@@ -40,8 +40,8 @@ fn assert_hashes(device: &Device, name: &str, buffers: &[wgpu::Buffer], expected
     }
 }
 
-/// An executor that shares no code with the recorder replays each golden program from its text alone, on a device
-/// that has WebGPU's default limits.
+/// An executor that shares no code with the recorder replays each golden program from its text alone, on a
+/// device that has WebGPU's default limits.
 fn golden_programs(device: &Device) {
     let device = device.with_webgpu_limits();
     let paths = format::program_paths();
@@ -49,7 +49,7 @@ fn golden_programs(device: &Device) {
     let mut pipelines = Pipelines::new();
     for path in paths {
         let GoldenProgram { name, program, destinations, .. } = read(&path);
-        // Mesa takes over 100 s to compile these kernels for llvmpipe by OpenGL. Lavapipe compiles all kernels in 10 s.
+        // By OpenGL, llvmpipe takes over 100 s to compile these kernels. Lavapipe compiles all kernels in 10 s.
         let orthogonal = program.kernels.iter().any(|kernel| kernel.label.starts_with("seedbed::orthogonal"));
         if orthogonal && device.adapter.get_info().backend == wgpu::Backend::Gl {
             continue;
