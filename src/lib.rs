@@ -91,15 +91,10 @@ pub use kernel::choices::Math;
 pub use key::Key;
 pub use layout::region::Region;
 pub use layout::shape::{Count, IntoShape};
+pub use math::CONTRACT_VERSION;
 /// The traits of [`host::PhiloxRng`].
 pub use rand_core;
 #[cfg(feature = "wgpu")]
 pub use wgpu;
 #[cfg(feature = "wgpu")]
 pub use wgpu_recorder::{FillRecorder, fill::Fill, tensor_view::TensorView};
-
-/// Version of the numeric contract ([`docs/CONTRACT.md`]): what a key, an initialiser, an element
-/// index and an element type determine. A change of any bit of any output changes this number.
-///
-/// [`docs/CONTRACT.md`]: https://github.com/seedbed-gpu/seedbed/blob/main/docs/CONTRACT.md
-pub const CONTRACT_VERSION: u32 = 1;

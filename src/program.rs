@@ -47,12 +47,17 @@
 //! other: WebGPU orders them. A program without dispatches needs no pass. Bytes of the destinations that no
 //! fill names are never changed.
 //!
-//! **Assumptions.** `device` holds the limits that the plan relies on: the executor's device must have limits
-//! that are at least as good. Offsets of bindings are multiples of the plan's
-//! `min_uniform_buffer_offset_alignment` and `min_storage_buffer_offset_alignment`. A device of another
-//! [`DeviceClass`] than the plan's runs the program more slowly, with the same bits. Do not run the kernels
-//! with unchecked loads and stores: a kernel may read past the end of a binding where the value that it reads
-//! is not used.
+//! **Assumptions.** `contract` is the version of the numeric contract whose bits the program writes. `device`
+//! holds the limits that the plan relies on: the executor's device must have limits that are at least as good.
+//! Offsets of bindings are multiples of the plan's `min_uniform_buffer_offset_alignment` and
+//! `min_storage_buffer_offset_alignment`. A device of another [`DeviceClass`] than the plan's runs the program
+//! more slowly, with the same bits. Do not run the kernels with unchecked loads and stores: a kernel may read
+//! past the end of a binding where the value that it reads is not used.
+//!
+//! **Golden programs** test an executor. The folder [`tests/programs`] has them in JSON, each with the SHA-256
+//! of what a replay must write, and describes the JSON form of a program.
+//!
+//! [`tests/programs`]: https://github.com/seedbed-gpu/seedbed/tree/main/tests/programs
 
 mod batch;
 mod data;

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 use crate::error::Error;
+use crate::math::CONTRACT_VERSION;
 
 /// A program: fills as clears and dispatches over numbered buffers, in plain data.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Program {
+    /// The version of the numeric contract whose bits the program writes.
+    pub contract: u32,
     /// The device that the plan assumes.
     pub device: Device,
     /// Buffers `0..destinations` are the caller's.
@@ -29,15 +32,21 @@ pub struct Program {
 }
 
 impl Program {
-    /// Checks that every index in the program names a buffer or a kernel that exists, and that every range
-    /// lies in its buffer. `destinations` are the sizes of the caller's buffers in bytes. A program of a
-    /// [`Planner`](super::Planner) passes if the sizes are those of its fills. A program that was stored or
-    /// sent may have been damaged.
+    /// Checks that the program follows this library's version of the contract, that every index in the program
+    /// names a buffer or a kernel that exists, and that every range lies in its buffer. `destinations` are the
+    /// sizes of the caller's buffers in bytes. A program of a [`Planner`](super::Planner) passes if the sizes are
+    /// those of its fills. A program that was stored or sent may have been damaged.
     ///
     /// # Errors
     /// [`Error::Program`], with the first mistake.
     pub fn validate(&self, destinations: &[u64]) -> Result<(), Error> {
         let wrong = |reason: String| Err(Error::Program { reason });
+        if self.contract != CONTRACT_VERSION {
+            return wrong(format!(
+                "it follows version {} of the numeric contract; this library follows version {CONTRACT_VERSION}",
+                self.contract
+            ));
+        }
         if destinations.len() != self.destinations as usize {
             return wrong(format!(
                 "it has {} destinations, but got {}",

@@ -28,6 +28,7 @@ use crate::kernel::params::{FillParams, OrthogonalParams};
 use crate::key::Key;
 use crate::layout::placement::{Placement, ResolvedPlacement};
 use crate::layout::shape::IntoShape;
+use crate::math::CONTRACT_VERSION;
 use crate::math::truncated_normal::{Truncation, truncated_normal};
 
 /// The content of a fill.
@@ -441,6 +442,7 @@ struct Assembly<'a> {
 impl<'a> Assembly<'a> {
     fn new(planner: &'a Planner, limits: FillLimits, fills: &'a [CheckedFill]) -> Self {
         let program = Program {
+            contract: CONTRACT_VERSION,
             device: planner.device,
             destinations: fills.iter().map(|fill| fill.destination.buffer + 1).max().unwrap_or(0),
             buffers: Vec::new(),

@@ -48,6 +48,8 @@ mod values {
     pub mod bounded;
     pub mod exact;
     pub mod golden;
+    #[cfg(feature = "serde")]
+    pub mod golden_files;
     pub mod halves;
     pub mod identities;
     pub mod initialiser_statistics;
@@ -88,11 +90,13 @@ use libtest_mimic::Arguments;
 use harness::checks::{Check, presence};
 use harness::engines;
 
-const CHECKS: [&[Check]; 29] = [
+const CHECKS: &[&[Check]] = &[
     reference::CHECKS,
     values::bounded::CHECKS,
     values::exact::CHECKS,
     values::golden::CHECKS,
+    #[cfg(feature = "serde")]
+    values::golden_files::CHECKS,
     values::halves::CHECKS,
     values::identities::CHECKS,
     values::initialiser_statistics::CHECKS,
@@ -123,7 +127,7 @@ const CHECKS: [&[Check]; 29] = [
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let slots = engines::discover();
-    let checks: Vec<&Check> = CHECKS.into_iter().flatten().collect();
+    let checks: Vec<&Check> = CHECKS.iter().copied().flatten().collect();
     let mut trials = presence(&slots, &engines::required());
     trials.extend(checks.iter().filter_map(|check| check.on_host()));
     for slot in &slots {

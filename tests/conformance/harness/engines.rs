@@ -122,6 +122,31 @@ impl Device {
         })
     }
 
+    /// Another device of the same adapter, with the default limits of WebGPU and without features. The recorder
+    /// plans as for a GPU, so it takes every program that was planned for `Device::webgpu()`.
+    #[cfg(feature = "serde")]
+    pub fn with_webgpu_limits(&self) -> Self {
+        let defaults = wgpu::Limits::default();
+        let limits = wgpu::Limits {
+            max_buffer_size: defaults.max_buffer_size,
+            max_storage_buffer_binding_size: defaults.max_storage_buffer_binding_size,
+            max_uniform_buffer_binding_size: defaults.max_uniform_buffer_binding_size,
+            max_storage_buffers_per_shader_stage: defaults.max_storage_buffers_per_shader_stage,
+            max_compute_workgroup_storage_size: defaults.max_compute_workgroup_storage_size,
+            max_compute_invocations_per_workgroup: defaults.max_compute_invocations_per_workgroup,
+            max_compute_workgroup_size_x: defaults.max_compute_workgroup_size_x,
+            max_compute_workgroups_per_dimension: defaults.max_compute_workgroups_per_dimension,
+            min_storage_buffer_offset_alignment: defaults.min_storage_buffer_offset_alignment,
+            min_uniform_buffer_offset_alignment: defaults.min_uniform_buffer_offset_alignment,
+            ..self.adapter.limits()
+        };
+        let gpu = block_on(Gpu::open_with(&self.adapter, Features::empty(), limits));
+        let make = FillRecorder::with_gpu_tuning;
+        let device = Self::new(self.adapter.clone(), gpu.expect("an adapter with WebGPU's limits"), make);
+        assert_eq!(*device.recorder.planner().device(), seedbed::program::Device::webgpu());
+        device
+    }
+
     pub fn description(&self) -> String {
         let int64 = self.gpu.device.features().contains(Features::SHADER_INT64);
         let limits = self.gpu.device.limits();

@@ -1,6 +1,8 @@
 //! Programs: an executor that shares no code with the library's recorder writes the same bytes, by the page of
 //! `seedbed::program` alone; and the recorder refuses a program that does not fit.
 
+use std::collections::HashMap;
+
 use seedbed::program::{
     BindingKind, Content, Contents, Destination, FillSpec, Placement, Planner, Program, Usage,
 };
@@ -80,12 +82,16 @@ fn expected(device: &Device) -> Vec<Vec<u8>> {
     buffers
 }
 
+/// The pipelines of an executor, by the texts of their kernels.
+pub type Pipelines = HashMap<String, wgpu::ComputePipeline>;
+
 /// Replays a program by the page of `seedbed::program`, with automatic layouts.
-fn replay(
+pub fn replay(
     device: &wgpu::Device,
     encoder: &mut wgpu::CommandEncoder,
     program: &Program,
     callers: &[wgpu::Buffer],
+    pipelines: &mut Pipelines,
 ) {
     let own: Vec<wgpu::Buffer> = program
         .buffers
@@ -116,10 +122,8 @@ fn replay(
         .collect();
     assert_eq!(callers.len(), program.destinations as usize);
     let buffers: Vec<_> = callers.iter().chain(&own).collect();
-    let pipelines: Vec<_> = program
-        .kernels
-        .iter()
-        .map(|kernel| {
+    for kernel in &program.kernels {
+        pipelines.entry(kernel.wgsl.clone()).or_insert_with(|| {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: None,
                 source: wgpu::ShaderSource::Wgsl(kernel.wgsl.as_str().into()),
@@ -132,15 +136,15 @@ fn replay(
                 compilation_options: Default::default(),
                 cache: None,
             })
-        })
-        .collect();
+        });
+    }
     for clear in &program.clears {
         encoder.clear_buffer(buffers[clear.buffer as usize], clear.offset, Some(clear.size));
     }
     let mut pass = encoder.begin_compute_pass(&Default::default());
     for dispatch in &program.dispatches {
-        let (kernel, pipeline) =
-            (&program.kernels[dispatch.kernel as usize], &pipelines[dispatch.kernel as usize]);
+        let kernel = &program.kernels[dispatch.kernel as usize];
+        let pipeline = &pipelines[&kernel.wgsl];
         let entries: Vec<_> = (0..)
             .zip(&dispatch.bindings)
             .map(|(number, binding)| {
@@ -183,13 +187,14 @@ fn stored(program: Program) -> Program {
 
 fn programs_by_another_executor(device: &Device) {
     let expected = expected(device);
+    let mut pipelines = Pipelines::new();
     for usage in [USAGE, NO_COPY_DST] {
         let can_clear = usage.contains(BufferUsages::COPY_DST);
         let program = stored(plan(device.recorder.planner(), can_clear));
         assert_eq!(program.clears.is_empty(), !can_clear);
         program.validate(&[SIZE, SIZE]).expect("a program that fits");
         let buffers = [(); 2].map(|()| device.sentinel_buffer(SIZE, usage));
-        device.submit(|encoder| replay(&device.gpu.device, encoder, &program, &buffers));
+        device.submit(|encoder| replay(&device.gpu.device, encoder, &program, &buffers, &mut pipelines));
         for (buffer, expected) in buffers.iter().zip(&expected) {
             assert!(device.read(buffer) == *expected, "clears: {can_clear}");
         }
@@ -198,7 +203,7 @@ fn programs_by_another_executor(device: &Device) {
 
 /// A program is recorded again and again: into the same buffers, and into others.
 fn programs_many_times(device: &Device) {
-    let (expected, program) = (expected(device), plan(device.recorder.planner(), true));
+    let (expected, program) = (expected(device), stored(plan(device.recorder.planner(), true)));
     for _ in 0..2 {
         let buffers = [(); 2].map(|()| device.sentinel_buffer(SIZE, USAGE));
         let borrowed = buffers.each_ref();
@@ -230,6 +235,11 @@ fn programs_that_do_not_fit(device: &Device) {
     let both = [first, second];
     for (program, buffers, message) in [
         (elsewhere, &both[..], "the program can't be replayed: it was planned for another device"),
+        (
+            changed(&|p| p.contract += 1),
+            &both,
+            "the program can't be replayed: it follows version 2 of the numeric contract",
+        ),
         (right.clone(), &both[..1], "the program can't be replayed: it has 2 destinations, but got 1"),
         (right.clone(), &[first, &small], "the program can't be replayed: "),
         (right.clone(), &[first, &uncleared], "the buffer was created with usage"),
