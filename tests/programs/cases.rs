@@ -34,8 +34,8 @@ impl Case {
         Self::placed(name, what, vec![fill])
     }
 
-    /// A case of so many buffers, which the fills enter in turns. Fills of a buffer follow each other, with a gap
-    /// of at least so many elements before each. Their offsets have no other alignment than their type's.
+    /// A case of `buffers` buffers, into which the fills go in turns. Fills of a buffer follow each other, each
+    /// behind a gap of at least `gap` elements. A fill's offset has no other alignment than that of its type.
     pub fn packed(name: &str, what: &str, buffers: u32, gap: u64, mut fills: Vec<Fill>) -> Self {
         let mut ends = vec![0; buffers as usize];
         for (number, fill) in (0..).zip(&mut fills) {
@@ -107,8 +107,8 @@ pub fn overlaps() -> Case {
     )
 }
 
-/// A fill for each initialiser of the library, with the initialiser's name: of a matrix, or of a convolution's
-/// kernel where the initialiser has no matrix.
+/// A fill for each initialiser of the library, with the initialiser's name. The shape is the first of `shapes`
+/// that the initialiser takes.
 pub fn every_initialiser(dtype: DType, shapes: [&[u64]; 2]) -> Vec<Fill> {
     let planner = crate::planner();
     let fills = Init::signatures().map(|signature| {

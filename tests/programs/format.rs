@@ -1,5 +1,5 @@
-//! The format of the files in this folder, which README.md describes. The generator in this folder writes the files;
-//! the conformance tests read them.
+//! The format of the files in this folder, which README.md describes. The generator in this folder writes the
+//! files; the conformance tests read them.
 
 use std::path::PathBuf;
 

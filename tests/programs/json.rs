@@ -1,12 +1,12 @@
-//! The text of a file: JSON with the outer containers over lines, so that a difference between two versions is short.
+//! The text of a file: JSON with the outer containers over lines, so that two versions differ in few lines.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-/// The text of a value. Objects have a line for each field in so many outer levels of containers, and arrays have a
-/// line for each element there and one level further in.
+/// The text of a value. Objects have a line for each field in the `levels` outer levels of containers. Arrays have
+/// a line for each element there, and one level further in.
 pub fn text(value: &impl Serialize, levels: usize) -> String {
     let mut text = Vec::new();
     let lines = Lines { levels, depth: 0, is_empty: false };

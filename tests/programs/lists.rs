@@ -173,7 +173,7 @@ fn transformer() -> Case {
     };
     Case::packed(
         "transformer",
-        "Two layers of a transformer in one buffer, without gaps: 24 tensors of several initialisers and types.",
+        "Two layers of a transformer in one buffer, without gaps: 24 tensors of three types.",
         1,
         0,
         [layer(0), layer(1)].concat(),

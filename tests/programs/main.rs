@@ -1,6 +1,6 @@
-//! Golden files: programs as the planner makes them today, and lists of fills, each with the SHA-256 of what must be
-//! written. README.md says what the files hold. The conformance tests replay the programs, and record the lists, on
-//! every adapter.
+//! Golden files: programs as the planner makes them today, and lists of fills, each with the SHA-256 of what it
+//! must write. README.md describes the files. The conformance tests replay the programs, and record the lists,
+//! on every adapter.
 //!
 //! The tests need no GPU. With `SEEDBED_UPDATE_PROGRAMS=1` the first two tests write the files.
 

@@ -122,7 +122,7 @@ impl Device {
         })
     }
 
-    /// Another device of the same adapter, with the default limits of WebGPU and without features. Its recorder
+    /// Another device of the same adapter, with the default limits of WebGPU and without features. The recorder
     /// plans as for a GPU, so it takes every program that was planned for `Device::webgpu()`.
     #[cfg(feature = "serde")]
     pub fn with_webgpu_limits(&self) -> Self {
