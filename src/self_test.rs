@@ -14,7 +14,7 @@
 //! # fn replay(task: &Task) -> Vec<u8> { vec![Task::PREFILL; task.bytes as usize] }
 //!
 //! fn self_test(planner: &Planner) -> Result<SelfTest, Error> {
-//!     let mut trials = Trials::new(Extent::Short)?;
+//!     let mut trials = Trials::new(Extent::Short);
 //!     while let Some(&number) = trials.needed().first() {
 //!         if let Some(task) = trials.plan(number, planner)? {
 //!             let bytes: Vec<u8> = replay(&task); // the executor's part
@@ -109,13 +109,10 @@ enum Stop {
 
 impl Trials {
     /// The trials of this extent. None has a result.
-    ///
-    /// # Errors
-    /// None is known: the trials do not depend on the device.
-    pub fn new(extent: Extent) -> Result<Self, Error> {
-        let trials = list::trials(extent)?;
+    pub fn new(extent: Extent) -> Self {
+        let trials = list::trials(extent);
         let results = trials.iter().map(|_| None).collect();
-        Ok(Self { extent, trials, results })
+        Self { extent, trials, results }
     }
 
     /// The same trials without those whose names `only` refuses.
@@ -153,13 +150,13 @@ impl Trials {
     pub fn plan(&mut self, number: usize, planner: &Planner) -> Result<Option<Task>, Error> {
         planner.limits()?;
         let Some(trial) = self.trials.get(number) else { return Ok(None) };
-        match task(trial, planner) {
-            Ok(task) => Ok(Some(task)),
-            Err(error) => {
-                self.results[number] = Some(Err(Stop::Unsupported(error)));
-                Ok(None)
-            }
-        }
+        let stop = match (&trial.error, task(trial, planner)) {
+            (Some(error), _) => Stop::Failed(error.clone()),
+            (None, Err(error)) => Stop::Unsupported(error),
+            (None, Ok(task)) => return Ok(Some(task)),
+        };
+        self.results[number] = Some(Err(stop));
+        Ok(None)
     }
 
     /// Compares the bytes that the destination of a trial has after the trial's programs.

@@ -83,7 +83,7 @@ mod tests {
             DType::U32 => Job::words([4], Key::new(0)),
             _ => Job::new(dtype, [4], Init::normal(0.0, 1.0), Key::new(0)),
         };
-        trial.add(job).unwrap();
+        trial.add(job);
         trial.probe = probe;
         trial
     }

@@ -4,7 +4,6 @@ use super::report::Extent;
 use super::trial::Recording::{self, Apart, Together};
 use super::trial::{Job, Probe, Trial};
 use crate::dtype::DType::{self, BF16, F16, F32};
-use crate::error::Error;
 use crate::host;
 use crate::init::Init;
 use crate::key::Key;
@@ -43,7 +42,7 @@ const ENDLESS: [u64; 1] = [1 << 36];
 const CARRY: u64 = 1 << 34;
 
 /// The trials of this extent.
-pub(super) fn trials(extent: Extent) -> Result<Vec<Trial>, Error> {
+pub(super) fn trials(extent: Extent) -> Vec<Trial> {
     match extent {
         Extent::Short => short(),
         Extent::Full => full(),
@@ -52,30 +51,30 @@ pub(super) fn trials(extent: Extent) -> Result<Vec<Trial>, Error> {
 
 /// Normals, and then raw words, by one kernel each, also at the places where integers carry and at the ends of the words'
 /// range.
-fn short() -> Result<Vec<Trial>, Error> {
+fn short() -> Vec<Trial> {
     let mut words = Trial::new("raw words", Apart);
     let mut normals = Trial::new("normals", Apart);
     let mut both = |region: Region<'static>, key: Key| {
-        words.add(Job::words(region.clone(), key))?;
+        words.add(Job::words(region.clone(), key));
         normals.add(Job::new(F32, region, Init::normal(0.25, 0.75), key))
     };
-    both([1 << 14].into(), KEY)?;
-    both(carry(512), KEY)?;
-    both([64].into(), WRAPPING)?;
+    both([1 << 14].into(), KEY);
+    both(carry(512), KEY);
+    both([64].into(), WRAPPING);
     for key in edges() {
-        both([8].into(), key)?;
+        both([8].into(), key);
     }
-    Ok(vec![normals, words])
+    vec![normals, words]
 }
 
-fn full() -> Result<Vec<Trial>, Error> {
+fn full() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (name, recording) in [("raw words", Apart), ("raw words, in one list", Together)] {
-        trials.push(words(name, recording)?);
+        trials.push(words(name, recording));
     }
-    trials.push(words_far_on()?);
-    trials.push(edges_of("words 0 and 2^32 - 1: raw words", |region, key| vec![Job::words(region, key)])?);
-    trials.extend(arithmetic()?);
+    trials.push(words_far_on());
+    trials.push(edges_of("words 0 and 2^32 - 1: raw words", |region, key| vec![Job::words(region, key)]));
+    trials.extend(arithmetic());
     let inits = [
         ("uniform", Init::uniform(-0.3, 0.7)),
         ("normal", Init::normal(0.25, 0.02)),
@@ -86,15 +85,15 @@ fn full() -> Result<Vec<Trial>, Error> {
         let jobs = |region: Region<'static>, key: Key| {
             TYPES.map(|dtype| Job::new(dtype, region.clone(), init, key)).to_vec()
         };
-        trials.push(edges_of(format!("words 0 and 2^32 - 1: {name}"), jobs)?);
+        trials.push(edges_of(format!("words 0 and 2^32 - 1: {name}"), jobs));
     }
-    trials.push(every_half()?);
+    trials.push(every_half());
     for row in Init::signatures() {
-        trials.push(example(row.example)?);
+        trials.push(example(row.example));
     }
-    trials.push(constants()?);
-    trials.push(subnormals()?);
-    trials.push(tails()?);
+    trials.push(constants());
+    trials.push(subnormals());
+    trials.push(tails());
     let inits = inits.into_iter().chain([
         ("constant", Init::constant(0.1)),
         ("eye", Init::Eye),
@@ -106,15 +105,15 @@ fn full() -> Result<Vec<Trial>, Error> {
         // every pair of them: the next generator has other pairs.
         let mut apart = TYPES.to_vec();
         let together = apart.remove(number % TYPES.len());
-        trials.push(places(format!("{name}: any place"), init, &apart, Apart)?);
-        trials.push(places(format!("{name}: any place, in one list"), init, &[together], Together)?);
+        trials.push(places(format!("{name}: any place"), init, &apart, Apart));
+        trials.push(places(format!("{name}: any place, in one list"), init, &[together], Together));
     }
-    trials.push(far_on()?);
-    trials.push(small_tensors()?);
+    trials.push(far_on());
+    trials.push(small_tensors());
     for size in [64, 257] {
-        trials.push(orthogonal(size)?);
+        trials.push(orthogonal(size));
     }
-    Ok(trials)
+    trials
 }
 
 /// Keys whose block 0 has an extreme word, and whose block 1 has ordinary ones.
@@ -127,105 +126,108 @@ fn carry(elements: u64) -> Region<'static> {
     Region::from(ENDLESS).elements(CARRY - elements..CARRY + elements)
 }
 
-fn words(name: &str, recording: Recording) -> Result<Trial, Error> {
+fn words(name: &str, recording: Recording) -> Trial {
     let mut trial = Trial::new(name, recording);
     for key in [KEY, WRAPPING] {
-        trial.add(Job::words([70_001], key))?;
-        trial.add(Job::words(MATRIX, key))?;
-        trial.add(Job::words([1001], key).shifted(4))?;
-        trial.add(Job::words(Region::from([5000]).elements(3..4099), key))?;
-        trial.add(Job::words(Region::from(MATRIX).shard([3, 8], [50, 40]), key).pitched(256))?;
-        trial.add(Job::words(Region::from(MATRIX).shard([5, 3], [50, 37]), key).pitched(152))?;
+        trial.add(Job::words([70_001], key));
+        trial.add(Job::words(MATRIX, key));
+        trial.add(Job::words([1001], key).shifted(4));
+        trial.add(Job::words(Region::from([5000]).elements(3..4099), key));
+        trial.add(Job::words(Region::from(MATRIX).shard([3, 8], [50, 40]), key).pitched(256));
+        trial.add(Job::words(Region::from(MATRIX).shard([5, 3], [50, 37]), key).pitched(152));
     }
-    Ok(trial)
+    trial
 }
 
 /// Counters that pass 2^32 and 2^64, because of the offset, of the element, or of both.
-fn words_far_on() -> Result<Trial, Error> {
+fn words_far_on() -> Trial {
     let mut trial = Trial::new("raw words past block 2^32", Apart);
     for offset in [0, (1 << 32) - 3, u64::MAX - (1 << 32), (7 << 32) - 300] {
         let key = Key { seed: SEED, offset };
-        trial.add(Job::words([4096], key))?;
+        trial.add(Job::words([4096], key));
         for carry in [CARRY, 3 * CARRY] {
-            trial.add(Job::words(Region::from(ENDLESS).elements(carry - 2049..carry + 2050), key))?;
-            trial.add(Job::words(Region::from(ENDLESS).elements(carry - 2048..carry + 2048), key))?;
+            trial.add(Job::words(Region::from(ENDLESS).elements(carry - 2049..carry + 2050), key));
+            trial.add(Job::words(Region::from(ENDLESS).elements(carry - 2048..carry + 2048), key));
         }
     }
-    trial.add(Job::words([4096], WRAPPING))?;
+    trial.add(Job::words([4096], WRAPPING));
     let last = Region::from([1_u64 << 60]).elements((1 << 60) - 4096..1_u64 << 60);
-    trial.add(Job::words(last, KEY))?;
-    Ok(trial)
+    trial.add(Job::words(last, KEY));
+    trial
 }
 
 /// Blocks with the words 0 and 2^32 - 1 in each position, as whole vectors and element by element.
-fn edges_of(
-    name: impl Into<String>,
-    jobs: impl Fn(Region<'static>, Key) -> Vec<Job>,
-) -> Result<Trial, Error> {
+fn edges_of(name: impl Into<String>, jobs: impl Fn(Region<'static>, Key) -> Vec<Job>) -> Trial {
     let mut trial = Trial::new(name, Together);
     for key in edges() {
         for job in jobs([8].into(), key) {
             let size = job.placement.dtype.size();
-            trial.add(job.clone())?;
-            trial.add(job.shifted(size))?;
+            trial.add(job.clone());
+            trial.add(job.shifted(size));
         }
     }
-    Ok(trial)
+    trial
 }
 
 /// Uniforms of which each is one product, one sum, or one of each. A device that rounds in another direction is off by
 /// one unit in the first two; one that fuses is right there and off in the third.
-fn arithmetic() -> Result<[Trial; 3], Error> {
-    let probe = |name: &str, [low, high]: [f64; 2], probe: Probe| -> Result<Trial, Error> {
+fn arithmetic() -> [Trial; 3] {
+    let probe = |name: &str, [low, high]: [f64; 2], probe: Probe| -> Trial {
         let mut trial = Trial::new(name, Apart);
-        trial.add(Job::new(F32, [1 << 14], Init::uniform(low, high), KEY))?;
+        trial.add(Job::new(F32, [1 << 14], Init::uniform(low, high), KEY));
         trial.probe = Some(probe);
-        Ok(trial)
+        trial
     };
     // The difference of these bounds is 2^-4, by which products are exact.
     let low = f64::from(-0.7_f32);
-    Ok([
-        probe("f32 products", [0.0, 0.7], Probe::OneOperation)?,
-        probe("f32 sums", [low, low + 0.0625], Probe::OneOperation)?,
-        probe("f32 products and sums", [0.1, 0.73], Probe::TwoOperations)?,
-    ])
+    [
+        probe("f32 products", [0.0, 0.7], Probe::OneOperation),
+        probe("f32 sums", [low, low + 0.0625], Probe::OneOperation),
+        probe("f32 products and sums", [0.1, 0.73], Probe::TwoOperations),
+    ]
 }
 
-fn every_half() -> Result<Trial, Error> {
+fn every_half() -> Trial {
     let mut trial = Trial::new("normals of every upper half of a word", Apart);
-    trial.add(Job::new(F32, [ALL_HALVES], Init::normal(0.0, 1.0), KEY))?;
-    Ok(trial)
+    trial.add(Job::new(F32, [ALL_HALVES], Init::normal(0.0, 1.0), KEY));
+    trial
 }
 
 /// An initialiser of the textual form, for a matrix or, if the initialiser needs one, for a convolution.
-fn example(text: &str) -> Result<Trial, Error> {
-    let init: Init = text.parse()?;
+fn example(text: &str) -> Trial {
     let mut trial = Trial::new(text, Apart);
+    let init: Init = match text.parse() {
+        Ok(init) => init,
+        Err(error) => {
+            trial.error = Some(error);
+            return trial;
+        }
+    };
     let shape: &[u64] = match host::check(&init, F32, [61, 67]) {
         Ok(()) => &[61, 67],
         Err(_) => &[6, 13, 7, 9],
     };
     for dtype in TYPES {
-        trial.add(Job::new(dtype, shape.to_vec(), init, KEY))?;
+        trial.add(Job::new(dtype, shape.to_vec(), init, KEY));
     }
-    Ok(trial)
+    trial
 }
 
-fn constants() -> Result<Trial, Error> {
+fn constants() -> Trial {
     let mut trial = Trial::new("constants", Together);
     for value in [0.1, -1.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-40, -3e-6] {
         for dtype in TYPES {
-            trial.add(Job::new(dtype, [131], Init::constant(value), KEY))?;
+            trial.add(Job::new(dtype, [131], Init::constant(value), KEY));
         }
     }
     // Enough for a clear.
-    trial.add(Job::new(F32, [1 << 15], Init::Zeros, KEY))?;
-    trial.add(Job::new(F32, [100_003], Init::constant(0.3), KEY))?;
-    Ok(trial)
+    trial.add(Job::new(F32, [1 << 15], Init::Zeros, KEY));
+    trial.add(Job::new(F32, [100_003], Init::constant(0.3), KEY));
+    trial
 }
 
 /// Subnormal f16 elements. They are part of the contract, unlike subnormal f32 results.
-fn subnormals() -> Result<Trial, Error> {
+fn subnormals() -> Trial {
     let mut trial = Trial::new("subnormal f16 elements", Apart);
     for init in [
         Init::normal(0.0, 1e-5),
@@ -233,13 +235,13 @@ fn subnormals() -> Result<Trial, Error> {
         Init::trunc_normal(0.0, 1e-5, -2e-5, 2e-5),
         Init::log_normal(-12.0, 0.25),
     ] {
-        trial.add(Job::new(F16, [4096], init, KEY))?;
+        trial.add(Job::new(F16, [4096], init, KEY));
     }
-    Ok(trial)
+    trial
 }
 
 /// Truncated normals whose bounds lie in the tails of the distribution, or at infinity.
-fn tails() -> Result<Trial, Error> {
+fn tails() -> Trial {
     let mut trial = Trial::new("trunc_normal in the tails", Apart);
     let infinity = f64::INFINITY;
     for (number, (mean, std, a, b)) in [
@@ -254,15 +256,15 @@ fn tails() -> Result<Trial, Error> {
     .enumerate()
     {
         let init = Init::trunc_normal(mean, std, a, b);
-        trial.add(Job::new(F32, [8192], init, KEY))?;
-        trial.add(Job::new(TYPES[1 + number % 2], [4096], init, KEY))?;
+        trial.add(Job::new(F32, [8192], init, KEY));
+        trial.add(Job::new(TYPES[1 + number % 2], [4096], init, KEY));
     }
-    Ok(trial)
+    trial
 }
 
 /// An initialiser at any place: whole vectors and single elements, runs and strided rows, halves of words that
 /// neighbours share.
-fn places(name: String, init: Init, types: &[DType], recording: Recording) -> Result<Trial, Error> {
+fn places(name: String, init: Init, types: &[DType], recording: Recording) -> Trial {
     let mut trial = Trial::new(name, recording);
     let keys = match recording {
         Apart => &[KEY][..],
@@ -274,21 +276,21 @@ fn places(name: String, init: Init, types: &[DType], recording: Recording) -> Re
             let size = dtype.size();
             let job = |region: Region<'static>| Job::new(dtype, region, init, key);
             let matrix = Region::from(MATRIX);
-            trial.add(job(matrix.clone()))?;
-            trial.add(job(matrix.clone().elements(1001..1999)).shifted(size))?;
+            trial.add(job(matrix.clone()));
+            trial.add(job(matrix.clone().elements(1001..1999)).shifted(size));
             // Ends and begins within a block, and within a word if the elements have 16 bits.
-            trial.add(job(matrix.clone().elements(5..8)).shifted(size))?;
-            trial.add_next(job(matrix.clone().elements(8..15)))?;
-            trial.add_next(job(matrix.clone().elements(63..66)))?;
-            trial.add(job(matrix.clone().shard([3, 8], [50, 40])).pitched(64 * size))?;
-            trial.add(job(matrix.clone().shard([5, 3], [50, 37])).shifted(size).pitched(39 * size))?;
+            trial.add(job(matrix.clone().elements(5..8)).shifted(size));
+            trial.add_next(job(matrix.clone().elements(8..15)));
+            trial.add_next(job(matrix.clone().elements(63..66)));
+            trial.add(job(matrix.clone().shard([3, 8], [50, 40])).pitched(64 * size));
+            trial.add(job(matrix.clone().shard([5, 3], [50, 37])).shifted(size).pitched(39 * size));
         }
     }
-    Ok(trial)
+    trial
 }
 
 /// Elements on both sides of block 2^32: in a vector, in the rows of a matrix, in a shard.
-fn far_on() -> Result<Trial, Error> {
+fn far_on() -> Trial {
     let mut trial = Trial::new("elements past block 2^32", Together);
     let matrix = [1 << 18, 1 << 18];
     // Columns on both sides of the diagonal.
@@ -306,20 +308,15 @@ fn far_on() -> Result<Trial, Error> {
     {
         let dtype = TYPES[number % 3];
         for dtype in [F32, dtype] {
-            trial.add(Job::new(
-                dtype,
-                Region::from(matrix).elements(CARRY - 1000..CARRY + 1001),
-                init,
-                KEY,
-            ))?;
-            trial.add(Job::new(dtype, Region::from(matrix).shard(far, [4, 33]), init, WRAPPING))?;
+            trial.add(Job::new(dtype, Region::from(matrix).elements(CARRY - 1000..CARRY + 1001), init, KEY));
+            trial.add(Job::new(dtype, Region::from(matrix).shard(far, [4, 33]), init, WRAPPING));
         }
     }
-    Ok(trial)
+    trial
 }
 
 /// Many tensors of many kinds in one list, as a model is filled.
-fn small_tensors() -> Result<Trial, Error> {
+fn small_tensors() -> Trial {
     let mut trial = Trial::new("three hundred small tensors, in one list", Together);
     for number in 0..300_u64 {
         let dtype = TYPES[(number / 5 % 3) as usize];
@@ -330,20 +327,19 @@ fn small_tensors() -> Result<Trial, Error> {
             _ => Init::trunc_normal(0.0, 0.02, -0.04, 0.04),
         };
         let len = 1 + number * 37 % 300;
-        trial
-            .add(Job::new(dtype, [len], init, KEY.fold_in(number)).shifted(number % 4 / 3 * dtype.size()))?;
+        trial.add(Job::new(dtype, [len], init, KEY.fold_in(number)).shifted(number % 4 / 3 * dtype.size()));
     }
-    Ok(trial)
+    trial
 }
 
 /// Orthogonal matrices: square, high and wide, whole and in part.
-fn orthogonal(size: u64) -> Result<Trial, Error> {
+fn orthogonal(size: u64) -> Trial {
     let mut trial = Trial::new(format!("orthogonal matrices of {size}"), Apart);
     let init = Init::orthogonal();
-    trial.add(Job::new(F32, [size, size], init, KEY))?;
-    trial.add(Job::new(F16, [size, 40], init, KEY))?;
-    trial.add(Job::new(BF16, Region::from([33, size]).elements(size + 1..3 * size), init, WRAPPING))?;
-    Ok(trial)
+    trial.add(Job::new(F32, [size, size], init, KEY));
+    trial.add(Job::new(F16, [size, 40], init, KEY));
+    trial.add(Job::new(BF16, Region::from([33, size]).elements(size + 1..3 * size), init, WRAPPING));
+    trial
 }
 
 #[cfg(test)]
@@ -356,10 +352,11 @@ mod tests {
     #[test]
     fn fills_do_not_overlap_and_the_host_makes_them() {
         for extent in [Extent::Short, Extent::Full] {
-            let trials = trials(extent).unwrap();
+            let trials = trials(extent);
             let names: HashSet<_> = trials.iter().map(|trial| &trial.name).collect();
             assert_eq!(names.len(), trials.len());
             for trial in &trials {
+                assert_eq!(trial.error, None, "{}", trial.name);
                 let mut owner = vec![None; trial.bytes() as usize];
                 for (number, job) in trial.jobs.iter().enumerate() {
                     for byte in job.rows().unwrap().flatten() {
@@ -394,7 +391,7 @@ mod tests {
     /// The f32 bounds of the sums differ by a power of two.
     #[test]
     fn single_operations_are_single() {
-        let [products, sums, _] = arithmetic().unwrap();
+        let [products, sums, _] = arithmetic();
         let uniform = |trial: &Trial| match trial.jobs[0].source {
             crate::self_test::trial::Source::Init(Init::Uniform { low, high }) => [low as f32, high as f32],
             _ => panic!("{trial:?}"),

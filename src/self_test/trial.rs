@@ -148,31 +148,40 @@ pub(super) struct Trial {
     pub(super) probe: Option<Probe>,
     /// The number of elements that the fills write.
     pub(super) elements: u64,
+    /// The first fill that was refused, and not added: a mistake in the list of trials.
+    pub(super) error: Option<Error>,
     /// The end of the last fill, in bytes.
     end: u64,
 }
 
 impl Trial {
     pub(super) fn new(name: impl Into<String>, recording: Recording) -> Self {
-        Self { name: name.into(), jobs: Vec::new(), recording, probe: None, elements: 0, end: 0 }
+        Self { name: name.into(), jobs: Vec::new(), recording, probe: None, elements: 0, error: None, end: 0 }
     }
 
     /// Adds a fill behind the others, after a gap.
-    pub(super) fn add(&mut self, job: Job) -> Result<(), Error> {
-        self.place((self.end + GAP).next_multiple_of(ALIGNMENT), job)
+    pub(super) fn add(&mut self, job: Job) {
+        self.place((self.end + GAP).next_multiple_of(ALIGNMENT), job);
     }
 
     /// Adds a fill that begins where the last one ends.
-    pub(super) fn add_next(&mut self, job: Job) -> Result<(), Error> {
-        self.place(self.end, job)
+    pub(super) fn add_next(&mut self, job: Job) {
+        self.place(self.end, job);
     }
 
-    fn place(&mut self, offset: u64, mut job: Job) -> Result<(), Error> {
+    // The list of trials calls this function a hundred times, and a page downloads the list.
+    #[inline(never)]
+    fn place(&mut self, offset: u64, mut job: Job) {
         job.placement.offset += offset;
-        self.end = job.placement.bytes(MAX_BYTES)?.end;
-        self.elements += job.placement.region.element_count()?;
-        self.jobs.push(job);
-        Ok(())
+        let placed = job.placement.bytes(MAX_BYTES).and_then(|bytes| {
+            self.end = bytes.end;
+            self.elements += job.placement.region.element_count()?;
+            Ok(())
+        });
+        match placed {
+            Ok(()) => self.jobs.push(job),
+            Err(error) => drop(self.error.get_or_insert(error)),
+        }
     }
 
     /// The size of the buffer.

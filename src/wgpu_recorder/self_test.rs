@@ -38,7 +38,7 @@ impl FillRecorder {
     /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no fill. Every other failure is the
     /// [`Outcome`](crate::self_test::Outcome) of a check.
     pub async fn self_test(&self, queue: &wgpu::Queue, extent: Extent) -> Result<SelfTest, Error> {
-        self.run(queue, Trials::new(extent)?, None).await
+        self.run(queue, Trials::new(extent), None).await
     }
 
     /// Does what [`Self::self_test`] does, for the checks whose names `only` selects, after `alter` has changed the
@@ -55,7 +55,7 @@ impl FillRecorder {
         only: &(dyn Fn(&str) -> bool + Sync),
         alter: &(dyn Fn(&mut String) + Sync),
     ) -> Result<SelfTest, Error> {
-        self.run(queue, Trials::new(extent)?.select(only), Some(alter)).await
+        self.run(queue, Trials::new(extent).select(only), Some(alter)).await
     }
 
     async fn run(

@@ -22,10 +22,9 @@ pub struct Trials {
 impl Trials {
     /// The trials of the full test, or of the short one.
     #[wasm_bindgen(constructor)]
-    pub fn new(is_full: bool) -> Result<Self, JsError> {
+    pub fn new(is_full: bool) -> Self {
         let extent = if is_full { Extent::Full } else { Extent::Short };
-        let trials = seedbed::self_test::Trials::new(extent).map_err(thrown)?;
-        Ok(Self { trials, programs: VecDeque::new() })
+        Self { trials: seedbed::self_test::Trials::new(extent), programs: VecDeque::new() }
     }
 
     /// The numbers of the trials that are needed and have no result.
