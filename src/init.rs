@@ -3,6 +3,8 @@
 pub(crate) mod arguments;
 pub(crate) mod axes;
 mod checks;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod decimal;
 pub(crate) mod distribution;
 pub(crate) mod fan;
 pub(crate) mod gain;

@@ -106,7 +106,11 @@ fn at_commas(text: &str) -> Vec<&str> {
 }
 
 pub(super) fn number(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    #[cfg(not(target_arch = "wasm32"))]
+    let number = text.parse::<f64>().ok();
+    #[cfg(target_arch = "wasm32")]
+    let number = super::decimal::parse(text);
+    let number = number.ok_or_else(|| format!("{text:?} is not a number"))?;
     // Rust reads a number that is too large as infinity. A user writes infinity as a word.
     if number.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) {
         return Err(format!("{text} is too large"));

@@ -1,7 +1,6 @@
 //! The planner: fills -> a program. The program has as few dispatches as the fills' positions, types and
 //! generators allow, and the effect of one fill after the other.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
@@ -249,10 +248,14 @@ impl Planner {
         let mut waves = Waves::default();
         // Sorted. Buffers are numbered in the order of their first use, so a new group is rarely far from the end.
         let mut groups: Vec<(Group, FillKernel, Items)> = Vec::new();
-        let mut small_clears: HashMap<u32, usize> = HashMap::new();
-        for fill in fills.iter().filter(|fill| fill.can_be_cleared() && fill.is_small()) {
-            *small_clears.entry(fill.destination.buffer).or_default() += 1;
-        }
+        // The buffers of small clears, sorted: a buffer occurs once for each.
+        let small = fills.iter().filter(|fill| fill.can_be_cleared() && fill.is_small());
+        let mut small_clears: Vec<u32> = small.map(|fill| fill.destination.buffer).collect();
+        small_clears.sort_unstable();
+        let has_several = |buffer| {
+            let first = small_clears.partition_point(|&other| other < buffer);
+            small_clears.get(first + 1) == Some(&buffer)
+        };
         for (number, fill) in fills.iter().enumerate() {
             let (buffer, bytes) = (fill.destination.buffer, &fill.placement.bytes);
             if bytes.is_empty() {
@@ -262,7 +265,7 @@ impl Planner {
             let wave = if fills.len() > 1 { waves.wave_of(buffer, bytes) } else { 0 };
             // A clear is several times faster than a kernel, and wgpu then need not zero a fresh buffer
             // first.
-            if wave == 0 && fill.can_be_cleared() && !(fill.is_small() && small_clears[&buffer] > 1) {
+            if wave == 0 && fill.can_be_cleared() && !(fill.is_small() && has_several(buffer)) {
                 let (offset, size) = (bytes.start, bytes.end - bytes.start);
                 assembly.program.clears.push(Clear { buffer, offset, size });
                 continue;

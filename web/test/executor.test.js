@@ -77,6 +77,7 @@ test("mistakes are named before anything is recorded, and the executor works on"
   const [first, second] = buffers;
   const small = destination({ bytes: 64, prefill: 0 });
   const unused = destination(file.destinations[1], COPY_DST | COPY_SRC);
+  const clearable = destination(cleared.destinations[0]);
   const unclearable = destination(cleared.destinations[0], STORAGE | COPY_SRC);
   const dispatches = file.program.dispatches;
   const uniform = file.program.kernels[dispatches[0].kernel].bindings.findIndex(
@@ -109,9 +110,9 @@ test("mistakes are named before anything is recorded, and the executor works on"
     [file.program, [first, unused], /buffer 1 was created without the usage STORAGE/],
     [cleared.program, [unclearable], /buffer 0 was created without the usage COPY_DST/],
     [cleared.program, [small], /clear 0 uses 76800 bytes from 256 on of buffer 0, which has 64/],
-    [changed((p) => (p.clears[0].size = 0), cleared), [first], /clear 0 uses 0 bytes/],
-    [changed((p) => (p.clears[0].size = 6), cleared), [first], /clear 0 is not of whole words/],
-    [changed((p) => (p.clears[0].offset = 6), cleared), [first], /clear 0 begins at byte 6/],
+    [changed((p) => (p.clears[0].size = 0), cleared), [clearable], /clear 0 uses 0 bytes/],
+    [changed((p) => (p.clears[0].size = 6), cleared), [clearable], /clear 0 is not of whole words/],
+    [changed((p) => (p.clears[0].offset = 6), cleared), [clearable], /clear 0 begins at byte 6/],
     [changed((p) => (p.dispatches[0].kernel = 1000)), buffers, /dispatch 0 uses kernel 1000/],
     [
       changed((p) => (p.dispatches[0].bindings[1].buffer = 2 ** 30)),
