@@ -1,21 +1,16 @@
 //! The recorder of any GPU API: plans fills and records them into the caller's encoder.
 //!
 //! [`seedbed::FillRecorder`](crate::FillRecorder) is this recorder for the wgpu that this library uses. The crate
-//! `seedbed-wgpu-29` is this recorder for wgpu's previous major. For another API, implement [`Api`]: its functions are
-//! the calls that a recorder makes. Every rule stands once, here: plans, checks, errors, and what is kept.
+//! [`seedbed-wgpu-29`] is this recorder for wgpu's previous major.
 //!
-//! ```ignore
-//! #[derive(Clone, Copy, Debug)]
-//! pub struct MyApi;
+//! For another API, such as a third major of wgpu, implement [`Api`]. Its functions are the calls that a recorder
+//! makes: 150 lines for a wgpu. Every rule stands once, here: plans, checks, errors, and what is kept. Give the
+//! types of this module the names that your users know, as `seedbed-wgpu-29` does:
+//! `pub type FillRecorder = seedbed::recorder::FillRecorder<MyApi>`.
 //!
-//! impl seedbed::recorder::Api for MyApi { /* … */ }
+//! A program in another language, or an API whose commands differ, replays a [`program`](crate::program).
 //!
-//! pub type FillRecorder = seedbed::recorder::FillRecorder<MyApi>;
-//! pub type TensorView<'a> = seedbed::recorder::TensorView<'a, MyApi>;
-//! pub type Fill<'a> = seedbed::recorder::Fill<'a, MyApi>;
-//! ```
-//!
-//! A language other than Rust, or an API that needs commands of another form, replays programs: [`program`](crate::program).
+//! [`seedbed-wgpu-29`]: https://github.com/seedbed-gpu/seedbed/tree/main/integrations/wgpu-29
 
 mod api;
 mod fill;
