@@ -2,13 +2,14 @@
 
 use pollster::block_on;
 use seedbed::program::Placement;
+use seedbed::self_test::Task;
 use seedbed::{Error, Init, Key, host};
 use seedbed_wgpu_29::{FillRecorder, TensorView};
 use wgpu::util::DeviceExt;
 use wgpu::{Backend, BufferUsages, Features, Limits};
 
 /// The byte that fills every buffer before a fill.
-pub const SENTINEL: u8 = 0xA5;
+pub const SENTINEL: u8 = Task::PREFILL;
 
 /// The usages of a buffer that a fill can not clear.
 pub const NO_COPY_DST: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_SRC);

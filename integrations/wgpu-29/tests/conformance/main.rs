@@ -19,7 +19,8 @@ use device::{Device, Variant, adapters};
 
 type Check = (&'static str, fn(&Device));
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 15] = [
+    ("self_test", values::self_test),
     ("every_initialiser_and_type", values::every_initialiser_and_type),
     ("places", values::places),
     ("lists", values::lists),

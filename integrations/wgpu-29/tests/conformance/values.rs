@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use seedbed::program::{Placement, Program};
+use seedbed::self_test::{Extent, Trials};
 use seedbed::{DType, Init, Key, Region, host};
 use seedbed_wgpu_29::{Fill, TensorView};
 
@@ -29,6 +30,36 @@ fn every_initialiser() -> Vec<(Init, &'static [u64])> {
 
 fn elements_of(shape: &[u64]) -> usize {
     shape.iter().product::<u64>() as usize
+}
+
+/// The library's self-test, by this recorder: every initialiser and type, any place, 64-bit indices, batches. One
+/// adapter that computes on the CPU is enough for all of that.
+pub fn self_test(device: &Device) {
+    let in_full = device.name == "lavapipe" || device.adapter.get_info().device_type != wgpu::DeviceType::Cpu;
+    let extent = if in_full { Extent::Full } else { Extent::Short };
+    let mut trials = Trials::new(extent).expect("trials");
+    loop {
+        let needed = trials.needed();
+        if needed.is_empty() {
+            break;
+        }
+        for number in needed {
+            let Some(task) = trials.plan(number, device.recorder.planner()).expect("a device that can fill")
+            else {
+                continue;
+            };
+            let buffer = device.sentinel_buffer(task.bytes, USAGE);
+            let replayed = device.submit(|encoder| {
+                task.programs.iter().try_for_each(|one| device.recorder.replay(encoder, one, &[&buffer]))
+            });
+            match replayed {
+                Ok(()) => trials.compare(number, &device.read_all(&buffer)),
+                Err(error) => trials.fail(number, error),
+            }
+        }
+    }
+    let report = trials.report();
+    assert!(report.passed(), "{report}");
 }
 
 pub fn every_initialiser_and_type(device: &Device) {
