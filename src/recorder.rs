@@ -1,11 +1,11 @@
 //! The recorder of any GPU API: plans fills and records them into the caller's encoder.
 //!
-//! [`seedbed::FillRecorder`](crate::FillRecorder) is this recorder for the wgpu that this library uses. The crate
-//! [`seedbed-wgpu-29`] is this recorder for wgpu's previous major.
+//! [`seedbed::FillRecorder`](crate::FillRecorder) is this recorder for the wgpu that this library uses. The
+//! crate [`seedbed-wgpu-29`] is this recorder for wgpu's previous major.
 //!
-//! For another API, such as a third major of wgpu, implement [`Api`]. Its functions are the calls that a recorder
-//! makes: 150 lines for a wgpu. Every rule stands once, here: plans, checks, errors, and what is kept. Give the
-//! types of this module the names that your users know, as `seedbed-wgpu-29` does:
+//! For another API, such as a third major of wgpu, implement [`Api`]. Its functions are the calls that a
+//! recorder makes: 150 lines for a wgpu. Every rule stands once, here: plans, checks, errors, and what is kept.
+//! Give the types of this module the names that your users know, as `seedbed-wgpu-29` does:
 //! `pub type FillRecorder = seedbed::recorder::FillRecorder<MyApi>`.
 //!
 //! A program in another language, or an API whose commands differ, replays a [`program`](crate::program).

@@ -16,7 +16,8 @@ pub enum DeviceClass {
     OtherCpu,
 }
 
-/// Parts of the names of adapters that compute on the CPU. OpenGL does not say so otherwise.
+/// Parts of the names of adapters that compute on the CPU. OpenGL calls such an adapter `Other`, so the name
+/// decides.
 const RENDERERS: [&str; 4] = ["llvmpipe", "softpipe", "SwiftShader", "Microsoft Basic Render"];
 
 impl DeviceClass {

@@ -7,12 +7,12 @@ use std::ops::{BitAnd, BitOr};
 use crate::error::Error;
 use crate::program::{Binding, Buffer, Device, Kernel};
 
-/// A GPU API, such as a major version of wgpu: the calls that a recorder makes, and nothing else. All rules stand
-/// once, in [`FillRecorder`](super::FillRecorder).
+/// A GPU API, such as a major version of wgpu: the calls that a recorder makes, and nothing else. All rules
+/// stand once, in [`FillRecorder`](super::FillRecorder).
 ///
-/// The implementor is a type without values of interest, such as `struct Wgpu`. Its functions follow the page of
-/// [`program`](crate::program), "How to replay a program". They report mistakes as the API does; the recorder
-/// turns the reports into errors ([`Self::open_scope`]).
+/// The implementor is a type without values of interest, such as `struct Wgpu`. Its functions follow the page
+/// of [`program`](crate::program), "How to replay a program". They report mistakes as the API does; the
+/// recorder turns the reports into errors ([`Self::open_scope`]).
 ///
 /// A later minor version of this library may ask an implementor for more.
 pub trait Api: Copy + Debug + 'static {
@@ -60,8 +60,8 @@ pub trait Api: Copy + Debug + 'static {
     /// Creates a buffer of zeros, of the label and size of `buffer`.
     fn create(device: &Self::Device, buffer: &Buffer, usages: Self::BufferUsages) -> Self::Buffer;
 
-    /// Creates such a buffer with these words, without the help of a queue: writes by a queue come before all commands
-    /// of an encoder.
+    /// Creates such a buffer with these words, without the help of a queue: writes by a queue come before all
+    /// commands of an encoder.
     ///
     /// # Errors
     /// [`lost`](super::lost) if the device was lost or destroyed.
@@ -101,8 +101,8 @@ pub trait Api: Copy + Debug + 'static {
     /// innermost scope of its kind.
     fn open_scope(device: &Self::Device, kind: ReportKind) -> Self::Scope;
 
-    /// Closes the innermost scope, and returns the text of its first report. Outside of the web, the future is
-    /// ready when it is polled for the first time.
+    /// Closes the innermost scope, and returns the text of its first report. Outside of the web, the future
+    /// is ready when it is polled for the first time.
     fn close_scope(scope: Self::Scope) -> impl Future<Output = Option<String>>;
 }
 

@@ -1,21 +1,23 @@
-//! A device's reports -> errors. A device reports mistakes and failures to the innermost error scope of the thread
-//! or, without a scope, to the device's error handler, which panics by default.
+//! A device's reports -> errors. A device reports mistakes and failures to the innermost error scope of the
+//! thread or, without a scope, to the device's error handler, which panics by default.
 
 use super::api::Api;
 use super::api::ReportKind::{self, Internal, OutOfMemory, Validation};
 use crate::error::Error;
 
-/// Calls `create`. A report of the device during the call, about memory or an invalid resource, becomes an error.
+/// Calls `create`. A report of the device during the call, about memory or an invalid resource, becomes an
+/// error.
 ///
 /// On the web, scopes answer only after a return to the event loop, so no scope is opened and the device's
 /// error handler gets the reports.
 ///
 /// # Errors
-/// The errors of `create`; [`Error::Device`] if the device reports that memory is out, [`Error::Refused`] if it
-/// reports that something is invalid.
+/// The errors of `create`; [`Error::Device`] if the device reports that memory is out, [`Error::Refused`] if
+/// it reports that something is invalid.
 pub fn created<A: Api, R>(device: &A::Device, create: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
     let (result, [memory, invalid]) = reports::<A, _, _>(device, [OutOfMemory, Validation], create);
-    // A report about memory comes first: a lack of memory makes resources invalid, and later calls refuse them.
+    // A report about memory comes first: a lack of memory makes resources invalid, and later calls refuse
+    // them.
     let memory = memory.map(|reason| Error::Device { reason });
     memory.or(invalid.map(|reason| Error::Refused { reason })).map_or(result, Err)
 }

@@ -152,9 +152,9 @@ impl Api for Wgpu {
     }
 }
 
-/// Finds out whether the device is lost. wgpu 29 tells nobody when a lost device creates a buffer, but reports
-/// that the buffer is invalid when it is unmapped. A device that is lost stays lost, so earlier buffers are valid
-/// if this one is.
+/// Finds out whether the device is lost. wgpu 29 tells nobody when a lost device creates a buffer, but
+/// reports that the buffer is invalid when it is unmapped. A device that is lost stays lost, so earlier
+/// buffers are valid if this one is.
 ///
 /// # Errors
 /// [`lost`]; [`Error::Device`] if memory is out.

@@ -1,11 +1,11 @@
 //! The recorder on a device of wgpu 29, on every adapter that wgpu 29 finds: what it writes is what
 //! `seedbed::host` writes, byte for byte, and mistakes are errors before anything is recorded.
 //!
-//! A trial is called `adapter::check`. lavapipe is used in three variants, which take different kernels. An adapter
-//! that the environment variable `SEEDBED_REQUIRE_ADAPTERS` names and that is missing is a failure.
+//! A trial is called `adapter::check`. lavapipe is used in three variants, which take different kernels. An
+//! adapter that the environment variable `SEEDBED_REQUIRE_ADAPTERS` names and that is missing is a failure.
 //!
-//! The rules of a recorder are the library's, and the library's own tests are many more. These tests are about
-//! the calls of wgpu 29.
+//! The rules of a recorder are the library's, and the library's own tests are many more. These tests are
+//! about the calls of wgpu 29.
 
 mod device;
 mod mistakes;

@@ -11,7 +11,8 @@ use crate::device::{Device, NO_COPY_DST, SENTINEL, USAGE, assert_same, assert_st
 const KEY: Key = Key::new(10);
 const NORMAL: Init = Init::normal(0.0, 1.0);
 
-/// Records a wrong list between two right fills, and a list of one as a fill too. The wrong list leaves no trace.
+/// Records a wrong list between two right fills, and a list of one as a fill too. The wrong list leaves no
+/// trace.
 fn check(device: &Device, buffers: &[&wgpu::Buffer], wrong: &[Fill<'_>], message: &str) {
     let right = device.sentinel_buffer(64, USAGE);
     let fill = |encoder: &mut _, offset: u64| {
