@@ -101,12 +101,8 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
     report.step("wgpu 29", || {
         let manifest = format!("{WGPU_29}/Cargo.toml");
         let target = workspace.target.join("wgpu-29");
-        let environment =
-            || variables.clone().into_iter().chain([("CARGO_TARGET_DIR".into(), target.clone().into())]);
-        cargo(&["clippy", "--all-targets", "--manifest-path", &manifest, "--", "-D", "warnings"])
-            .envs(environment())
-            .run()?;
-        cargo(&["test", "--manifest-path", &manifest]).envs(environment()).run()
+        let test = cargo(&["test", "--manifest-path", &manifest]).env("CARGO_TARGET_DIR", target);
+        test.envs(variables.clone()).run()
     })?;
     report.step("benchmarks, once each", || {
         cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()).run()
