@@ -29,6 +29,7 @@ use std::sync::{Arc, OnceLock};
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
 use crate::error::Error;
+use crate::program::DeviceClass;
 
 /// Lists all adapters: GPUs first, software last, each kind in wgpu's order.
 pub async fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
@@ -50,8 +51,7 @@ pub async fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
 
 /// Whether the adapter computes on the CPU.
 pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
-    const RENDERERS: [&str; 4] = ["llvmpipe", "softpipe", "SwiftShader", "Microsoft Basic Render"];
-    info.device_type == wgpu::DeviceType::Cpu || RENDERERS.iter().any(|r| info.name.contains(r))
+    DeviceClass::of(&info.name, info.device_type == wgpu::DeviceType::Cpu) != DeviceClass::Gpu
 }
 
 /// An adapter's name, "backend/name", such as `vulkan/llvmpipe (LLVM 15.0.6, 256 bits)`. GPUs of one model

@@ -15,6 +15,7 @@
 //! | `init` | **what**: the initialisers and their table (`init/table.rs`), fans, gains, distributions |
 //! | `kernel` | **with what**: a kernel and its choices, parameter blocks, WGSL by slots (`shaders/README.md`) |
 //! | [`program`] | **how**: fills and a device's limits -> a [`Program`](program::Program), plain data |
+//! | [`recorder`] | an executor: any GPU API, by a trait with the calls of the API |
 //! | [`host`] | an executor: the CPU |
 //! | [`self_test`] | an executor of programs against the host: programs, and what they should write |
 //! | `wgpu_recorder` | an executor: a device of wgpu (feature `wgpu`), with [`gpu`] for programs that own no device |
@@ -23,7 +24,7 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | [`FillRecorder::fill`] is called with a view, an initialiser, a key | `wgpu_recorder.rs`, `wgpu_recorder/tensor_view.rs` |
+//! | [`FillRecorder::fill`] is called with a view, an initialiser, a key | `recorder.rs`, `recorder/tensor_view.rs` |
 //! | initialiser and shape -> a distribution -> what a kernel takes, validated and rounded | `init/resolve.rs`, `init/distribution/`, `init/kernel_args.rs` |
 //! | shapes of any integers -> regions | `layout/shape.rs`, `layout/region.rs` |
 //! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/runs.rs` |
@@ -31,8 +32,8 @@
 //! | a fill -> work items that a binding can hold; work items -> dispatches | `program/split.rs`, `program/batch.rs` |
 //! | a work item -> its parameter block | `program/encode.rs` |
 //! | a kernel's choices -> WGSL | `kernel/fill.rs`, then `shaders/entry/` and on |
-//! | the program -> commands of your encoder | `wgpu_recorder/replay.rs`, `wgpu_recorder/pipelines.rs` |
-//! | what wgpu reports meanwhile -> an error | `wgpu_recorder/reports.rs` |
+//! | the program -> commands of your encoder | `recorder/replay.rs`, `recorder/pipelines.rs`, then `wgpu_recorder.rs` |
+//! | what wgpu reports meanwhile -> an error | `recorder/reports.rs` |
 //!
 //! Two initialisers take a detour in the planner: a truncated normal by a table (`math/truncated_normal.rs`), an orthogonal
 //! matrix by kernels of its own (`program/orthogonal.rs`), whose result the fill then copies. [`host::fill`] takes the same
@@ -71,6 +72,7 @@ mod math;
 pub mod program;
 #[cfg(feature = "wgpu")]
 pub mod recipes;
+pub mod recorder;
 pub mod self_test;
 #[cfg(feature = "wgpu")]
 mod wgpu_recorder;
@@ -97,4 +99,4 @@ pub use rand_core;
 #[cfg(feature = "wgpu")]
 pub use wgpu;
 #[cfg(feature = "wgpu")]
-pub use wgpu_recorder::{FillRecorder, fill::Fill, tensor_view::TensorView};
+pub use wgpu_recorder::{Fill, FillRecorder, TensorView, Wgpu};

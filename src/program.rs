@@ -73,12 +73,9 @@ mod uniforms;
 
 pub use self::data::{Binding, BindingKind, Buffer, Clear, Contents, Dispatch, Kernel, Program, Usage};
 pub use self::device::{Device, Limits};
-#[cfg(feature = "wgpu")]
 pub(crate) use self::names::Names;
-#[cfg(feature = "wgpu")]
 pub(crate) use self::planner::{CheckedFill, named};
 pub use self::planner::{Content, Destination, FillSpec, Planner};
-#[cfg(feature = "wgpu")]
 pub(crate) use self::recent::Recent;
 pub use crate::kernel::device_class::DeviceClass;
 pub use crate::layout::placement::Placement;

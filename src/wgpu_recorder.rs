@@ -1,37 +1,18 @@
-//! The recorder: plans fills and records them into the caller's encoder.
-
-#![expect(clippy::mutable_key_type, reason = "wgpu compares buffers by their identity")]
+//! The recorder of this library's wgpu: wgpu's calls. The rules are in `recorder`.
 
 mod device;
-pub(crate) mod fill;
-mod pipelines;
-mod replay;
-mod reports;
 mod self_test;
-pub(crate) mod tensor_view;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use self::fill::Fill;
-use self::replay::Replay;
-use self::reports::created;
-use self::tensor_view::TensorView;
-use crate::dtype::DType;
 use crate::error::Error;
-use crate::init::Init;
-use crate::kernel::choices::Math;
-use crate::key::Key;
-use crate::layout::shape::IntoShape;
-use crate::program::{
-    CheckedFill, Content, Device, DeviceClass, FillSpec, Kernel, Names, Planner, Program, named,
-};
+use crate::program::{Binding, BindingKind, Buffer, Device, Kernel};
+use crate::recorder::{self, Api, ReportKind, lost};
 
 /// Fills tensors of one device. A recorder is cheap to clone, and all clones share their pipelines.
 ///
 /// A recorder records into your encoder and does nothing else: no submission, no polling, no queue.
 ///
 /// ```no_run
+/// # #[cfg(feature = "wgpu")]
 /// # fn f(device: &wgpu::Device, buffer: &wgpu::Buffer, encoder: &mut wgpu::CommandEncoder) -> Result<(), seedbed::Error> {
 /// use seedbed::{Init, FillRecorder, Key, TensorView};
 ///
@@ -41,296 +22,217 @@ use crate::program::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct FillRecorder {
-    shared: Arc<Shared>,
-}
+pub type FillRecorder = recorder::FillRecorder<Wgpu>;
 
-/// The state that all clones of a recorder share.
-#[derive(Debug)]
-struct Shared {
-    planner: Planner,
-    replay: Replay,
-}
+/// A view of a buffer as a destination: elements of a logical tensor, row-major from a byte offset on. A fill
+/// changes no other byte: neither the padding between rows, nor the other half of a word that a 16-bit
+/// element shares.
+///
+/// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, large zeros become a `clear_buffer`.
+///
+/// ```no_run
+/// # fn f(buffer: &wgpu::Buffer) {
+/// use seedbed::{Region, TensorView};
+///
+/// // A weight in an arena, 4 KiB from its start.
+/// let weight = TensorView::f32(buffer, [768, 3072]).at(4096);
+/// // Its second half alone, as another device of a sharded model would hold it.
+/// let half = TensorView::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
+/// // The second half of each row, as another split of the model would have it.
+/// let shard = TensorView::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
+/// // Rows of 100 elements, each on a 256-byte boundary as in an image copy.
+/// let padded = TensorView::f32(buffer, [64, 100]).row_pitch(512);
+/// # }
+/// ```
+pub type TensorView<'a> = recorder::TensorView<'a, Wgpu>;
 
-impl FillRecorder {
-    /// A recorder for this device, with [`Math::Portable`]. A new recorder has compiled nothing.
-    ///
-    /// Fills are faster on a device that was opened with `Features::SHADER_INT64`; the bits are the same.
-    pub fn new(device: &wgpu::Device) -> Self {
-        Self::with_math(device, Math::default())
+/// A fill of [`FillRecorder::fill_all`]: the arguments of [`FillRecorder::fill`].
+///
+/// A list of fills describes a model, and one list is enough: a test, or a machine without a GPU, makes the
+/// same bytes from that list with [`host::fill_buffer`](crate::host::fill_buffer).
+///
+/// ```no_run
+/// use seedbed::{Error, Fill, Init, Key, TensorView, host, wgpu};
+///
+/// struct Layer {
+///     fills: Vec<Fill<'static>>,
+/// }
+///
+/// fn layer(arena: &wgpu::Buffer, model: Key) -> Layer {
+///     let weight = TensorView::f32(arena, [3072, 768]).into_owned();
+///     Layer { fills: vec![Fill::named("mlp.weight", weight, Init::xavier_normal(), model)] }
+/// }
+///
+/// /// The bytes that the arena has after the fills.
+/// fn on_the_host(layer: &Layer, arena: &mut [u8]) -> Result<(), Error> {
+///     for fill in &layer.fills {
+///         host::fill_buffer(arena, fill.tensor().placement(), fill.init(), fill.key())?;
+///     }
+///     Ok(())
+/// }
+/// ```
+pub type Fill<'a> = recorder::Fill<'a, Wgpu>;
+
+/// wgpu, the major version that [`seedbed::wgpu`](crate::wgpu) is.
+#[derive(Clone, Copy, Debug)]
+pub struct Wgpu;
+
+impl Api for Wgpu {
+    type Device = wgpu::Device;
+    type Buffer = wgpu::Buffer;
+    type BufferUsages = wgpu::BufferUsages;
+    type Encoder = wgpu::CommandEncoder;
+    type Pass<'a> = wgpu::ComputePass<'a>;
+    type PipelineCache = wgpu::PipelineCache;
+    type Pipeline = (wgpu::ComputePipeline, wgpu::BindGroupLayout);
+    type Entry<'a> = wgpu::BindGroupEntry<'a>;
+    type BindGroup = wgpu::BindGroup;
+    type Scope = wgpu::ErrorScopeGuard;
+
+    const UNIFORM: wgpu::BufferUsages = wgpu::BufferUsages::UNIFORM;
+    const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
+    const COPY_DST: wgpu::BufferUsages = wgpu::BufferUsages::COPY_DST;
+
+    fn describe(device: &wgpu::Device) -> Device {
+        device::describe(device)
     }
 
-    /// A recorder for this device with a choice of arithmetic.
-    pub fn with_math(device: &wgpu::Device, math: Math) -> Self {
-        Self::for_device(device, device::describe(device), math, None)
+    fn size(buffer: &wgpu::Buffer) -> u64 {
+        buffer.size()
     }
 
-    /// A recorder like that of [`Self::with_math`] that keeps the driver's compilations in a pipeline cache,
-    /// which your program loads and saves. The device must have been opened with `Features::PIPELINE_CACHE`. Save
-    /// a file for each adapter, named by `wgpu::util::pipeline_cache_key`: wgpu panics over the cache of another
-    /// device.
-    ///
-    /// ```
-    /// # use seedbed::{wgpu, DType, Init, FillRecorder, Math, gpu};
-    /// # async fn f() -> Result<(), seedbed::Error> {
-    /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return Ok(()) };
-    /// # if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) { return Ok(()) }
-    /// # let gpu = gpu::Gpu::open_with(&adapter, wgpu::Features::PIPELINE_CACHE, adapter.limits()).await?;
-    /// # let device = &gpu.device;
-    /// # let saved: Option<Vec<u8>> = None;
-    /// // SAFETY: `saved` is what `get_data` gave an earlier run of this program, or nothing.
-    /// let cache = unsafe {
-    ///     device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
-    ///         label: Some("kernels"),
-    ///         data: saved.as_deref(),
-    ///         fallback: true,
-    ///     })
-    /// };
-    /// let recorder = FillRecorder::with_pipeline_cache(device, Math::Portable, &cache);
-    /// recorder.prepare(&Init::xavier_normal(), DType::F32)?;
-    /// let to_save = cache.get_data();
-    /// # assert!(!to_save.unwrap().is_empty());
-    /// # Ok(())
-    /// # }
-    /// # pollster::block_on(f()).unwrap();
-    /// ```
-    pub fn with_pipeline_cache(device: &wgpu::Device, math: Math, cache: &wgpu::PipelineCache) -> Self {
-        Self::for_device(device, device::describe(device), math, Some(cache.clone()))
+    fn usages(buffer: &wgpu::Buffer) -> wgpu::BufferUsages {
+        buffer.usage()
     }
 
-    /// A recorder like that of [`Self::new`] with the kernels and the dispatches of a GPU, whatever the
-    /// adapter is, so that machines without a GPU can test them. The bits are the same; a processor is
-    /// slower. Versions do not promise to keep this function.
-    #[doc(hidden)]
-    pub fn with_gpu_tuning(device: &wgpu::Device) -> Self {
-        let gpu = Device { class: DeviceClass::Gpu, ..device::describe(device) };
-        Self::for_device(device, gpu, Math::default(), None)
+    fn create(device: &wgpu::Device, buffer: &Buffer, usages: wgpu::BufferUsages) -> wgpu::Buffer {
+        device.create_buffer(&descriptor(buffer, usages, false))
     }
 
-    fn for_device(
+    fn upload(
         device: &wgpu::Device,
-        described: Device,
-        math: Math,
-        cache: Option<wgpu::PipelineCache>,
-    ) -> Self {
-        let (planner, replay) = (Planner::new(described, math), Replay::new(device, cache));
-        Self { shared: Arc::new(Shared { planner, replay }) }
+        buffer: &Buffer,
+        usages: wgpu::BufferUsages,
+        words: &[u32],
+    ) -> Result<wgpu::Buffer, Error> {
+        let created = device.create_buffer(&descriptor(buffer, usages, true));
+        // Memory that is out is reported before this, to the error scope.
+        created
+            .get_mapped_range_mut(..)
+            .map_err(|_| lost())?
+            .slice(..)
+            .copy_from_slice(bytemuck::cast_slice(words));
+        created.unmap();
+        Ok(created)
     }
 
-    /// The planner of this recorder, for the same device and arithmetic.
-    pub fn planner(&self) -> &Planner {
-        &self.shared.planner
+    fn compile(
+        device: &wgpu::Device,
+        kernel: &Kernel,
+        cache: Option<&wgpu::PipelineCache>,
+    ) -> Self::Pipeline {
+        let label = Some(&*kernel.label);
+        let entries: Vec<_> =
+            (0..).zip(&kernel.bindings).map(|(binding, &kind)| layout_entry(binding, kind)).collect();
+        let layout =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
+        });
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(kernel.wgsl.as_str().into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(&kernel.entry_point),
+            compilation_options: Default::default(),
+            cache,
+        });
+        (pipeline, layout)
     }
 
-    /// Records the initialisation of `tensor` as one compute pass. Zeros without gaps, in whole words, are a
-    /// `clear_buffer` instead where the buffer's usage allows one. A tensor without elements records nothing.
-    ///
-    /// The values depend on `key`, `init`, the shape and each element's index alone.
-    ///
-    /// # Errors
-    /// [`Error`] for every mistake in the arguments; [`Error::Device`] if the device was lost, destroyed, or is
-    /// out of memory; [`Error::Refused`] for a buffer that was destroyed or belongs to another device. An error
-    /// comes before anything is recorded. wgpu reports other mistakes ([`guide`](crate::guide),
-    /// "Mistakes").
-    pub fn fill(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        tensor: &TensorView<'_>,
-        init: &Init,
-        key: Key,
-    ) -> Result<(), Error> {
-        self.record_one(encoder, tensor, Content::Init(init), key)
-    }
-
-    /// Records many fills at once: hundreds of tensors, in one buffer or many, of any initialisers and types.
-    /// The effect is that of one [`Self::fill`] after the other. Each large fill of zeros becomes a
-    /// `clear_buffer`; everything else is one compute pass. In each buffer, tensors of the same type and kind
-    /// of distribution share dispatches, up to 64 small or middle-sized tensors at a time. All dispatches share
-    /// one parameter buffer.
-    ///
-    /// The scratch memory of each orthogonal matrix lives until the submission has ended, so submit many
-    /// large orthogonal matrices in groups.
-    ///
-    /// ```no_run
-    /// # fn f(recorder: seedbed::FillRecorder, encoder: &mut wgpu::CommandEncoder, arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
-    /// use seedbed::{Fill, Init, Key, TensorView};
-    ///
-    /// let model = Key::new(42);
-    /// let normal = Init::normal(0.0, 0.02);
-    /// recorder.fill_all(
-    ///     encoder,
-    ///     &[
-    ///         Fill::named("fc.weight", TensorView::f32(arena, [3072, 768]), normal, model),
-    ///         Fill::named("fc.bias", TensorView::f32(arena, [3072]).at(4 * 3072 * 768), Init::zeros(), model),
-    ///     ],
-    /// )?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Fill`], which names the tensor; [`Error::DuplicateName`]; [`Error::NoCompute`] or
-    /// [`Error::DeviceLimit`] on a device that can run no fill; [`Error::Device`] as for [`Self::fill`]. Where
-    /// wgpu refuses a buffer, the error of [`Error::Fill`] is [`Error::Refused`]. An error comes before anything is
-    /// recorded.
-    pub fn fill_all(&self, encoder: &mut wgpu::CommandEncoder, fills: &[Fill<'_>]) -> Result<(), Error> {
-        let (program, buffers) = self.plan(fills)?;
-        let result = self.shared.replay.record(encoder, &program, &buffers);
-        result.map_err(|error| self.named_if_refused(error, fills))
-    }
-
-    /// Plans a list of fills once, for [`Self::replay`]: the program, and the buffers that it takes, in its order.
-    ///
-    /// ```no_run
-    /// # fn f(recorder: seedbed::FillRecorder, encoder: &mut wgpu::CommandEncoder, fills: &[seedbed::Fill<'_>]) -> Result<(), seedbed::Error> {
-    /// let (program, buffers) = recorder.plan(fills)?;
-    /// recorder.replay(encoder, &program, &buffers)?; // the effect of fill_all
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// The errors of [`Self::fill_all`], except [`Error::Device`] and [`Error::Refused`].
-    pub fn plan<'a>(&self, fills: &'a [Fill<'_>]) -> Result<(Program, Vec<&'a wgpu::Buffer>), Error> {
-        self.planner().limits()?;
-        let mut names = Names::of(fills.len());
-        let mut numbers: HashMap<&wgpu::Buffer, u32> = HashMap::new();
-        let mut buffers = Vec::new();
-        let mut checked = Vec::with_capacity(fills.len());
-        // Neighbours often share a buffer, and comparing is quicker than hashing.
-        let mut last: Option<(&wgpu::Buffer, u32)> = None;
-        for (number, fill) in fills.iter().enumerate() {
-            let Fill { name, tensor, init, key } = fill;
-            let (name, handle) = (name.as_deref(), &*tensor.buffer);
-            names.check(name, *key, &tensor.placement.region)?;
-            let buffer = match last {
-                Some((last, number)) if last == handle => number,
-                _ => *numbers.entry(handle).or_insert_with(|| {
-                    buffers.push(handle);
-                    buffers.len() as u32 - 1
-                }),
-            };
-            last = Some((handle, buffer));
-            let fill = self.check_fill(tensor, buffer, Content::Init(init), *key);
-            checked.push(fill.map_err(|error| named(error, name, number))?);
+    fn entry<'a>(number: u32, buffer: &'a wgpu::Buffer, binding: &Binding) -> wgpu::BindGroupEntry<'a> {
+        wgpu::BindGroupEntry {
+            binding: number,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset: binding.offset,
+                size: wgpu::BufferSize::new(binding.size),
+            }),
         }
-        Ok((self.planner().assemble(&checked)?, buffers))
     }
 
-    /// Records the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
-    /// The tensor's type is [`DType::U32`].
-    ///
-    /// # Errors
-    /// [`Error`] for every mistake in the arguments, before anything is recorded.
-    pub fn fill_words(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        tensor: &TensorView<'_>,
-        key: Key,
-    ) -> Result<(), Error> {
-        self.record_one(encoder, tensor, Content::Words, key)
+    fn bind(
+        device: &wgpu::Device,
+        (_, layout): &Self::Pipeline,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> wgpu::BindGroup {
+        // wgpu would copy a label for each dispatch.
+        device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries })
     }
 
-    /// Records a program that [`Self::planner`] planned, or an equal one. `buffers` are the program's
-    /// destinations. A program that was planned once can be recorded many times.
-    ///
-    /// # Errors
-    /// [`Error::Program`] where the program was planned for another device or does not fit the buffers;
-    /// [`Error::MissingUsage`]; [`Error::Device`] and [`Error::Refused`] as for [`Self::fill`]. An error comes before
-    /// anything is recorded.
-    pub fn replay(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        program: &Program,
-        buffers: &[&wgpu::Buffer],
-    ) -> Result<(), Error> {
-        if program.device != *self.planner().device() {
-            return Err(Error::Program { reason: "it was planned for another device".into() });
+    fn clear(encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::Buffer, offset: u64, size: u64) {
+        encoder.clear_buffer(buffer, offset, Some(size));
+    }
+
+    fn begin_pass(encoder: &mut wgpu::CommandEncoder) -> wgpu::ComputePass<'_> {
+        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("seedbed::fill"),
+            timestamp_writes: None,
+        })
+    }
+
+    fn dispatch(
+        pass: &mut wgpu::ComputePass<'_>,
+        (pipeline, _): &Self::Pipeline,
+        group: &wgpu::BindGroup,
+        [x, y]: [u32; 2],
+    ) {
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, group, &[]);
+        pass.dispatch_workgroups(x, y, 1);
+    }
+
+    fn open_scope(device: &wgpu::Device, kind: ReportKind) -> wgpu::ErrorScopeGuard {
+        device.push_error_scope(match kind {
+            ReportKind::OutOfMemory => wgpu::ErrorFilter::OutOfMemory,
+            ReportKind::Validation => wgpu::ErrorFilter::Validation,
+            ReportKind::Internal => wgpu::ErrorFilter::Internal,
+        })
+    }
+
+    async fn close_scope(scope: wgpu::ErrorScopeGuard) -> Option<String> {
+        scope.pop().await.map(|error| error.to_string())
+    }
+}
+
+fn descriptor(
+    buffer: &Buffer,
+    usage: wgpu::BufferUsages,
+    mapped_at_creation: bool,
+) -> wgpu::BufferDescriptor<'_> {
+    wgpu::BufferDescriptor { label: Some(&buffer.label), size: buffer.size, usage, mapped_at_creation }
+}
+
+fn layout_entry(binding: u32, kind: BindingKind) -> wgpu::BindGroupLayoutEntry {
+    let (ty, size) = match kind {
+        BindingKind::Uniform { size } => (wgpu::BufferBindingType::Uniform, wgpu::BufferSize::new(size)),
+        // The smallest size is one element: 4 to 16 bytes, as the kernel declares. wgpu checks it at the
+        // dispatch.
+        kind => {
+            let read_only = kind == BindingKind::ReadOnlyStorage;
+            (wgpu::BufferBindingType::Storage { read_only }, None)
         }
-        program.validate(&buffers.iter().map(|buffer| buffer.size()).collect::<Vec<_>>())?;
-        for buffer in buffers {
-            tensor_view::check_usage(buffer, wgpu::BufferUsages::STORAGE)?;
-        }
-        for clear in &program.clears {
-            tensor_view::check_usage(buffers[clear.buffer as usize], wgpu::BufferUsages::COPY_DST)?;
-        }
-        self.shared.replay.record(encoder, program, buffers)
-    }
-
-    /// Checks whether this device can fill a tensor of this shape, before there is a buffer. Every device can
-    /// make every tensor but the largest orthogonal matrices.
-    ///
-    /// # Errors
-    /// The errors of [`Self::fill`], except those about the tensor's buffer.
-    pub fn check<'a>(&self, init: &Init, dtype: DType, shape: impl IntoShape<'a>) -> Result<(), Error> {
-        self.planner().check(init, dtype, shape)
-    }
-
-    /// Compiles the pipelines that a [`Self::fill`] of `init` with elements of `dtype` needs, so that the
-    /// first fill does not wait for wgpu's compiler. `prepare` compiles the pipelines for whole tensors and
-    /// ranges of elements; [`Self::prepare_all`] compiles the pipelines for shards and padded rows too.
-    ///
-    /// Many drivers compile a second time when they first run a pipeline, and only a submission runs one
-    /// ([`guide`](crate::guide), "Before the first frame").
-    ///
-    /// # Errors
-    /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no such fill,
-    /// [`Error::DTypeMismatch`] for [`DType::U32`].
-    pub fn prepare(&self, init: &Init, dtype: DType) -> Result<(), Error> {
-        self.compile(&self.planner().kernels_of(init, dtype)?)
-    }
-
-    /// Compiles the pipelines that [`Self::fill_all`] of this list needs, and no others.
-    ///
-    /// # Errors
-    /// The errors of [`Self::fill_all`].
-    pub fn prepare_all(&self, fills: &[Fill<'_>]) -> Result<(), Error> {
-        let (program, _) = self.plan(fills)?;
-        self.compile(&program.kernels)
-    }
-
-    fn compile(&self, kernels: &[Arc<Kernel>]) -> Result<(), Error> {
-        let Replay { device, pipelines, .. } = &self.shared.replay;
-        created(device, || kernels.iter().try_for_each(|kernel| pipelines.get(device, kernel).map(drop)))
-    }
-
-    fn record_one(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        tensor: &TensorView<'_>,
-        content: Content<'_>,
-        key: Key,
-    ) -> Result<(), Error> {
-        let checked = self.check_fill(tensor, 0, content, key)?;
-        let program = self.planner().assemble(&[checked])?;
-        self.shared.replay.record(encoder, &program, &[&tensor.buffer])
-    }
-
-    /// Finds the fill that wgpu refuses, and names it in the error.
-    fn named_if_refused(&self, error: Error, fills: &[Fill<'_>]) -> Error {
-        if !matches!(error, Error::Refused { .. }) {
-            return error;
-        }
-        let refused = |(number, fill): (usize, &Fill<'_>)| {
-            let (program, buffers) = self.plan(std::slice::from_ref(fill)).ok()?;
-            let error = self.shared.replay.check(&program, &buffers).err()?;
-            Some(named(error, fill.name(), number))
-        };
-        fills.iter().enumerate().find_map(refused).unwrap_or(error)
-    }
-
-    fn check_fill(
-        &self,
-        tensor: &TensorView<'_>,
-        buffer: u32,
-        content: Content<'_>,
-        key: Key,
-    ) -> Result<CheckedFill, Error> {
-        let (destination, placement) = (tensor.destination(buffer), &tensor.placement);
-        let spec = FillSpec { name: None, destination, placement, content, key };
-        let checked = self.planner().check_fill(&spec)?;
-        tensor_view::check_usage(&tensor.buffer, wgpu::BufferUsages::STORAGE)?;
-        Ok(checked)
+    };
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: size },
+        count: None,
     }
 }

@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["init"],
     &["kernel"],
     &["program"],
+    &["recorder"],
     &["gpu"],
     &["host"],
     &["self_test"],

@@ -50,7 +50,13 @@ fn mistake(link: &str, sources: &str) -> Option<String> {
         let found = declarations.iter().any(|declaration| sources.contains(declaration));
         (!found).then(|| format!("there is no `{}`", declarations[0]))
     };
+    let is_alias =
+        |name: &str| ["<'a> = ", " = "].iter().any(|end| sources.contains(&format!("pub type {name}{end}")));
     let item = match last.strip_suffix(".html").unwrap_or(last).split_once('.') {
+        // In the crate's root such a name is an alias, whose page is `type.NAME.html`.
+        Some(("struct", name)) if !page.contains('/') && is_alias(name) => {
+            Some(format!("{name} is an alias there"))
+        }
         Some((kind, name)) => missing(&[format!("pub {kind} {name}")]),
         None if last == "index.html" || !last.ends_with(".html") => {
             let module = page.trim_end_matches("index.html").trim_end_matches('/');
@@ -94,7 +100,8 @@ fn a_wrong_link_is_a_mistake() {
         "https://wgpu.rs",
         "#a-heading",
         "https://github.com/seedbed-gpu/seedbed/blob/main/README.md#embed-it",
-        "https://docs.rs/seedbed/latest/seedbed/struct.FillRecorder.html#method.fill_all",
+        "https://docs.rs/seedbed/latest/seedbed/type.FillRecorder.html",
+        "https://docs.rs/seedbed/latest/seedbed/recorder/struct.FillRecorder.html#method.fill_all",
         "https://docs.rs/seedbed/latest/seedbed/enum.Error.html#variant.Refused",
         "https://docs.rs/seedbed/latest/seedbed/program/index.html",
     ] {
@@ -105,7 +112,8 @@ fn a_wrong_link_is_a_mistake() {
         "../README.md",
         "https://github.com/seedbed-gpu/seedbed/blob/main/docs/NO_SUCH.md",
         "https://docs.rs/seedbed/latest/seedbed/struct.NoSuch.html",
-        "https://docs.rs/seedbed/latest/seedbed/struct.FillRecorder.html#method.no_such",
+        "https://docs.rs/seedbed/latest/seedbed/struct.FillRecorder.html",
+        "https://docs.rs/seedbed/latest/seedbed/recorder/struct.FillRecorder.html#method.no_such",
         "https://docs.rs/seedbed/latest/seedbed/enum.Error.html#variant.NoSuch",
         "https://docs.rs/seedbed/latest/seedbed/no_such/index.html",
     ] {

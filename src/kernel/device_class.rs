@@ -16,12 +16,16 @@ pub enum DeviceClass {
     OtherCpu,
 }
 
+/// Parts of the names of adapters that compute on the CPU. OpenGL calls such an adapter `Other`, so the name
+/// decides.
+const RENDERERS: [&str; 4] = ["llvmpipe", "softpipe", "SwiftShader", "Microsoft Basic Render"];
+
 impl DeviceClass {
-    /// The class of an adapter by its name, and by whether it computes on the CPU.
+    /// The class of an adapter by its name, and by whether the API says that it computes on the CPU.
     pub fn of(name: &str, is_cpu: bool) -> Self {
         if name.contains("llvmpipe") {
             Self::Llvmpipe
-        } else if is_cpu {
+        } else if is_cpu || RENDERERS.iter().any(|renderer| name.contains(renderer)) {
             Self::OtherCpu
         } else {
             Self::Gpu

@@ -1,6 +1,5 @@
 //! A wgpu device -> the device that a plan assumes.
 
-use crate::gpu::is_software;
 use crate::program::{Device, DeviceClass, Limits};
 
 /// The limits, features and class of this device.
@@ -9,7 +8,7 @@ pub(super) fn describe(device: &wgpu::Device) -> Device {
     Device {
         limits: limits_of(&limits),
         int64: device.features().contains(wgpu::Features::SHADER_INT64),
-        class: DeviceClass::of(&info.name, is_software(&info)),
+        class: DeviceClass::of(&info.name, info.device_type == wgpu::DeviceType::Cpu),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::FillRecorder;
-use super::reports::created;
+use super::{FillRecorder, Wgpu};
 use crate::error::Error;
 use crate::gpu::{Gpu, Readback};
+use crate::recorder::created;
 use crate::self_test::{Extent, SelfTest, Task, Trials};
 
 /// Changes the WGSL of a kernel.
@@ -64,7 +64,7 @@ impl FillRecorder {
         mut trials: Trials,
         alter: Option<Alter<'_>>,
     ) -> Result<SelfTest, Error> {
-        let gpu = Gpu::of(&self.shared.replay.device, queue);
+        let gpu = Gpu::of(self.device(), queue);
         loop {
             let needed = trials.needed();
             if needed.is_empty() {
@@ -95,7 +95,7 @@ impl FillRecorder {
 
     /// Submits the programs of a trial, and begins to read the buffer back.
     fn submit(&self, gpu: &Gpu, task: &Task) -> Result<Readback, Error> {
-        created(&gpu.device, || {
+        created::<Wgpu, _>(&gpu.device, || {
             let buffer = gpu.storage_buffer(task.bytes);
             gpu.queue.write_buffer(&buffer, 0, &vec![Task::PREFILL; task.bytes as usize]);
             let mut readback = Readback::new(gpu, task.bytes);

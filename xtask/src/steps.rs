@@ -24,8 +24,16 @@ const FEATURES: &[&[&str]] = &[
 ];
 
 /// The workspaces whose dependencies nothing else should wait for.
-const OTHER_WORKSPACES: [&str; 4] =
-    ["benches/baselines/rand_distr", "benches/baselines/burn", "integrations/burn", "scripts/wasm-user"];
+const OTHER_WORKSPACES: [&str; 5] = [
+    "benches/baselines/rand_distr",
+    "benches/baselines/burn",
+    "integrations/burn",
+    WGPU_29,
+    "scripts/wasm-user",
+];
+
+/// The recorder for wgpu's previous major. CI tests it in the development profile, where wgpu compiles fastest.
+const WGPU_29: &str = "integrations/wgpu-29";
 
 /// `cargo xtask test`.
 pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) -> Result<()> {
@@ -90,6 +98,12 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         Err(_) => report.skip("licences", "cargo-deny is not installed"),
     }
     let variables = report.step("set-up", || adapters::set_up(workspace, None))?;
+    report.step("wgpu 29", || {
+        let manifest = format!("{WGPU_29}/Cargo.toml");
+        let target = workspace.target.join("wgpu-29");
+        let test = cargo(&["test", "--manifest-path", &manifest]).env("CARGO_TARGET_DIR", target);
+        test.envs(variables.clone()).run()
+    })?;
     report.step("benchmarks, once each", || {
         cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()).run()
     })?;

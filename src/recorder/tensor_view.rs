@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::api::Api;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::kernel::constants::VECTOR_BYTES;
@@ -15,67 +16,54 @@ use crate::program::Destination;
 /// changes no other byte: neither the padding between rows, nor the other half of a word that a 16-bit
 /// element shares.
 ///
-/// The buffer needs `BufferUsages::STORAGE`. With `COPY_DST` too, large zeros become a `clear_buffer`.
+/// The buffer needs the usage `STORAGE`. With `COPY_DST` too, large zeros become a `clear_buffer`.
 ///
 /// Shapes and offsets are `usize`, `u32`, `u64`, `i64` or `i32` ([`IntoShape`](crate::IntoShape), [`Count`]).
 /// Fills are fastest at offsets that are multiples of [`TensorView::ALIGNMENT`].
 ///
 /// A view borrows its buffer. [`into_owned`](Self::into_owned) makes a view that can be stored, because the
 /// view holds its own handle of the buffer.
-///
-/// ```no_run
-/// # fn f(buffer: &wgpu::Buffer) {
-/// use seedbed::{Region, TensorView};
-///
-/// // A weight in an arena, 4 KiB from its start.
-/// let weight = TensorView::f32(buffer, [768, 3072]).at(4096);
-/// // Its second half alone, as another device of a sharded model would hold it.
-/// let half = TensorView::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
-/// // The second half of each row, as another split of the model would have it.
-/// let shard = TensorView::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
-/// // Rows of 100 elements, each on a 256-byte boundary as in an image copy.
-/// let padded = TensorView::f32(buffer, [64, 100]).row_pitch(512);
-/// # }
-/// ```
 #[derive(Clone, Debug)]
-pub struct TensorView<'a> {
-    pub(super) buffer: Cow<'a, wgpu::Buffer>,
+pub struct TensorView<'a, A: Api> {
+    pub(super) buffer: Cow<'a, A::Buffer>,
     pub(super) placement: Placement<'a>,
 }
 
-impl<'a> TensorView<'a> {
+impl<'a, A: Api> TensorView<'a, A> {
     /// The alignment of byte offsets, and of row pitches, at which an invocation writes whole vectors of 16
     /// bytes. Any other multiple of the element's size is allowed, and slower.
     ///
     /// ```
+    /// # #[cfg(feature = "wgpu")] {
     /// # use seedbed::TensorView;
     /// // The next free offset of an arena, behind a bias of 10 f32 elements.
     /// assert_eq!((4 * 10_u64).next_multiple_of(TensorView::ALIGNMENT), 48);
+    /// # }
     /// ```
     pub const ALIGNMENT: u64 = VECTOR_BYTES;
 
     /// A view of type `dtype` at the beginning of `buffer`. A shape is a region too.
-    pub fn new(buffer: &'a wgpu::Buffer, dtype: DType, region: impl Into<Region<'a>>) -> Self {
+    pub fn new(buffer: &'a A::Buffer, dtype: DType, region: impl Into<Region<'a>>) -> Self {
         Self { buffer: Cow::Borrowed(buffer), placement: Placement::new(dtype, region) }
     }
 
     /// An f32 view at the beginning of `buffer`.
-    pub fn f32(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
+    pub fn f32(buffer: &'a A::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::F32, region)
     }
 
     /// A binary16 view at the beginning of `buffer`.
-    pub fn f16(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
+    pub fn f16(buffer: &'a A::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::F16, region)
     }
 
     /// A bfloat16 view at the beginning of `buffer`.
-    pub fn bf16(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
+    pub fn bf16(buffer: &'a A::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::BF16, region)
     }
 
     /// A view of raw words at the beginning of `buffer`.
-    pub fn u32(buffer: &'a wgpu::Buffer, region: impl Into<Region<'a>>) -> Self {
+    pub fn u32(buffer: &'a A::Buffer, region: impl Into<Region<'a>>) -> Self {
         Self::new(buffer, DType::U32, region)
     }
 
@@ -95,7 +83,7 @@ impl<'a> TensorView<'a> {
     }
 
     /// A view of a placement in `buffer`.
-    pub fn from_placement(buffer: &'a wgpu::Buffer, placement: Placement<'a>) -> Self {
+    pub fn from_placement(buffer: &'a A::Buffer, placement: Placement<'a>) -> Self {
         Self { buffer: Cow::Borrowed(buffer), placement }
     }
 
@@ -104,6 +92,7 @@ impl<'a> TensorView<'a> {
     /// type.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "wgpu")]
     /// # fn f(arena: &wgpu::Buffer) -> Result<(), seedbed::Error> {
     /// use seedbed::TensorView;
     ///
@@ -150,13 +139,13 @@ impl<'a> TensorView<'a> {
     /// The same view with its own handle of the buffer and its own copy of the shape. The buffer lives at
     /// least as long as the view.
     #[must_use]
-    pub fn into_owned(self) -> TensorView<'static> {
+    pub fn into_owned(self) -> TensorView<'static, A> {
         let Self { buffer, placement } = self;
         TensorView { buffer: Cow::Owned(buffer.into_owned()), placement: placement.into_owned() }
     }
 
     /// The buffer.
-    pub fn buffer(&self) -> &wgpu::Buffer {
+    pub fn buffer(&self) -> &A::Buffer {
         &self.buffer
     }
 
@@ -172,12 +161,12 @@ impl<'a> TensorView<'a> {
     /// # Errors
     /// The errors of a fill about the region, the offset, the row pitch and the buffer's size.
     pub fn bytes(&self) -> Result<Range<u64>, Error> {
-        self.placement.bytes(self.buffer.size())
+        self.placement.bytes(A::size(&self.buffer))
     }
 
     pub(super) fn destination(&self, buffer: u32) -> Destination {
-        let can_clear = self.buffer.usage().contains(wgpu::BufferUsages::COPY_DST);
-        Destination { buffer, size: self.buffer.size(), can_clear }
+        let can_clear = contains::<A>(A::usages(&self.buffer), A::COPY_DST);
+        Destination { buffer, size: A::size(&self.buffer), can_clear }
     }
 }
 
@@ -185,10 +174,14 @@ impl<'a> TensorView<'a> {
 ///
 /// # Errors
 /// [`Error::MissingUsage`].
-pub(super) fn check_usage(buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<(), Error> {
-    let actual = buffer.usage();
-    if actual.contains(needed) {
+pub(super) fn check_usage<A: Api>(buffer: &A::Buffer, needed: A::BufferUsages) -> Result<(), Error> {
+    let actual = A::usages(buffer);
+    if contains::<A>(actual, needed) {
         return Ok(());
     }
     Err(Error::MissingUsage { needed: format!("{needed:?}"), actual: format!("{actual:?}") })
+}
+
+fn contains<A: Api>(usages: A::BufferUsages, needed: A::BufferUsages) -> bool {
+    usages & needed == needed
 }

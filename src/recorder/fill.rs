@@ -2,53 +2,33 @@
 
 use std::borrow::Cow;
 
+use super::api::Api;
 use super::tensor_view::TensorView;
 use crate::init::Init;
 use crate::key::Key;
 
-/// A fill of [`FillRecorder::fill_all`](crate::FillRecorder::fill_all): the arguments of
-/// [`FillRecorder::fill`](crate::FillRecorder::fill).
+/// A fill of [`FillRecorder::fill_all`](super::FillRecorder::fill_all): the arguments of
+/// [`FillRecorder::fill`](super::FillRecorder::fill).
 ///
 /// A list of fills describes a model, and one list is enough: a test, or a machine without a GPU, makes the
 /// same bytes from that list with [`host::fill_buffer`](crate::host::fill_buffer).
-///
-/// ```no_run
-/// use seedbed::{Error, Fill, Init, Key, TensorView, host, wgpu};
-///
-/// struct Layer {
-///     fills: Vec<Fill<'static>>,
-/// }
-///
-/// fn layer(arena: &wgpu::Buffer, model: Key) -> Layer {
-///     let weight = TensorView::f32(arena, [3072, 768]).into_owned();
-///     Layer { fills: vec![Fill::named("mlp.weight", weight, Init::xavier_normal(), model)] }
-/// }
-///
-/// /// The bytes that the arena has after the fills.
-/// fn on_the_host(layer: &Layer, arena: &mut [u8]) -> Result<(), Error> {
-///     for fill in &layer.fills {
-///         host::fill_buffer(arena, fill.tensor().placement(), fill.init(), fill.key())?;
-///     }
-///     Ok(())
-/// }
-/// ```
 #[derive(Clone, Debug)]
-pub struct Fill<'a> {
+pub struct Fill<'a, A: Api> {
     pub(super) name: Option<Cow<'a, str>>,
-    pub(super) tensor: TensorView<'a>,
+    pub(super) tensor: TensorView<'a, A>,
     pub(super) init: Init,
     pub(super) key: Key,
 }
 
-impl<'a> Fill<'a> {
+impl<'a, A: Api> Fill<'a, A> {
     /// A fill with this key, unchanged. Errors name the fill by its number in the list, from 0.
-    pub fn new(tensor: TensorView<'a>, init: Init, key: Key) -> Self {
+    pub fn new(tensor: TensorView<'a, A>, init: Init, key: Key) -> Self {
         Self { name: None, tensor, init, key }
     }
 
     /// The fill of a model's parameter. The key is [`model.named(name)`](Key::named), and errors name the
     /// fill by `name`. In one list each name occurs once; only the parts of one tensor share a name.
-    pub fn named(name: impl Into<Cow<'a, str>>, tensor: TensorView<'a>, init: Init, model: Key) -> Self {
+    pub fn named(name: impl Into<Cow<'a, str>>, tensor: TensorView<'a, A>, init: Init, model: Key) -> Self {
         let name = name.into();
         let key = model.named(&name);
         Self { name: Some(name), tensor, init, key }
@@ -56,7 +36,7 @@ impl<'a> Fill<'a> {
 
     /// The same fill with its own name, shape and handle of the buffer, so that it can be stored.
     #[must_use]
-    pub fn into_owned(self) -> Fill<'static> {
+    pub fn into_owned(self) -> Fill<'static, A> {
         let Self { name, tensor, init, key } = self;
         let name = name.map(|name| Cow::Owned(name.into_owned()));
         Fill { name, tensor: tensor.into_owned(), init, key }
@@ -74,7 +54,7 @@ impl<'a> Fill<'a> {
     }
 
     /// The destination.
-    pub fn tensor(&self) -> &TensorView<'a> {
+    pub fn tensor(&self) -> &TensorView<'a, A> {
         &self.tensor
     }
 
