@@ -43,7 +43,9 @@ impl Planner {
     /// A planner for a device with these limits, in the order of the fields of [`Limits`].
     #[wasm_bindgen(constructor)]
     pub fn new(limits: &[f64]) -> Result<Self, JsError> {
-        let &[a, b, c, d, e, f, g, h, i, j] = limits else { return Err(JsError::new("ten limits are needed")) };
+        let &[a, b, c, d, e, f, g, h, i, j] = limits else {
+            return Err(JsError::new("ten limits are needed"));
+        };
         // The casts saturate. No plan needs a limit beyond u32 where the field is a u32.
         let limits = Limits {
             max_buffer_size: a as u64,
@@ -119,7 +121,8 @@ impl Planner {
                 _ => None,
             }
         });
-        self.plan = Plan { kernels: kernels.iter().map(|kernel| kernel.id).collect(), words: words.collect() };
+        self.plan =
+            Plan { kernels: kernels.iter().map(|kernel| kernel.id).collect(), words: words.collect() };
         for kernel in kernels {
             if self.kernel_of(kernel.id).is_none() {
                 self.kernels.push(kernel);
