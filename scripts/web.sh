@@ -2,12 +2,14 @@
 # The JavaScript package web/.
 #
 # usage: scripts/web.sh build [--debian]   builds web/dist: WebAssembly from web/wasm, JavaScript from web/src
+#        scripts/web.sh demo [--debian]    the same, then target/web: the demo page, with all that it needs
 #        scripts/web.sh test [--debian]    the same, then the tests in node, on Dawn, and in Chromium
 #
 #   --debian   Debian's compiler for WebAssembly, even where rustup has the target
 #
 # The tests run on the adapters that the environment names. `scripts/adapters.sh` finds and names software
-# adapters; without its variables this script runs it. CHROMIUM names the browser to test.
+# adapters; without its variables this script runs it. CHROMIUM is the path of the browser to test; without it, the
+# browser is one that is installed, or Debian's, which is unpacked into target/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 log=web
@@ -70,19 +72,61 @@ build() {
     say "built web/dist ($SECONDS s since the start)"
 }
 
+assemble_demo() {
+    local folder=$PWD/target/web
+    [ -d web/demo ] || fail "there is no demo page: web/demo is missing"
+    rm -rf "$folder.part" && mkdir -p "$folder.part"
+    cp -r web/demo/. "$folder.part"
+    cp -r "$dist" "$folder.part/seedbed"
+    cp tests/programs/fills.json "$folder.part/golden.json"
+    rm -rf "$folder" && mv "$folder.part" "$folder"
+    say "the demo page is in target/web"
+}
+
+# Finds Chromium, and sets CHROMIUM to its path. The libraries that a browser needs and the system lacks are
+# unpacked beside it.
+find_chromium() {
+    local name folder=$PWD/target/chromium library_path
+    if [ -n "${CHROMIUM-}" ]; then
+        [ -x "$CHROMIUM" ] || fail "CHROMIUM is $CHROMIUM, which is no program: set it to the path of Chromium, or unset it"
+        return
+    fi
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        CHROMIUM=$(command -v "$name") && export CHROMIUM && return
+    done
+    unset CHROMIUM
+    tar_options=()
+    unpack_debian "$folder" chromium || return
+    # The wrapper in usr/bin looks for files of an installed Chromium; the program itself needs none of them.
+    CHROMIUM=$folder/seedbed-chromium
+    library_path=$(find "$folder/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "'$library_path'" "'$folder/usr/lib/chromium/chromium'" >"$CHROMIUM"
+    chmod +x "$CHROMIUM"
+    export CHROMIUM
+}
+
 run_tests() {
     if [ -z "${SEEDBED_REQUIRE_ADAPTERS+set}" ]; then
         set -a
         eval "$(scripts/adapters.sh)"
         set +a
     fi
+    if find_chromium; then
+        say "browser: $CHROMIUM"
+    else
+        [ "${CI-}" != true ] || fail "Chromium is missing: install it, or set CHROMIUM to its path"
+        say "Chromium is missing, so the browser is NOT tested: install it, or set CHROMIUM to its path"
+    fi
     cd web
     node --test test/*.test.js
+    if [ -n "${CHROMIUM-}" ] && compgen -G 'test/browser/*.test.js' >/dev/null; then
+        node --test test/browser/*.test.js
+    fi
 }
 
 case "$*" in
-    build | test | "build --debian" | "test --debian") ;;
-    *) fail "usage: scripts/web.sh build|test [--debian]" ;;
+    build | demo | test | "build --debian" | "demo --debian" | "test --debian") ;;
+    *) fail "usage: scripts/web.sh build|demo|test [--debian]" ;;
 esac
 command=$1
 shift
@@ -92,4 +136,7 @@ if ! find_node node npm; then
     exit 0
 fi
 build "$@"
-if [ "$command" = test ]; then run_tests; fi
+case $command in
+    demo) assemble_demo ;;
+    test) run_tests ;;
+esac

@@ -52,18 +52,18 @@ export const withoutQueue = Object.fromEntries(
 );
 Object.assign(withoutQueue, { limits: device.limits, lost: device.lost });
 
-export function destination({ bytes, prefill }, usage = STORAGE | COPY_DST | COPY_SRC) {
-  const buffer = device.createBuffer({ size: bytes, usage, mappedAtCreation: true });
+export function destination({ bytes, prefill }, usage = STORAGE | COPY_DST | COPY_SRC, on = device) {
+  const buffer = on.createBuffer({ size: bytes, usage, mappedAtCreation: true });
   new Uint8Array(buffer.getMappedRange()).fill(prefill);
   buffer.unmap();
   return buffer;
 }
 
-export async function sha256(buffer) {
-  const copy = device.createBuffer({ size: buffer.size, usage: MAP_READ | COPY_DST });
-  const encoder = device.createCommandEncoder();
+export async function sha256(buffer, on = device) {
+  const copy = on.createBuffer({ size: buffer.size, usage: MAP_READ | COPY_DST });
+  const encoder = on.createCommandEncoder();
   encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
-  device.queue.submit([encoder.finish()]);
+  on.queue.submit([encoder.finish()]);
   await copy.mapAsync(globals.GPUMapMode.READ);
   const hash = createHash("sha256").update(new Uint8Array(copy.getMappedRange())).digest("hex");
   copy.destroy();
@@ -71,7 +71,7 @@ export async function sha256(buffer) {
 }
 
 export async function assertFilled(file, buffers) {
-  const hashes = await Promise.all(buffers.map(sha256));
+  const hashes = await Promise.all(buffers.map((buffer) => sha256(buffer)));
   assert.deepEqual(
     hashes,
     file.destinations.map((destination) => destination.sha256),
@@ -79,9 +79,9 @@ export async function assertFilled(file, buffers) {
 }
 
 /** Records into a fresh encoder, and submits it. */
-export function submit(record) {
-  const encoder = device.createCommandEncoder();
+export function submit(record, on = device) {
+  const encoder = on.createCommandEncoder();
   const result = record(encoder);
-  device.queue.submit([encoder.finish()]);
+  on.queue.submit([encoder.finish()]);
   return result;
 }

@@ -30,7 +30,7 @@ struct Arguments {
 enum Task {
     /// Install or fetch the software adapters that the tests run on, and print what is there
     Setup,
-    /// Set up, then run every test of the workspace, and every example
+    /// Set up, then run every test of the workspace, every example, and the tests of the JavaScript package
     Test {
         /// Adapters that must be there, separated by commas ('' = use what is there, install nothing)
         ///
@@ -49,6 +49,15 @@ enum Task {
         /// Arguments for `cargo bench`; what follows a second `--` goes to criterion
         #[arg(last = true)]
         arguments: Vec<String>,
+    },
+    /// Build the JavaScript package and its demo page into target/web, and serve the page
+    Web {
+        /// The port of localhost on which the page is served
+        #[arg(long, default_value_t = 8000)]
+        port: u16,
+        /// Only build the page
+        #[arg(long)]
+        no_serve: bool,
     },
     /// Run everything that CI runs
     Ci,
@@ -70,6 +79,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Setup => adapters::set_up(&workspace, Some(adapters::ALL)).map(drop),
         Task::Test { require, arguments } => steps::test(&workspace, require.as_deref(), &arguments),
         Task::Bench { arguments } => steps::bench(&workspace, &arguments),
+        Task::Web { port, no_serve } => steps::web(&workspace, (!no_serve).then_some(port)),
         Task::Ci => steps::ci(&workspace),
     }
 }

@@ -24,16 +24,20 @@ const FEATURES: &[&[&str]] = &[
 ];
 
 /// The workspaces whose dependencies nothing else should wait for.
-const OTHER_WORKSPACES: [&str; 5] = [
+const OTHER_WORKSPACES: [&str; 6] = [
     "benches/baselines/rand_distr",
     "benches/baselines/burn",
     "integrations/burn",
     WGPU_29,
     "scripts/wasm-user",
+    "web/wasm",
 ];
 
 /// The recorder for wgpu's previous major. CI tests it in the development profile, where wgpu compiles fastest.
 const WGPU_29: &str = "integrations/wgpu-29";
+
+/// The script of the JavaScript package.
+const WEB: &str = "scripts/web.sh";
 
 /// `cargo xtask test`.
 pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) -> Result<()> {
@@ -42,7 +46,9 @@ pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) 
     let mut result = run_tests(workspace, &variables, arguments, &mut tally);
     // Arguments choose among the tests: whoever gives some waits for those alone.
     if result.is_ok() && arguments.is_empty() {
-        result = run_examples(workspace, &variables, &mut Report::default());
+        let mut report = Report::default();
+        result = run_examples(workspace, &variables, &mut report)
+            .and_then(|()| test_web(workspace, &variables, &mut report));
     }
     print_tally(&tally);
     result
@@ -52,6 +58,17 @@ pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) 
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let variables = adapters::set_up(workspace, None)?;
     Ok(workspace.cargo(&BENCH).args(arguments).envs(variables).run()?)
+}
+
+/// `cargo xtask web`, which serves the page on this port of localhost, if any.
+pub fn web(workspace: &Workspace, port: Option<u16>) -> Result<()> {
+    let shell = &workspace.shell;
+    shell.cmd("bash").args([WEB, "demo"]).quiet().run()?;
+    let Some(port) = port else { return Ok(()) };
+    println!("serving target/web on http://localhost:{port} until this program is stopped");
+    let server =
+        ["web/node_modules/sirv-cli/bin.js", "target/web", "--dev", "--quiet", "--host", "localhost"];
+    Ok(shell.cmd("node").args(server).args(["--port", &port.to_string()]).quiet().run()?)
 }
 
 /// `cargo xtask ci`. The tests come last, so that their totals end the output.
@@ -108,6 +125,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()).run()
     })?;
     run_examples(workspace, &variables, report)?;
+    test_web(workspace, &variables, report)?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
 }
 
@@ -128,6 +146,17 @@ fn run_examples(workspace: &Workspace, variables: &Variables, report: &mut Repor
         report.step(&format!("example {}", example.name), || command.run())?;
     }
     Ok(())
+}
+
+/// The JavaScript package, in node and in Chromium. The script says so where node or Chromium is missing, and fails there
+/// in CI.
+fn test_web(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
+    if !cfg!(unix) || !workspace.shell.path_exists(WEB) {
+        report.skip("web package", "the script needs a Unix");
+        return Ok(());
+    }
+    let command = workspace.shell.cmd("bash").args([WEB, "test"]).envs(variables.clone()).quiet();
+    report.step("web package", || command.run())
 }
 
 fn print_tally(tally: &Tally) {
