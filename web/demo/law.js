@@ -1,0 +1,92 @@
+// @ts-check
+// The law of an initialiser's elements: its density, and the range of values that a plot shows.
+
+/** @typedef {{ family: string, [parameter: string]: any }} Law */
+/** @typedef {{ init: string, mean: number, std: number, law: Law, warning?: string }} Description */
+/**
+ * @typedef {object} View
+ * @property {number} low the histogram's least value
+ * @property {number} high the histogram's greatest value
+ * @property {number} colourReach the value of the strongest colour; the colours are symmetric about 0
+ * @property {number} full the part of the elements that a bin as high as the plot has; 0: the fullest bin's part
+ * @property {((x: number) => number) | null} density
+ */
+
+/** The number of the histogram's bins. */
+export const BINS = 80;
+/** The part of the plot's height that the density's maximum takes. */
+const HEADROOM = 0.86;
+
+/** @param {Description} description @returns {View} */
+export function viewOf({ mean, std, law }) {
+  const colourReach = Math.abs(mean) + 3 * std || 1;
+  const around = (/** @type {number} */ reach) => ({ low: mean - reach, high: mean + reach, colourReach });
+  switch (law.family) {
+    case "constant":
+      return { ...around(Math.abs(mean) || 1), full: 1 / HEADROOM, density: null };
+    case "uniform": {
+      const { low, high } = law;
+      if (!(high > low)) return { ...around(Math.abs(mean) || 1), full: 1 / HEADROOM, density: null };
+      const margin = 0.15 * (high - low);
+      const density = (/** @type {number} */ x) => (x >= low && x < high ? 1 / (high - low) : 0);
+      return withFull({ low: low - margin, high: high + margin, colourReach: Math.max(-low, high), full: 0, density });
+    }
+    case "normal":
+      return withFull({ ...around(4 * law.std), full: 0, density: normal(law.mean, law.std) });
+    case "log_normal": {
+      const high = Math.exp(law.mean + 1.6 * law.std);
+      const density = (/** @type {number} */ x) => (x > 0 ? normal(law.mean, law.std)(Math.log(x)) / x : 0);
+      return withFull({ low: 0, high, colourReach: high, full: 0, density });
+    }
+    case "trunc_normal": {
+      const parent = normal(law.mean, law.std);
+      const [a, b] = [Math.max(law.a, law.mean - 9 * law.std), Math.min(law.b, law.mean + 9 * law.std)];
+      const scale = 1 / integral(parent, a, b);
+      const density = (/** @type {number} */ x) => (x >= a && x <= b ? scale * parent(x) : 0);
+      const [low, high] = [Math.max(a, law.mean - 4 * law.std), Math.min(b, law.mean + 4 * law.std)];
+      const margin = 0.12 * (high - low);
+      return withFull({ low: low - margin, high: high + margin, colourReach, full: 0, density });
+    }
+    default:
+      return { ...around(4 * std || 1), full: 0, density: null };
+  }
+}
+
+/**
+ * The density of a normal distribution.
+ * @param {number} mean
+ * @param {number} std
+ */
+function normal(mean, std) {
+  return (/** @type {number} */ x) => Math.exp(-0.5 * ((x - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
+}
+
+/**
+ * The integral by the midpoint rule.
+ * @param {(x: number) => number} f
+ * @param {number} low
+ * @param {number} high
+ */
+function integral(f, low, high) {
+  const step = (high - low) / 2000;
+  let sum = 0;
+  for (let i = 0; i < 2000; i += 1) sum += f(low + (i + 0.5) * step);
+  return sum * step;
+}
+
+/** The view with the height at which the density's maximum takes most of the plot. @param {View} view */
+function withFull(view) {
+  const points = curve({ ...view, full: 1 }).filter(Number.isFinite);
+  return { ...view, full: Math.max(...points) / HEADROOM };
+}
+
+/**
+ * The density at evenly spaced values, in parts of the plot's height. Empty without a density.
+ * @param {View} view
+ */
+export function curve({ low, high, full, density }) {
+  if (!density) return [];
+  const points = 480;
+  const bin = (high - low) / BINS;
+  return Array.from({ length: points + 1 }, (_, i) => density(low + (i / points) * (high - low)) * bin / full);
+}
