@@ -1,9 +1,11 @@
 // @ts-check
 // The section "Check": the self-test, the golden hashes, the speed, the report.
 
+import { lost } from "./device.js";
 import { breathe, byId, make, setText, table, textOf } from "./dom.js";
 import { duration, grouped, rateText } from "./format.js";
 import { checkOnCpu, checkOnGpu, loadGolden } from "./golden.js";
+import { nameOf } from "./initialiser-list.js";
 import { reportText } from "./report.js";
 import { CASES, clockOf, measure } from "./speed.js";
 
@@ -55,7 +57,8 @@ export class Check {
         setText(`${card}-status`, `${sentence} Time: ${duration(performance.now() - start)}.`);
       } catch (error) {
         byId(`${card}-status`).className = "error";
-        setText(`${card}-status`, this.gpu?.lost ? "The GPU device was lost." : textOf(error));
+        const isLost = this.gpu !== undefined && await lost(this.gpu);
+        setText(`${card}-status`, isLost ? "The GPU device was lost." : textOf(error));
       } finally {
         document.getElementById(`${card}-progress`)?.classList.remove("running");
         byId(button).setAttribute("aria-busy", "false");
@@ -100,14 +103,14 @@ export class Check {
     const lists = golden.lists.filter(chosen);
     const fresh = [];
     for (const [index, list] of lists.entries()) {
-      fresh.push(gpu ? await checkOnGpu(gpu, recorder, list) : await checkOnCpu(seedbed, list));
+      fresh.push(gpu ? await checkOnGpu(seedbed, gpu, recorder, list) : await checkOnCpu(seedbed, list));
       progress("golden", index + 1, lists.length);
       await breathe();
     }
     const names = new Set(fresh.map(({ name }) => name));
     const kept = (results.golden?.results ?? []).filter(({ name }) => !names.has(name));
     results.golden = { engine: gpu ? "GPU" : "CPU", results: [...kept, ...fresh] };
-    byId("golden-results").replaceChildren(...goldenTables(golden.lists, results.golden.results));
+    byId("golden-results").replaceChildren(...goldenTables(golden.lists, results.golden.results, seedbed.initialisers()));
     byId("golden-results").tabIndex = 0;
     const count = (/** @type {string} */ outcome) => fresh.filter((result) => result.outcome === outcome).length;
     byId("golden-status").className = count("differs") ? "bad" : "good";
@@ -169,28 +172,21 @@ function progress(card, done, total) {
  * The results as tables: initialisers by types, then the other lists.
  * @param {import("./golden.js").GoldenList[]} lists
  * @param {import("./golden.js").GoldenResult[]} results
+ * @param {import("./initialiser-list.js").Signature[]} signatures
  */
-function goldenTables(lists, results) {
+function goldenTables(lists, results, signatures) {
   const outcomes = new Map(results.map((result) => [result.name, result]));
-  /** @type {Map<string, Map<string, import("./golden.js").GoldenResult>>} */
-  const byInit = new Map();
-  const others = [];
-  for (const { name, what } of lists) {
-    const result = outcomes.get(name);
-    if (!result) continue;
-    const dtype = DTYPES.find((one) => name.endsWith(` ${one}`));
-    if (!dtype || name.includes(",")) {
-      others.push([what ? `${name}: ${what}` : name, mark(result)]);
-      continue;
-    }
-    const init = name.slice(0, -dtype.length - 1);
-    byInit.set(init, (byInit.get(init) ?? new Map()).set(dtype, result));
-  }
-  const rows = [...byInit].map(([init, types]) => [init, ...DTYPES.map((dtype) => mark(types.get(dtype)))]);
-  const tables = [];
-  if (rows.length) tables.push(table(["initialiser", ...DTYPES], rows));
-  if (others.length) tables.push(table(["other lists", ""], others));
-  return tables;
+  const listOf = new Map(lists.map((list) => [list.name, list]));
+  const rows = signatures.map(({ signature }) => nameOf(signature)).map((init) => [
+    init,
+    ...DTYPES.map((dtype) => {
+      const name = `${init} ${dtype}`;
+      listOf.delete(name);
+      return mark(outcomes.get(name));
+    }),
+  ]);
+  const others = [...listOf.values()].map(({ name, what }) => [`${name}: ${what}`, mark(outcomes.get(name))]);
+  return [table(["initialiser", ...DTYPES], rows), table(["other list", ""], others)];
 }
 
 /** @param {import("./golden.js").GoldenResult | undefined} result */

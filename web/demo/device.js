@@ -34,6 +34,12 @@ export async function openGpu() {
   }
 }
 
+/** Whether the device is lost. An operation may fail a moment before the device tells. @param {Gpu} gpu */
+export async function lost(gpu) {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return gpu.lost;
+}
+
 /** The adapter's name, as far as the browser tells it. @param {GPUAdapter} adapter */
 function adapterName(adapter) {
   const { vendor, architecture, device, description } = adapter.info;

@@ -11,7 +11,8 @@ import { readBuffer } from "./device.js";
  * @property {number[]} shape
  * @property {import("./state.js").DType} [dtype]
  * @property {string} init
- * @property {string} name
+ * @property {string} [name]
+ * @property {any} [key]
  * @property {any} [region]
  * @property {number} [rowPitch]
  */
@@ -35,22 +36,28 @@ export async function loadGolden() {
   return response.json();
 }
 
-/** The fills with the numbers that JSON holds as text. @param {GoldenFill[]} fills */
-function parsed(fills) {
-  return fills.map((fill) => {
-    const elements = fill.region?.elements;
-    return elements ? { ...fill, region: { elements: elements.map(BigInt) } } : fill;
-  });
+/**
+ * The fills with the numbers that JSON holds as text, and with keys of the library.
+ * @param {any} seedbed the library
+ * @param {GoldenList} list
+ */
+function parsed({ Key }, { fills }) {
+  return fills.map((fill) => ({
+    ...fill,
+    region: fill.region?.elements ? { elements: fill.region.elements.map(BigInt) } : fill.region,
+    key: fill.key ? new Key(BigInt(fill.key.seed), BigInt(fill.key.offset)) : undefined,
+  }));
 }
 
 /**
  * Compares a list's buffers, filled by the GPU, with their hashes.
+ * @param {any} seedbed the library
  * @param {import("./device.js").Gpu} gpu
  * @param {any} recorder
  * @param {GoldenList} list
  * @returns {Promise<GoldenResult>}
  */
-export async function checkOnGpu({ device }, recorder, list) {
+export async function checkOnGpu(seedbed, { device }, recorder, list) {
   const { maxBufferSize } = device.limits;
   const tooLarge = list.buffers.find(({ bytes }) => bytes > maxBufferSize);
   if (tooLarge) {
@@ -59,7 +66,7 @@ export async function checkOnGpu({ device }, recorder, list) {
   }
   const buffers = list.buffers.map(({ bytes, prefill }) => prefilled(device, bytes, prefill));
   try {
-    const fills = parsed(list.fills);
+    const fills = parsed(seedbed, list);
     await recorder.prepare(fills.map(({ buffer, ...tensor }) => tensor));
     const encoder = device.createCommandEncoder({ label: list.name });
     recorder.fillAll(encoder, fills.map((fill) => ({ ...fill, buffer: buffers[fill.buffer] })), BigInt(list.seed));
@@ -96,7 +103,9 @@ function prefilled(device, bytes, prefill) {
  */
 export async function checkOnCpu(seedbed, list) {
   const buffers = list.buffers.map(({ bytes, prefill }) => new Uint8Array(bytes).fill(prefill));
-  for (const fill of parsed(list.fills)) fillBytes(seedbed, buffers[fill.buffer], fill, BigInt(list.seed));
+  for (const fill of parsed(seedbed, list)) {
+    fillBytes(seedbed, buffers[fill.buffer], fill, fill.key ?? BigInt(list.seed));
+  }
   const hashes = [];
   for (const buffer of buffers) hashes.push(await sha256(buffer));
   return compared(list, hashes);
@@ -107,14 +116,14 @@ export async function checkOnCpu(seedbed, list) {
  * @param {any} seedbed
  * @param {Uint8Array} bytes
  * @param {GoldenFill} fill
- * @param {bigint} seed
+ * @param {any} key the model's seed, or the fill's own key
  */
-function fillBytes(seedbed, bytes, { offset = 0, rowPitch, ...fill }, seed) {
+function fillBytes(seedbed, bytes, { offset = 0, rowPitch, ...fill }, key) {
   const { shape, dtype = "f32", init, name, region } = fill;
   const local = region?.shape ?? shape;
   const elements = region?.elements ? Number(region.elements[1] - region.elements[0]) : countOf(local);
   const packed = dtype === "f32" ? new Float32Array(elements) : new Uint16Array(elements);
-  seedbed.fill(packed, { shape, dtype, init, name, region }, seed);
+  seedbed.fill(packed, { shape, dtype, init, name, region }, key);
   const source = new Uint8Array(packed.buffer);
   const row = rowPitch ? bytesPerElement(dtype) * (local.at(-1) ?? 1) : source.length;
   for (let from = 0, to = offset; from < source.length; from += row, to += rowPitch ?? 0) {

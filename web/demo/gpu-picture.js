@@ -41,6 +41,8 @@ export class GpuPicture {
     /** @type {{ tensor: Tensor, view: View } | undefined} */
     this.shown = undefined;
     this.pipelines = this.compile();
+    // Whoever waits for the pipelines gets the error of a lost device. Without a waiter the error says nothing new.
+    this.pipelines.catch(() => {});
   }
 
   async compile() {

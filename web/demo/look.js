@@ -17,8 +17,10 @@ export class Look {
   /**
    * @param {any} seedbed the library
    * @param {import("./gpu-picture.js").GpuPicture | import("./cpu-picture.js").CpuPicture} picture
+   * @param {() => Promise<boolean>} isLost tells whether the picture's device is lost
    */
-  constructor(seedbed, picture) {
+  constructor(seedbed, picture, isLost) {
+    this.isLost = isLost;
     this.seedbed = seedbed;
     this.picture = picture;
     this.signatures = seedbed.initialisers();
@@ -132,9 +134,9 @@ export class Look {
       const measured = picture.engine === "GPU" ? ", from submit to done" : "";
       setText("look-status", `The ${picture.engine} filled ${elements} elements in ${duration(milliseconds)}${measured}.`);
     } catch (error) {
-      // The message of a lost device stands at the top of the page.
       setText("look-status", "");
-      showError("init", textOf(error));
+      // The message of a lost device stands at the top of the page; the initialiser is not to blame.
+      if (!(await this.isLost())) showError("init", textOf(error));
     }
   }
 
@@ -184,7 +186,9 @@ export class Look {
   /** Draws again: the theme or the size changed. */
   redraw() {
     this.colourLegend();
-    this.picture.redraw();
+    this.picture.redraw().catch(async (/** @type {unknown} */ error) => {
+      if (!(await this.isLost())) throw error;
+    });
   }
 }
 

@@ -4,7 +4,7 @@
 import * as library from "./seedbed/index.js";
 import { Check } from "./check.js";
 import { CpuPicture } from "./cpu-picture.js";
-import { openGpu } from "./device.js";
+import { lost, openGpu } from "./device.js";
 import { byId, make, setText, textOf } from "./dom.js";
 import { GpuPicture } from "./gpu-picture.js";
 import { Look } from "./look.js";
@@ -50,7 +50,8 @@ async function start() {
     picture = new CpuPicture(seedbed, byId("heat-map"), byId("histogram"));
     setText("look-text", "seedbed’s CPU engine, 150 kB of WebAssembly and JavaScript, fills an array of this page. A GPU would write the same bits.");
   }
-  const look = new Look(seedbed, picture);
+  const isLost = async () => gpu !== undefined && await lost(gpu);
+  const look = new Look(seedbed, picture, isLost);
   const train = new Train(seedbed, gpu);
   new Check(seedbed, gpu);
   startTheme(() => {

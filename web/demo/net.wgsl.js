@@ -6,7 +6,7 @@ import { POINTS } from "./spirals.js";
 /** The units of a hidden layer. */
 export const HIDDEN = 32;
 /** The points along a side of the grid on which the decision regions are computed. */
-export const GRID = 64;
+export const GRID = 56;
 
 /** The parameters, as a checkpoint names them, and their first elements in a network's part of the arena. */
 export const PARAMETERS = [
@@ -19,55 +19,66 @@ export const PARAMETERS = [
 ];
 
 let end = 0;
-/** The first element of each parameter. */
+/** The first element of each parameter: a multiple of 4, as the shaders compute with vectors of four. */
 export const FIRST = PARAMETERS.map(({ shape }) => {
   const first = end;
-  end += shape.reduce((product, length) => product * length, 1);
+  end += Math.ceil(shape.reduce((product, length) => product * length, 1) / 4) * 4;
   return first;
 });
-/** The parameters of a network. */
-export const COUNT = end;
 /** The elements from one network to the next in the arena. */
-export const STRIDE = Math.ceil(COUNT / 64) * 64;
+export const STRIDE = Math.ceil(end / 64) * 64;
 
-// What a point leaves for the gradients: both layers' values and deltas, the output's delta, loss, whether the
-// network is right.
-const [H1, H2, D1, D2, D3] = [0, 1, 2, 3, 4].map((index) => index * HIDDEN);
-export const TRACE = D3 + 4;
-
-const [W1, B1, W2, B2, W3, B3] = FIRST;
+// From here on, all sizes are counted in vectors of four.
+const [W1, B1, W2, B2, W3, B3] = FIRST.map((first) => first / 4);
+const UNITS = HIDDEN / 4;
+const NET = STRIDE / 4;
+/** The vectors of a network's parameters. */
+export const VECTORS = end / 4;
+// What a point leaves for the gradients: the values and the deltas of both layers, then the vector of the output's
+// delta, of the loss, and of whether the network is right.
+const [H1, H2, D1, D2, OUT] = [0, 1, 2, 3, 4].map((index) => index * UNITS);
+export const TRACE = OUT + 1;
+/** The workgroups of a step's dispatches, in x: one invocation for each point, one for each vector of parameters. */
+export const GROUPS = { learn: POINTS / 64, descend: Math.ceil((VECTORS + 1) / 64), survey: GRID * GRID / 64 };
 
 const FORWARD = /* wgsl */ `
-var<workgroup> h1: array<f32, ${HIDDEN}>;
-var<workgroup> h2: array<f32, ${HIDDEN}>;
-var<workgroup> products: array<f32, ${HIDDEN}>;
+var<private> h1: array<vec4f, ${UNITS}>;
+var<private> h2: array<vec4f, ${UNITS}>;
 
 // A tanh that no device turns into infinity / infinity.
-fn squash(x: f32) -> f32 {
-  return tanh(clamp(x, -15, 15));
+fn squash(x: vec4f) -> vec4f {
+  return tanh(clamp(x, vec4f(-15), vec4f(15)));
 }
 
-// The logit of a point. Each invocation of a workgroup computes a unit of each layer.
-fn forward(at: vec2f, first: u32, unit: u32) -> f32 {
-  let w1 = first + ${W1} + 2 * unit;
-  h1[unit] = squash(parameters[w1] * at.x + parameters[w1 + 1] * at.y + parameters[first + ${B1} + unit]);
-  workgroupBarrier();
-  var sum = parameters[first + ${B2} + unit];
-  for (var i = 0u; i < ${HIDDEN}; i += 1) {
-    sum += parameters[first + ${W2} + ${HIDDEN} * unit + i] * h1[i];
+// Row \`row\` of the second layer's weight, times the first layer's values.
+fn row_times_h1(first: u32, row: u32) -> f32 {
+  var sum = vec4f(0);
+  for (var i = 0u; i < ${UNITS}; i += 1) {
+    sum += parameters[first + ${W2} + row * ${UNITS} + i] * h1[i];
   }
-  h2[unit] = squash(sum);
-  products[unit] = parameters[first + ${W3} + unit] * h2[unit];
-  workgroupBarrier();
-  var logit = parameters[first + ${B3}];
-  for (var i = 0u; i < ${HIDDEN}; i += 1) {
-    logit += products[i];
+  return sum.x + sum.y + sum.z + sum.w;
+}
+
+// The logit of a point.
+fn forward(at: vec2f, first: u32) -> f32 {
+  for (var i = 0u; i < ${UNITS}; i += 1) {
+    let low = parameters[first + ${W1} + 2 * i];
+    let high = parameters[first + ${W1} + 2 * i + 1];
+    let sums = vec4f(low.xz, high.xz) * at.x + vec4f(low.yw, high.yw) * at.y;
+    h1[i] = squash(sums + parameters[first + ${B1} + i]);
+  }
+  var logit = parameters[first + ${B3}].x;
+  for (var i = 0u; i < ${UNITS}; i += 1) {
+    let sums = vec4f(row_times_h1(first, 4 * i), row_times_h1(first, 4 * i + 1),
+      row_times_h1(first, 4 * i + 2), row_times_h1(first, 4 * i + 3));
+    h2[i] = squash(sums + parameters[first + ${B2} + i]);
+    logit += dot(parameters[first + ${W3} + i], h2[i]);
   }
   return logit;
 }
 `;
 
-/** A step of training in two dispatches: \`learn\` for each point, then \`descend\` for each parameter. */
+/** A step of training in two dispatches: `learn` for each point, then `descend` for each vector of parameters. */
 export const TRAIN = /* wgsl */ `
 struct Status {
   steps: u32,
@@ -77,114 +88,113 @@ struct Status {
 }
 
 @group(0) @binding(0) var<storage, read> points: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(2) var<storage, read_write> averages: array<vec2f>;
-@group(0) @binding(3) var<storage, read_write> traces: array<f32>;
+@group(0) @binding(1) var<storage, read_write> parameters: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> averages: array<array<vec4f, 2>>;
+@group(0) @binding(3) var<storage, read_write> traces: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> status: array<Status, 2>;
 
 override adam: bool;
 override rate: f32;
 ${FORWARD}
-var<workgroup> d2: array<f32, ${HIDDEN}>;
-
-// Forward and backward for a point. Workgroup x, y: the point and the network.
-@compute @workgroup_size(${HIDDEN})
-fn learn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) unit: u32) {
-  let first = group.y * ${STRIDE};
-  let point = points[group.x];
-  let logit = forward(point.xy, first, unit);
+// Forward and backward. Invocation x, y: the point, the network.
+@compute @workgroup_size(64)
+fn learn(@builtin(global_invocation_id) invocation: vec3u) {
+  let net = invocation.y;
+  let first = net * ${NET};
+  let point = points[invocation.x];
+  let logit = forward(point.xy, first);
   let delta = 1 / (1 + exp(-clamp(logit, -40, 40))) - point.z;
 
-  d2[unit] = delta * parameters[first + ${W3} + unit] * (1 - h2[unit] * h2[unit]);
-  workgroupBarrier();
-  var sum = 0.0;
-  for (var i = 0u; i < ${HIDDEN}; i += 1) {
-    sum += parameters[first + ${W2} + ${HIDDEN} * i + unit] * d2[i];
-  }
-  let trace = (group.y * ${POINTS} + group.x) * ${TRACE};
-  traces[trace + ${H1} + unit] = h1[unit];
-  traces[trace + ${H2} + unit] = h2[unit];
-  traces[trace + ${D1} + unit] = sum * (1 - h1[unit] * h1[unit]);
-  traces[trace + ${D2} + unit] = d2[unit];
-  if unit == 0 {
-    traces[trace + ${D3}] = delta;
-    // The cross entropy, log(1 + exp(logit)) - class * logit, without overflow.
-    traces[trace + ${D3 + 1}] = max(logit, 0) - point.z * logit + log(1 + exp(-abs(logit)));
-    traces[trace + ${D3 + 2}] = f32((logit > 0) == (point.z > 0.5));
-    if group.x == 0 {
-      status[group.y].steps += 1;
+  let trace = (net * ${POINTS} + invocation.x) * ${TRACE};
+  var sums: array<vec4f, ${UNITS}>;
+  for (var i = 0u; i < ${UNITS}; i += 1) {
+    let d2 = delta * parameters[first + ${W3} + i] * (1 - h2[i] * h2[i]);
+    traces[trace + ${H1} + i] = h1[i];
+    traces[trace + ${H2} + i] = h2[i];
+    traces[trace + ${D2} + i] = d2;
+    let rows = first + ${W2} + 4 * i * ${UNITS};
+    for (var j = 0u; j < ${UNITS}; j += 1) {
+      sums[j] += d2.x * parameters[rows + j] + d2.y * parameters[rows + ${UNITS} + j]
+        + d2.z * parameters[rows + ${2 * UNITS} + j] + d2.w * parameters[rows + ${3 * UNITS} + j];
     }
+  }
+  for (var i = 0u; i < ${UNITS}; i += 1) {
+    traces[trace + ${D1} + i] = sums[i] * (1 - h1[i] * h1[i]);
+  }
+  // The cross entropy, log(1 + exp(logit)) - class * logit, without overflow.
+  let loss = max(logit, 0) - point.z * logit + log(1 + exp(-abs(logit)));
+  let right = f32((logit > 0) == (point.z > 0.5));
+  traces[trace + ${OUT}] = vec4f(delta, loss, right, 0);
+  if invocation.x == 0 {
+    status[net].steps += 1;
   }
 }
 
-// The derivative of the mean loss by a parameter.
-fn gradient(index: u32, net: u32) -> f32 {
-  var sum = 0.0;
-  var trace = net * ${POINTS * TRACE};
-  for (var i = 0u; i < ${POINTS}; i += 1) {
-    if index < ${B1} {
-      sum += traces[trace + ${D1} + index / 2] * points[i][index % 2];
-    } else if index < ${W2} {
-      sum += traces[trace + ${D1} + index - ${B1}];
-    } else if index < ${B2} {
-      let weight = index - ${W2};
-      sum += traces[trace + ${D2} + weight / ${HIDDEN}] * traces[trace + ${H1} + weight % ${HIDDEN}];
-    } else if index < ${W3} {
-      sum += traces[trace + ${D2} + index - ${B2}];
-    } else if index < ${B3} {
-      sum += traces[trace + ${D3}] * traces[trace + ${H2} + index - ${W3}];
-    } else {
-      sum += traces[trace + ${D3}];
-    }
-    trace += ${TRACE};
+// The derivative of a point's loss by a vector of parameters.
+fn gradient(index: u32, trace: u32, point: vec4f) -> vec4f {
+  if index < ${B1} {
+    let deltas = traces[trace + ${D1} + index / 2];
+    let pair = select(deltas.xy, deltas.zw, index % 2 == 1);
+    return pair.xxyy * point.xyxy;
+  } else if index < ${W2} {
+    return traces[trace + ${D1} + index - ${B1}];
+  } else if index < ${B2} {
+    let row = (index - ${W2}) / ${UNITS};
+    return traces[trace + ${D2} + row / 4][row % 4] * traces[trace + ${H1} + (index - ${W2}) % ${UNITS}];
+  } else if index < ${W3} {
+    return traces[trace + ${D2} + index - ${B2}];
+  } else if index < ${B3} {
+    return traces[trace + ${OUT}].x * traces[trace + ${H2} + index - ${W3}];
   }
-  return sum / ${POINTS};
+  return vec4f(traces[trace + ${OUT}].x, 0, 0, 0);
 }
 
-// A step of Adam, or of gradient descent with momentum. Workgroup y: the network.
+// A step of Adam, or of gradient descent with momentum. Invocation x, y: the vector of parameters, the network.
 @compute @workgroup_size(64)
 fn descend(@builtin(global_invocation_id) invocation: vec3u) {
   let net = invocation.y;
   let index = invocation.x;
-  if index < ${COUNT} {
-    let g = gradient(index, net);
-    let at = net * ${STRIDE} + index;
+  if index < ${VECTORS} {
+    var sum = vec4f(0);
+    for (var i = 0u; i < ${POINTS}; i += 1) {
+      sum += gradient(index, (net * ${POINTS} + i) * ${TRACE}, points[i]);
+    }
+    let g = sum / ${POINTS};
+    let at = net * ${NET} + index;
     var average = averages[at];
     if adam {
-      average = mix(vec2f(g, g * g), average, vec2f(0.9, 0.999));
+      average = array(mix(g, average[0], 0.9), mix(g * g, average[1], 0.999));
       let steps = f32(status[net].steps);
-      let mean = average / (1 - pow(vec2f(0.9, 0.999), vec2f(steps)));
-      parameters[at] -= rate * mean.x / (sqrt(mean.y) + 1e-8);
+      let mean = average[0] / (1 - pow(0.9, steps));
+      let square = average[1] / (1 - pow(0.999, steps));
+      parameters[at] -= rate * mean / (sqrt(square) + 1e-8);
     } else {
-      average.x = 0.9 * average.x + g;
-      parameters[at] -= rate * average.x;
+      average[0] = 0.9 * average[0] + g;
+      parameters[at] -= rate * average[0];
     }
     averages[at] = average;
-  } else if index == ${COUNT} {
-    var sum = vec2f(0);
+  } else if index == ${VECTORS} {
+    var sum = vec4f(0);
     for (var i = 0u; i < ${POINTS}; i += 1) {
-      let trace = (net * ${POINTS} + i) * ${TRACE};
-      sum += vec2f(traces[trace + ${D3 + 1}], traces[trace + ${D3 + 2}]);
+      sum += traces[(net * ${POINTS} + i) * ${TRACE} + ${OUT}];
     }
-    status[net].loss = sum.x / ${POINTS};
-    status[net].right = sum.y / ${POINTS};
+    status[net].loss = sum.y / ${POINTS};
+    status[net].right = sum.z / ${POINTS};
   }
 }
 `;
 
 /** The logits on a grid over the square from -1 to 1. */
 export const SURVEY = /* wgsl */ `
-@group(0) @binding(0) var<storage, read> parameters: array<f32>;
+@group(0) @binding(0) var<storage, read> parameters: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> field: array<f32>;
 ${FORWARD}
-// Workgroup x, y, z: the column, the row, the network.
-@compute @workgroup_size(${HIDDEN})
-fn survey(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) unit: u32) {
-  let at = vec2f(group.xy) / ${(GRID - 1) / 2} - 1;
-  let logit = forward(at, group.z * ${STRIDE}, unit);
-  if unit == 0 {
-    field[(group.z * ${GRID} + group.y) * ${GRID} + group.x] = logit;
-  }
+// Invocation x, y: the point of the grid, the network.
+@compute @workgroup_size(64)
+fn survey(@builtin(global_invocation_id) invocation: vec3u) {
+  let cell = vec2u(invocation.x % ${GRID}, invocation.x / ${GRID});
+  let at = vec2f(cell) / ${(GRID - 1) / 2} - 1;
+  field[invocation.y * ${GRID * GRID} + invocation.x] = forward(at, invocation.y * ${NET});
 }
 `;
 

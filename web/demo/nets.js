@@ -3,7 +3,7 @@
 
 import { cssColour } from "./colour.js";
 import { configured, fit } from "./gpu-picture.js";
-import { COUNT, FIRST, GRID, PARAMETERS, REGIONS, STRIDE, SURVEY, TRACE, TRAIN } from "./net.wgsl.js";
+import { FIRST, GRID, GROUPS, PARAMETERS, REGIONS, STRIDE, SURVEY, TRACE, TRAIN } from "./net.wgsl.js";
 import { POINTS, spirals } from "./spirals.js";
 
 /** @typedef {"adam" | "sgd"} Optimiser */
@@ -28,13 +28,15 @@ export class Nets {
     this.points = buffer("points", 16 * POINTS, STORAGE | COPY_DST);
     this.parameters = buffer("parameters", 2 * 4 * STRIDE, STORAGE | COPY_DST);
     this.averages = buffer("averages", 2 * 8 * STRIDE, STORAGE | COPY_DST);
-    this.traces = buffer("traces", 2 * 4 * POINTS * TRACE, STORAGE);
+    this.traces = buffer("traces", 2 * 16 * POINTS * TRACE, STORAGE);
     this.status = buffer("status", 2 * 16, STORAGE | COPY_DST | COPY_SRC);
     this.field = buffer("field", 2 * 4 * GRID * GRID, STORAGE);
     this.looks = canvases.map(() => buffer("look", 4 * LOOK_FLOATS, UNIFORM | COPY_DST));
     this.staging = buffer("status", 2 * 16, COPY_DST | GPUBufferUsage.MAP_READ);
     device.queue.writeBuffer(this.points, 0, spirals());
     this.pipelines = this.compile();
+    // Whoever waits for the pipelines gets the error of a lost device. Without a waiter the error says nothing new.
+    this.pipelines.catch(() => {});
   }
 
   async compile() {
@@ -127,9 +129,9 @@ export class Nets {
     pass.setBindGroup(0, pipelines.trainBinding);
     for (let step = 0; step < steps; step += 1) {
       pass.setPipeline(learn);
-      pass.dispatchWorkgroups(POINTS, 2);
+      pass.dispatchWorkgroups(GROUPS.learn, 2);
       pass.setPipeline(descend);
-      pass.dispatchWorkgroups(Math.ceil((COUNT + 1) / 64), 2);
+      pass.dispatchWorkgroups(GROUPS.descend, 2);
     }
     pass.end();
     if (drawn) {
@@ -154,7 +156,7 @@ export class Nets {
     const pass = encoder.beginComputePass();
     pass.setPipeline(survey);
     pass.setBindGroup(0, surveyBinding);
-    pass.dispatchWorkgroups(GRID, GRID, 2);
+    pass.dispatchWorkgroups(GROUPS.survey, 2);
     pass.end();
   }
 

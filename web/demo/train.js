@@ -1,6 +1,7 @@
 // @ts-check
 // The section "Train": the fields, the loop, the numbers.
 
+import { lost } from "./device.js";
 import { byId, setText, textOf } from "./dom.js";
 import { grouped, significant } from "./format.js";
 import { listInitialisers, selectInitialiser, textFor } from "./initialiser-list.js";
@@ -73,8 +74,8 @@ export class Train {
       const seed = parseSeed(byId("train-seed").value);
       await this.nets?.reset(init, seed);
     } catch (error) {
-      if (!this.gpu?.lost) showError("train", textOf(error));
       byId("train-start").disabled = true;
+      if (!(await this.isLost())) showError("train", textOf(error));
       return;
     }
     showError("train", "");
@@ -104,8 +105,8 @@ export class Train {
     if (this.step >= LAST_STEP) await this.resetNow();
     await this.loop;
     if (!this.running) return;
-    this.loop = this.run().catch((error) => {
-      if (!this.gpu?.lost) setText("train-status", textOf(error));
+    this.loop = this.run().catch(async (error) => {
+      setText("train-status", await this.isLost() ? "" : textOf(error));
     }).then(() => this.pause());
   }
 
@@ -113,16 +114,16 @@ export class Train {
     const { nets } = this;
     if (!nets) return;
     const optimiser = byId("optimiser").value;
-    let [spoken, drawn] = [0, 0];
+    let [spoken, drawn, drawMs] = [0, 0, 0];
     let rate = 0;
     let before = performance.now();
     while (this.running && this.step < LAST_STEP) {
       await new Promise(requestAnimationFrame);
       if (!this.running) break;
       const begin = performance.now();
-      // Whoever wants less motion gets a new picture twice a second.
-      const draw = !this.calm.matches || begin - drawn > 500;
-      if (draw) drawn = begin;
+      // A slow GPU draws in a quarter of the time. Whoever wants less motion gets a picture twice a second.
+      const pause = this.calm.matches ? 500 : drawMs > 2 * FRAME_MS ? 3 * drawMs : 0;
+      const draw = begin - drawn >= pause;
       const steps = Math.min(this.stepsPerFrame, LAST_STEP - this.step);
       const statuses = await nets.train(optimiser, steps, draw);
       if (!this.running) break;
@@ -132,8 +133,8 @@ export class Train {
       statuses.forEach(({ loss, right }, net) => {
         setText(`net-${net}-status`, `loss ${loss.toFixed(3)}, ${Math.round(100 * right)} % right`);
       });
-      const scale = Math.min(2, Math.max(0.5, FRAME_MS / (end - begin)));
-      this.stepsPerFrame = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.stepsPerFrame * scale)));
+      if (draw) [drawn, drawMs] = [end, end - begin];
+      if (!draw || pause === 0) this.adapt(end - begin);
       const now = steps / (end - before) * 1000;
       rate = rate ? 0.9 * rate + 0.1 * now : now;
       before = end;
@@ -146,6 +147,12 @@ export class Train {
     setText("train-status", `Step ${grouped(this.step)} of ${grouped(LAST_STEP)}, ${significant(rate, 2)} steps/s. ${this.verdict()}`);
   }
 
+  /** Chooses the next frame's steps by the time that a frame took. @param {number} milliseconds */
+  adapt(milliseconds) {
+    const scale = Math.min(2, Math.max(0.5, FRAME_MS / milliseconds));
+    this.stepsPerFrame = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.stepsPerFrame * scale)));
+  }
+
   /** What the losses say. */
   verdict() {
     const last = this.plot.points.at(-1);
@@ -155,6 +162,12 @@ export class Train {
   }
 
   redraw() {
-    if (this.gpu && !this.gpu.lost) this.nets?.redraw();
+    this.nets?.redraw().catch(async (error) => {
+      if (!(await this.isLost())) throw error;
+    });
+  }
+
+  async isLost() {
+    return this.gpu !== undefined && await lost(this.gpu);
   }
 }
