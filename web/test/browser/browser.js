@@ -15,9 +15,10 @@ export function chromiumPath() {
   return found;
 }
 
-// Canvases with WebGPU need Chromium's own compositing to run on SwiftShader's Vulkan too.
-const SWIFTSHADER = ["--enable-unsafe-webgpu", "--ignore-gpu-blocklist", "--enable-features=Vulkan",
-  "--use-vulkan=swiftshader", "--use-angle=swiftshader", "--disable-vulkan-surface"];
+// SwiftShader for WebGPU, and for the browser's own compositing too: a page of software compositing cannot show a
+// canvas that WebGPU drew. Headless Chromium composites in software without --enable-gpu.
+const SWIFTSHADER = ["--enable-unsafe-webgpu", "--enable-gpu", "--ignore-gpu-blocklist", "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader"];
 
 /** Starts the browser, without a window and without a GPU: WebGPU runs on SwiftShader, or not at all. */
 export function launch({ webgpu = true } = {}) {
