@@ -103,7 +103,8 @@ export class CpuPicture {
     context.fillStyle = `rgb(${cssColour("--bars").slice(0, 3).map((part) => part * 255).join(" ")})`;
     counts.forEach((count, bin) => {
       const bar = Math.min(1, count / full) * height || 0;
-      context.fillRect((bin + 0.05) / BINS * width, height - bar, 0.9 / BINS * width, bar);
+      const [left, right] = [bin, bin + 1].map((edge) => Math.round(edge / BINS * width));
+      context.fillRect(left, height - bar, right - left, bar);
     });
   }
 }

@@ -165,7 +165,7 @@ export class Look {
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
       const tick = document.createElement("span");
       tick.style.left = `${100 * part}%`;
-      tick.textContent = significant(view.low + part * (view.high - view.low), 2);
+      tick.textContent = significant(view.low + part * (view.high - view.low), 3);
       return tick;
     });
     byId("ticks").replaceChildren(...ticks);

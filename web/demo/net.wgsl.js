@@ -244,15 +244,15 @@ fn region(corner: Corner) -> @location(0) vec4f {
 fn point_corner(@builtin(vertex_index) index: u32, @builtin(instance_index) instance: u32) -> Corner {
   let point = points[instance];
   let at = vec2f(vec2u(index & 1, index >> 1)) * 2 - 1;
-  return Corner(vec4f(point.xy + at * 0.024, 0, 1), at, u32(point.z));
+  return Corner(vec4f(point.xy + at * 0.026, 0, 1), at, u32(point.z));
 }
 
 @fragment
 fn point(corner: Corner) -> @location(0) vec4f {
-  let edge = 2 / (0.024 * look.pixels); // a pixel, in radii
+  let edge = 2 / (0.026 * look.pixels); // a pixel, in radii
   let radius = length(corner.at);
   let cover = 1 - smoothstep(1 - edge, 1, radius);
-  let inside = 1 - smoothstep(0.62 - edge, 0.62, radius);
+  let inside = 1 - smoothstep(0.7 - edge, 0.7, radius);
   return vec4f(mix(look.ground.rgb, look.classes[corner.class_index].rgb, inside) * cover, cover);
 }
 `;

@@ -66,7 +66,7 @@ export class Nets {
       });
     const over = /** @type {GPUBlendComponent} */ ({ srcFactor: "one", dstFactor: "one-minus-src-alpha" });
     const [adam, sgd, surveyPipeline, region, point] = await Promise.all([
-      step(1, 0.01), step(0, 0.15),
+      step(1, 0.01), step(0, 0.3),
       device.createComputePipelineAsync({
         label: "survey", layout: layout(surveyGroup), compute: { module: survey, entryPoint: "survey" },
       }),
@@ -83,17 +83,18 @@ export class Nets {
   }
 
   /**
-   * The fills of both networks: zeros everywhere in the first; in the second, the initialiser for the weights.
+   * The fills of a network: the first has zeros everywhere; the second has the initialiser for the weights.
+   * @param {number} net
    * @param {string} init
    */
-  fills(init) {
-    return [0, 1].flatMap((net) => PARAMETERS.map(({ name, shape }, index) => ({
+  fills(net, init) {
+    return PARAMETERS.map(({ name, shape }, index) => ({
       buffer: this.parameters,
       offset: 4 * (net * STRIDE + FIRST[index]),
       shape,
       init: net === 1 && shape.length > 1 ? init : "zeros()",
       name,
-    })));
+    }));
   }
 
   /**
@@ -102,11 +103,12 @@ export class Nets {
    * @param {bigint} seed
    */
   async reset(init, seed) {
-    const fills = this.fills(init);
-    await this.recorder.prepare(fills.map(({ buffer, offset, ...tensor }) => tensor));
+    // A list names each parameter once, so each network is a list.
+    const lists = [0, 1].map((net) => this.fills(net, init));
+    await Promise.all(lists.map((fills) => this.recorder.prepare(fills)));
     const pipelines = await this.pipelines;
     const encoder = this.device.createCommandEncoder({ label: "initialise" });
-    this.recorder.fillAll(encoder, fills, seed);
+    for (const fills of lists) this.recorder.fillAll(encoder, fills, seed);
     encoder.clearBuffer(this.averages);
     encoder.clearBuffer(this.status);
     this.survey(encoder, pipelines);

@@ -149,8 +149,7 @@ fn bar_corner(@builtin(vertex_index) corner: u32, @builtin(instance_index) bin: 
   }
   let height = select(min(f32(bins[bin]) / full, 1), 0, bins[bin] == 0);
   let part = vec2f(vec2u(corner & 1, corner >> 1));
-  // A gap of a tenth stands between bars.
-  let x = (f32(bin) + 0.05 + 0.9 * part.x) / ${BINS};
+  let x = (f32(bin) + part.x) / ${BINS};
   return vec4f(x * 2 - 1, part.y * height * 2 - 1, 0, 1);
 }
 

@@ -12,7 +12,7 @@ export function spirals() {
     const side = i % 2;
     const along = Math.floor(i / 2) / (each - 1);
     const radius = 0.08 + 0.86 * along;
-    const angle = 3.2 * Math.PI * along ** 0.8 + Math.PI * side;
+    const angle = 2.8 * Math.PI * along ** 0.8 + Math.PI * side;
     points.set([radius * Math.cos(angle), radius * Math.sin(angle), side, 0], 4 * i);
   }
   return points;
