@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** The browser: the one that SEEDBED_CHROMIUM names, else the first of the usual names on the path. */
@@ -29,6 +30,15 @@ export function launch({ webgpu = true } = {}) {
     args: webgpu ? SWIFTSHADER : [],
   });
 }
+
+const at = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The page as `cargo xtask web` puts it together: the demo, the built package, the golden hashes. */
+export const SITE = {
+  "/": at("../../demo/"),
+  "/seedbed/": at("../../dist/"),
+  "/golden.json": at("../../../tests/programs/fills.json"),
+};
 
 /**
  * A new page, and the list of everything that the page complains about.
