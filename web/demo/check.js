@@ -101,6 +101,7 @@ export class Check {
       throw new Error(`The hashes are those of contract version ${golden.contract}, the package has version ${seedbed.CONTRACT_VERSION}.`);
     }
     const lists = golden.lists.filter(chosen);
+    /** @type {import("./golden.js").GoldenResult[]} */
     const fresh = [];
     for (const [index, list] of lists.entries()) {
       fresh.push(gpu ? await checkOnGpu(seedbed, gpu, recorder, list) : await checkOnCpu(seedbed, list));

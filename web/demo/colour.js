@@ -36,7 +36,8 @@ export function colourAt(part, map) {
   const index = Math.min(Math.floor(at), map.length - 2);
   const mix = at - index;
   const [from, to] = [map[index], map[index + 1]];
-  return [0, 1, 2].map((channel) => from[channel] + (to[channel] - from[channel]) * mix);
+  const mixed = (/** @type {number} */ channel) => from[channel] + (to[channel] - from[channel]) * mix;
+  return [mixed(0), mixed(1), mixed(2)];
 }
 
 /** The map as a CSS gradient. */

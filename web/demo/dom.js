@@ -2,7 +2,7 @@
 // Shorthands for the document.
 
 /**
- * The element with an id. The type is the caller's to name: `/** @type {HTMLInputElement} *\/ (byId("init"))`.
+ * The element with an id. The page's own HTML decides about the element's type.
  * @param {string} id
  * @returns {any}
  */

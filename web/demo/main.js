@@ -45,7 +45,7 @@ async function start() {
     setText("adapter", `Your GPU: ${gpu.name}.`);
   } else {
     setText("adapter", "There is no GPU for this page: the CPU engine draws the same bits.");
-    notice([reason ?? "", "WebGPU is in Chrome and Edge 113 and later (Linux: 144 and later), in Safari 26 and later, and in Firefox 141 and later (Windows; macOS: 145 and later).",
+    notice([reason ?? "", "WebGPU is in Chrome and Edge from version 113 on (on Linux from 144 on, for some GPUs), in Safari from version 26 on, and in Firefox from version 141 on (Windows) or 145 on (macOS).",
       "Below, the library’s CPU engine fills the tensor: the same seed gives the same bits as on a GPU."]);
     picture = new CpuPicture(seedbed, byId("heat-map"), byId("histogram"));
     setText("look-text", "seedbed’s CPU engine, 150 kB of WebAssembly and JavaScript, fills an array of this page. A GPU would write the same bits.");
