@@ -4,7 +4,7 @@
 import { colourAt, cssColour, stops } from "./colour.js";
 import { decoder } from "./decode.js";
 import { fit } from "./gpu-picture.js";
-import { BINS } from "./law.js";
+import { BINS, HEADROOM } from "./law.js";
 import { matrixOf } from "./matrix.js";
 import { countOf } from "./state.js";
 
@@ -98,7 +98,7 @@ export class CpuPicture {
     fit(this.histogram);
     const { width, height } = this.histogram;
     const context = /** @type {CanvasRenderingContext2D} */ (this.histogram.getContext("2d"));
-    const full = view.full * values.length || Math.max(...counts) / 0.86;
+    const full = view.full * values.length || Math.max(...counts) / HEADROOM;
     context.clearRect(0, 0, width, height);
     context.fillStyle = `rgb(${cssColour("--bars").slice(0, 3).map((part) => part * 255).join(" ")})`;
     counts.forEach((count, bin) => {

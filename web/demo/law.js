@@ -14,8 +14,8 @@
 
 /** The number of the histogram's bins. */
 export const BINS = 80;
-/** The part of the plot's height that the density's maximum takes. */
-const HEADROOM = 0.86;
+/** The part of the plot's height that the density's maximum takes; noise stands above the density. */
+export const HEADROOM = 0.8;
 
 /** @param {Description} description @returns {View} */
 export function viewOf({ mean, std, law }) {

@@ -2,7 +2,7 @@
 // The shaders of the heat map, the histogram and the moments. All read the tensor where seedbed wrote it.
 
 import { STOPS } from "./colour.js";
-import { BINS } from "./law.js";
+import { BINS, HEADROOM } from "./law.js";
 
 /** The f32 numbers of `Picture`. */
 export const PICTURE_FLOATS = 16 + 4 * STOPS;
@@ -144,7 +144,7 @@ fn bar_corner(@builtin(vertex_index) corner: u32, @builtin(instance_index) bin: 
   var full = picture.full * f32(picture.elements);
   if picture.full == 0 {
     for (var i = 0u; i < ${BINS}; i += 1) {
-      full = max(full, f32(bins[i]) / 0.86);
+      full = max(full, f32(bins[i]) / ${HEADROOM});
     }
   }
   let height = select(min(f32(bins[bin]) / full, 1), 0, bins[bin] == 0);

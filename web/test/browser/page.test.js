@@ -144,7 +144,7 @@ pageTest("an initialiser is chosen from the list, and a shape that suits it", {}
 
 pageTest("nonsense shows the library's text, and the old picture stays", {}, async (page) => {
   const [picture, hash] = [await shown(page, "#heat-map"), await page.evaluate(() => location.hash)];
-  for (const [text, error] of [["xavier_norml()", /xavier_norml/], ["normal(mean=", /normal/], ["", /./], ["dirac()", /dirac/]]) {
+  for (const [text, error] of [["xavier_norml()", /xavier_norml/], ["normal(mean=", /normal/], ["", /./], ["dirac()", /3, 4, or 5 dimensions/]]) {
     await page.fill("#init", text);
     await textMatches(page, "#init-error", error);
     assert.equal(await page.getAttribute("#init", "aria-invalid"), "true");
@@ -158,18 +158,20 @@ pageTest("nonsense shows the library's text, and the old picture stays", {}, asy
   assert.equal(await page.textContent("#law-std"), "3");
 });
 
-pageTest("a wrong shape and a wrong seed are named at their fields", {}, async (page) => {
+pageTest("a wrong shape and a wrong seed are named at their fields", { hash: "#init=normal()" }, async (page) => {
   const picture = await shown(page, "#heat-map");
   for (const [shape, error] of [["0, 4", /"0"/], ["4, x4, y", /"y"/], ["", /at least one length/], ["65536, 65536", /at most 16\D777\D216 elements/], ["-3", /"-3"/]]) {
     await page.fill("#shape", shape);
     await textMatches(page, "#shape-error", error);
   }
-  await page.fill("#shape", "16");
+  same(await shown(page, "#heat-map"), picture);
+  await redrawn(page, () => page.fill("#shape", "16"));
+  const vector = await shown(page, "#heat-map");
   for (const [seed, error] of [["abc", /whole number/], ["-1", /whole number/], ["18446744073709551616", /64 bits/]]) {
     await page.fill("#seed", seed);
     await textMatches(page, "#seed-error", error);
   }
-  same(await shown(page, "#heat-map"), picture);
+  same(await shown(page, "#heat-map"), vector);
   await redrawn(page, () => page.fill("#seed", "18446744073709551615"));
   assert.match(await page.textContent("#heat-caption"), /4 rows × 4 columns, a vector/);
   await redrawn(page, () => page.click("#next-seed"));
@@ -208,7 +210,7 @@ for (const optimiser of ["adam", "sgd"]) {
     const [zeros, chosen] = [await shown(page, "#net-0"), await shown(page, "#net-1")];
     await page.click("#train-start");
     await textMatches(page, "#train-start", /Pause/);
-    const bound = optimiser === "adam" ? 0.55 : 0.645;
+    const bound = optimiser === "adam" ? 0.55 : 0.65;
     await page.waitForFunction((bound) => {
       const text = document.querySelector("#net-1-status").textContent;
       return Number(/loss ([\d.]+)/.exec(text)?.[1]) < bound;
@@ -219,7 +221,8 @@ for (const optimiser of ["adam", "sgd"]) {
     assert.ok(stepOf(status) > 5, status);
     assert.match(status, /steps\/s/);
     assert.equal(await loss(page, 0), 0.693);
-    assert.ok(await loss(page, 1) < bound);
+    // The loss may rise a little in the step after the one that was seen.
+    assert.ok(await loss(page, 1) < bound + 0.03);
     same(await shown(page, "#net-0"), zeros);
     changed(await shown(page, "#net-1"), chosen);
     // A pause holds the networks, and a start goes on from there.
@@ -239,7 +242,7 @@ for (const optimiser of ["adam", "sgd"]) {
 
 pageTest("training refuses an initialiser that the library refuses", {}, async (page) => {
   await page.fill("#train-init", "dirac()");
-  await textMatches(page, "#train-error", /dirac/);
+  await textMatches(page, "#train-error", /3, 4, or 5 dimensions/);
   assert.ok(await page.isDisabled("#train-start"));
   await page.selectOption("#train-choose", "kaiming_uniform");
   await textMatches(page, "#net-1-name", /kaiming_uniform\(\)/);
