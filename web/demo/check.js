@@ -73,7 +73,7 @@ export class Check {
     byId("self-test-list").replaceChildren();
     setText("self-test-status", "The GPU and the CPU engine fill the same tensors …");
     const report = await seedbed.selfTest(gpu.device, {
-      extent: byId("self-test-full").checked ? "full" : "short",
+      extent: "full",
       onProgress: (/** @type {number} */ done, /** @type {number} */ total) => progress("self-test", done, total),
     });
     results.selfTest = report;
@@ -81,13 +81,12 @@ export class Check {
     const unsupported = report.checks.filter((/** @type {any} */ check) => check.outcome === "unsupported");
     byId("self-test-list").replaceChildren(...[...wrong, ...unsupported].map((check) => {
       const item = make("li");
-      item.append(make("strong", check.name), `: ${check.outcome}. ${check.detail ?? ""} ${check.hint ?? ""}`);
+      item.append(make("strong", check.name), ` (${check.outcome}): ${check.detail}`);
       return item;
     }));
-    const elements = report.checks.reduce((/** @type {number} */ sum, /** @type {any} */ check) => sum + check.elements, 0);
     byId("self-test-status").className = report.passed ? "good" : "bad";
     return report.passed
-      ? `Passed: ${report.checks.length - unsupported.length} checks, ${grouped(elements)} elements, every bit as on the CPU.`
+      ? `Passed: ${report.checks.length - unsupported.length} checks, ${grouped(report.elements)} elements, every bit as on the CPU.`
       : `Failed: ${wrong.length} of ${report.checks.length} checks differ. Please send the report below.`;
   }
 

@@ -1,6 +1,8 @@
 // @ts-check
 // The law of an initialiser's elements: its density, and the range of values that a plot shows.
 
+import { matrixOf } from "./matrix.js";
+
 /** @typedef {{ family: string, [parameter: string]: any }} Law */
 /** @typedef {{ init: string, mean: number, std: number, law: Law, warning?: string }} Description */
 /**
@@ -17,8 +19,13 @@ export const BINS = 80;
 /** The part of the plot's height that the density's maximum takes; noise stands above the density. */
 export const HEADROOM = 0.8;
 
-/** @param {Description} description @returns {View} */
-export function viewOf({ mean, std, law }) {
+/**
+ * The view of a tensor's elements.
+ * @param {Description} description
+ * @param {number[]} shape
+ * @returns {View}
+ */
+export function viewOf({ init, mean, std, law }, shape) {
   const colourReach = Math.abs(mean) + 3 * std || 1;
   const around = (/** @type {number} */ reach) => ({ low: mean - reach, high: mean + reach, colourReach });
   switch (law.family) {
@@ -48,6 +55,9 @@ export function viewOf({ mean, std, law }) {
       return withFull({ low: low - margin, high: high + margin, colourReach, full: 0, density });
     }
     default:
+      if (init.startsWith("orthogonal(") && std > 0) {
+        return withFull({ ...around(4 * std), full: 0, density: coordinate(std, matrixOf(shape)) });
+      }
       return { ...around(4 * std || 1), full: 0, density: null };
   }
 }
@@ -59,6 +69,21 @@ export function viewOf({ mean, std, law }) {
  */
 function normal(mean, std) {
   return (/** @type {number} */ x) => Math.exp(-0.5 * ((x - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
+}
+
+/**
+ * The density of an element of an orthogonal matrix: of a coordinate of a random point on a sphere. The sphere has
+ * as many dimensions as the longer side of the matrix has elements.
+ * @param {number} std
+ * @param {{ rows: number, columns: number }} matrix
+ */
+function coordinate(std, { rows, columns }) {
+  const dimensions = Math.max(rows, columns);
+  if (dimensions < 4) return null;
+  const radius = std * Math.sqrt(dimensions);
+  const up = (/** @type {number} */ x) => Math.max(0, 1 - (x / radius) ** 2) ** ((dimensions - 3) / 2);
+  const scale = 1 / integral(up, -radius, radius);
+  return (/** @type {number} */ x) => scale * up(x);
 }
 
 /**
@@ -76,6 +101,7 @@ function integral(f, low, high) {
 
 /** The view with the height at which the density's maximum takes most of the plot. @param {View} view */
 function withFull(view) {
+  if (!view.density) return view;
   const points = curve({ ...view, full: 1 }).filter(Number.isFinite);
   return { ...view, full: Math.max(...points) / HEADROOM };
 }

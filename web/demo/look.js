@@ -122,7 +122,7 @@ export class Look {
     setText("look-status", `The ${picture.engine} fills the tensor …`);
     try {
       const description = seedbed.describe(tensor.init, tensor.shape);
-      const view = viewOf(description);
+      const view = viewOf(description, tensor.shape);
       const { milliseconds, moments } = await picture.show(tensor, view, description.mean);
       this.view = view;
       this.showView(tensor, description);

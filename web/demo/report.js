@@ -20,7 +20,7 @@ export function reportText(seedbed, gpu, { selfTest, golden, speed }) {
   const blocks = [
     `seedbed ${seedbed.VERSION}, contract ${seedbed.CONTRACT_VERSION}\n${navigator.userAgent}`,
     gpu ? adapterText(gpu) : "adapter: none",
-    selfTest ? `self-test: ${selfTest.passed ? "passed" : "FAILED"}\n${selfTest}` : "self-test: not run",
+    selfTest ? selfTestText(selfTest) : "self-test: not run",
     golden ? goldenText(golden) : "golden hashes: not run",
     speed && gpu ? speedText(gpu, speed) : "speed: not measured",
   ];
@@ -40,6 +40,16 @@ function adapterText({ adapter, device, name }) {
     `features of the device: ${[...device.features].sort().join(", ")}`,
     "limits of the device:",
     ...limits.map((limit) => `  ${limit} ${/** @type {any} */ (device.limits)[limit]}`),
+  ].join("\n");
+}
+
+/** @param {any} selfTest the library's report */
+function selfTestText(selfTest) {
+  const others = selfTest.checks.filter((/** @type {any} */ check) => check.outcome !== "passed");
+  return [
+    `self-test: ${selfTest.passed ? "passed" : "FAILED"}`,
+    `  ${selfTest}`,
+    ...others.map((/** @type {any} */ { name, outcome, detail }) => `  ${name} (${outcome}): ${detail}`),
   ].join("\n");
 }
 
