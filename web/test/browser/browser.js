@@ -5,14 +5,14 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-/** The browser: the one that SEEDBED_CHROMIUM names, else the first of the usual names on the path. */
+/** The browser: the one that CHROMIUM names, else the first of the usual names on the path. */
 export function chromiumPath() {
-  const { SEEDBED_CHROMIUM, PATH = "" } = process.env;
-  if (SEEDBED_CHROMIUM) return SEEDBED_CHROMIUM;
+  const { CHROMIUM, PATH = "" } = process.env;
+  if (CHROMIUM) return CHROMIUM;
   const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
   const places = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
   const found = places.find(existsSync);
-  if (!found) throw new Error(`no browser: install chromium, or set SEEDBED_CHROMIUM to a browser's path (tried ${names})`);
+  if (!found) throw new Error(`no browser: install chromium, or set CHROMIUM to a browser's path (tried ${names})`);
   return found;
 }
 
