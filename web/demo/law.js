@@ -26,17 +26,21 @@ export const HEADROOM = 0.8;
  * @returns {View}
  */
 export function viewOf({ init, mean, std, law }, shape) {
-  const colourReach = Math.abs(mean) + 3 * std || 1;
+  const colourReach = Math.abs(mean) + 3 * std;
+  if (law.family === "constant" || !(std > 0)) {
+    // One value, which may be infinite or NaN: such a value has no place in a histogram.
+    const value = Number.isFinite(mean) ? mean : 0;
+    const reach = Math.abs(value) || 1;
+    return { low: value - reach, high: value + reach, colourReach: reach, full: 1 / HEADROOM, density: null };
+  }
   const around = (/** @type {number} */ reach) => ({ low: mean - reach, high: mean + reach, colourReach });
   switch (law.family) {
-    case "constant":
-      return { ...around(Math.abs(mean) || 1), full: 1 / HEADROOM, density: null };
     case "uniform": {
       const { low, high } = law;
-      if (!(high > low)) return { ...around(Math.abs(mean) || 1), full: 1 / HEADROOM, density: null };
       const margin = 0.15 * (high - low);
       const density = (/** @type {number} */ x) => (x >= low && x < high ? 1 / (high - low) : 0);
-      return withFull({ low: low - margin, high: high + margin, colourReach: Math.max(-low, high), full: 0, density });
+      const colourReach = Math.max(-low, high);
+      return withFull({ low: low - margin, high: high + margin, colourReach, full: 0, density });
     }
     case "normal":
       return withFull({ ...around(4 * law.std), full: 0, density: normal(law.mean, law.std) });
@@ -46,19 +50,18 @@ export function viewOf({ init, mean, std, law }, shape) {
       return withFull({ low: 0, high, colourReach: high, full: 0, density });
     }
     case "trunc_normal": {
-      const parent = normal(law.mean, law.std);
-      const [a, b] = [Math.max(law.a, law.mean - 9 * law.std), Math.min(law.b, law.mean + 9 * law.std)];
-      const scale = 1 / integral(parent, a, b);
-      const density = (/** @type {number} */ x) => (x >= a && x <= b ? scale * parent(x) : 0);
-      const [low, high] = [Math.max(a, law.mean - 4 * law.std), Math.min(b, law.mean + 4 * law.std)];
-      const margin = 0.12 * (high - low);
-      return withFull({ low: low - margin, high: high + margin, colourReach, full: 0, density });
+      const [a, b] = [Math.max(law.a, mean - 6 * std), Math.min(law.b, mean + 6 * std)];
+      const density = truncated(law.mean, law.std, a, b);
+      const margin = 0.12 * (b - a);
+      return withFull({ low: a - margin, high: b + margin, colourReach, full: 0, density });
     }
     default:
-      if (init.startsWith("orthogonal(") && std > 0) {
+      if (init.startsWith("orthogonal(")) {
         return withFull({ ...around(4 * std), full: 0, density: coordinate(std, matrixOf(shape)) });
       }
-      return { ...around(4 * std || 1), full: 0, density: null };
+      // eye and dirac have the values 0 and 1. sparse has many zeros, so that its other elements lie far from 0.
+      if (/^(eye|dirac)\(/.test(init)) return { low: -0.3, high: 1.3, colourReach: 1, full: 0, density: null };
+      return { ...around(10 * std), full: 0, density: null };
   }
 }
 
@@ -69,6 +72,21 @@ export function viewOf({ init, mean, std, law }, shape) {
  */
 function normal(mean, std) {
   return (/** @type {number} */ x) => Math.exp(-0.5 * ((x - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
+}
+
+/**
+ * The density of a normal distribution that is cut off at a and b.
+ * @param {number} mean
+ * @param {number} std
+ * @param {number} a
+ * @param {number} b
+ */
+function truncated(mean, std, a, b) {
+  // The exponent is 0 where the density is greatest: far in the tail it would underflow otherwise.
+  const top = ((Math.min(b, Math.max(a, mean)) - mean) / std) ** 2;
+  const up = (/** @type {number} */ x) => Math.exp(0.5 * (top - ((x - mean) / std) ** 2));
+  const scale = 1 / integral(up, a, b);
+  return (/** @type {number} */ x) => (x >= a && x <= b ? scale * up(x) : 0);
 }
 
 /**

@@ -13,6 +13,9 @@ import { START, countOf, fromHash, parseSeed, parseShape, toHash } from "./state
 /** @typedef {import("./state.js").Tensor} Tensor */
 /** @typedef {import("./law.js").View} View */
 
+/** The time of orthogonal grows as the cube of the shorter side. */
+const MAX_ORTHOGONAL = 1024;
+
 export class Look {
   /**
    * @param {any} seedbed the library
@@ -92,7 +95,7 @@ export class Look {
     selectInitialiser(byId("choose"), choice.init);
     const signature = this.signatures.find((/** @type {any} */ one) => nameOf(one.signature) === nameOf(choice.init));
     setText("init-help", signature ? `${signature.signature}: ${signature.what}` : "");
-    const shape = field("shape", () => this.parseShape(choice.shape));
+    const shape = field("shape", () => this.parseShape(choice.shape, choice.init));
     const seed = field("seed", () => parseSeed(choice.seed));
     const init = field("init", () => {
       // Without a shape the text alone is checked, on a shape that suits most initialisers.
@@ -105,13 +108,21 @@ export class Look {
     this.draw({ init, shape, seed, dtype: choice.dtype });
   }
 
-  /** @param {string} text */
-  parseShape(text) {
+  /**
+   * @param {string} text
+   * @param {string} init
+   */
+  parseShape(text, init) {
     const shape = parseShape(text);
     const { engine, maxElements } = this.picture;
     if (countOf(shape) > maxElements) {
       const limit = grouped(maxElements);
       throw new Error(`The page draws at most ${limit} elements from the ${engine}; this shape has more.`);
+    }
+    const { rows, columns } = matrixOf(shape);
+    if (nameOf(init) === "orthogonal" && Math.min(rows, columns) > MAX_ORTHOGONAL) {
+      const limit = grouped(MAX_ORTHOGONAL);
+      throw new Error(`The page draws orthogonal matrices with at most ${limit} rows or columns; larger ones take long.`);
     }
     return shape;
   }

@@ -165,6 +165,11 @@ pageTest("a wrong shape and a wrong seed are named at their fields", { hash: "#i
     await page.fill("#shape", shape);
     await textMatches(page, "#shape-error", error);
   }
+  await page.fill("#init", "orthogonal()");
+  await page.fill("#shape", "1100, 1030");
+  await textMatches(page, "#shape-error", /at most 1\D024 rows or columns/);
+  await page.fill("#shape", "");
+  await page.fill("#init", "normal()");
   same(await shown(page, "#heat-map"), picture);
   await redrawn(page, () => page.fill("#shape", "16"));
   const vector = await shown(page, "#heat-map");
