@@ -25,7 +25,11 @@ export class Check {
       this.recorder = new seedbed.FillRecorder(gpu.device);
     } else {
       setText("check-whom", "the CPU engine");
-      setText("check-text", "The golden hashes compare whole buffers, filled by the library’s CPU engine in this browser, with the bytes that every device must write. The self-test and the speed need a GPU.");
+      setText(
+        "check-text",
+        "The golden hashes compare whole buffers, filled by the library’s CPU engine in this " +
+          "browser, with the bytes that every device must write. The self-test and the speed need a GPU.",
+      );
       byId("self-test-card").hidden = true;
       byId("speed-card").hidden = true;
       byId("golden-large").hidden = true;
@@ -57,7 +61,7 @@ export class Check {
         setText(`${card}-status`, `${sentence} Time: ${duration(performance.now() - start)}.`);
       } catch (error) {
         byId(`${card}-status`).className = "error";
-        const isLost = this.gpu !== undefined && await lost(this.gpu);
+        const isLost = this.gpu !== undefined && (await lost(this.gpu));
         setText(`${card}-status`, isLost ? "The GPU device was lost." : textOf(error));
       } finally {
         document.getElementById(`${card}-progress`)?.classList.remove("running");
@@ -74,19 +78,25 @@ export class Check {
     setText("self-test-status", "The GPU and the CPU engine fill the same tensors …");
     const report = await seedbed.selfTest(gpu.device, {
       extent: "full",
-      onProgress: (/** @type {number} */ done, /** @type {number} */ total) => progress("self-test", done, total),
+      onProgress: (/** @type {number} */ done, /** @type {number} */ total) =>
+        progress("self-test", done, total),
     });
     results.selfTest = report;
-    const wrong = report.checks.filter((/** @type {any} */ check) => ["differs", "failed"].includes(check.outcome));
+    const wrong = report.checks.filter((/** @type {any} */ check) =>
+      ["differs", "failed"].includes(check.outcome),
+    );
     const unsupported = report.checks.filter((/** @type {any} */ check) => check.outcome === "unsupported");
-    byId("self-test-list").replaceChildren(...[...wrong, ...unsupported].map((check) => {
-      const item = make("li");
-      item.append(make("strong", check.name), ` (${check.outcome}): ${check.detail}`);
-      return item;
-    }));
+    byId("self-test-list").replaceChildren(
+      ...[...wrong, ...unsupported].map((check) => {
+        const item = make("li");
+        item.append(make("strong", check.name), ` (${check.outcome}): ${check.detail}`);
+        return item;
+      }),
+    );
+    const ran = report.checks.length - unsupported.length;
     byId("self-test-status").className = report.passed ? "good" : "bad";
     return report.passed
-      ? `Passed: ${report.checks.length - unsupported.length} checks, ${grouped(report.elements)} elements, every bit as on the CPU.`
+      ? `Passed: ${ran} checks, ${grouped(report.elements)} elements, every bit as on the CPU.`
       : `Failed: ${wrong.length} of ${report.checks.length} checks differ. Please send the report below.`;
   }
 
@@ -97,7 +107,8 @@ export class Check {
     progress("golden", 0, 1);
     const golden = await loadGolden();
     if (golden.contract !== seedbed.CONTRACT_VERSION) {
-      throw new Error(`The hashes are those of contract version ${golden.contract}, the package has version ${seedbed.CONTRACT_VERSION}.`);
+      const versions = `version ${golden.contract}, the package has version ${seedbed.CONTRACT_VERSION}`;
+      throw new Error(`The hashes are those of contract ${versions}.`);
     }
     const lists = golden.lists.filter(chosen);
     /** @type {import("./golden.js").GoldenResult[]} */
@@ -110,9 +121,12 @@ export class Check {
     const names = new Set(fresh.map(({ name }) => name));
     const kept = (results.golden?.results ?? []).filter(({ name }) => !names.has(name));
     results.golden = { engine: gpu ? "GPU" : "CPU", results: [...kept, ...fresh] };
-    byId("golden-results").replaceChildren(...goldenTables(golden.lists, results.golden.results, seedbed.initialisers()));
+    byId("golden-results").replaceChildren(
+      ...goldenTables(golden.lists, results.golden.results, seedbed.initialisers()),
+    );
     byId("golden-results").tabIndex = 0;
-    const count = (/** @type {string} */ outcome) => fresh.filter((result) => result.outcome === outcome).length;
+    const count = (/** @type {string} */ outcome) =>
+      fresh.filter((result) => result.outcome === outcome).length;
     byId("golden-status").className = count("differs") ? "bad" : "good";
     const skipped = count("skipped") ? ` ${count("skipped")} skipped: too large for the device.` : "";
     return count("differs")
@@ -129,7 +143,10 @@ export class Check {
       setText("speed-status", `The page measures ${grouped(one.elements)} elements of ${one.dtype} …`);
       measured.push(await measure(gpu, recorder, one));
       const rows = measured.map(({ elements, dtype, fill, clear }) => [
-        `${grouped(elements)} ${dtype}`, duration(fill), rateText(elements / fill * 1000), duration(clear),
+        `${grouped(elements)} ${dtype}`,
+        duration(fill),
+        rateText((elements / fill) * 1000),
+        duration(clear),
       ]);
       byId("speed-results").replaceChildren(table(["elements", "fill", "elements/s", "clearBuffer"], rows));
       await breathe();
@@ -177,14 +194,16 @@ function progress(card, done, total) {
 function goldenTables(lists, results, signatures) {
   const outcomes = new Map(results.map((result) => [result.name, result]));
   const listOf = new Map(lists.map((list) => [list.name, list]));
-  const rows = signatures.map(({ signature }) => nameOf(signature)).map((init) => [
-    init,
-    ...DTYPES.map((dtype) => {
-      const name = `${init} ${dtype}`;
-      listOf.delete(name);
-      return mark(outcomes.get(name));
-    }),
-  ]);
+  const rows = signatures
+    .map(({ signature }) => nameOf(signature))
+    .map((init) => [
+      init,
+      ...DTYPES.map((dtype) => {
+        const name = `${init} ${dtype}`;
+        listOf.delete(name);
+        return mark(outcomes.get(name));
+      }),
+    ]);
   const others = [...listOf.values()].map(({ name, what }) => [`${name}: ${what}`, mark(outcomes.get(name))]);
   return [table(["initialiser", ...DTYPES], rows), table(["other list", ""], others)];
 }
@@ -192,8 +211,8 @@ function goldenTables(lists, results, signatures) {
 /** @param {import("./golden.js").GoldenResult | undefined} result */
 function mark(result) {
   if (!result) return "–";
-  const [text, className] = { equal: ["equal", "good"], differs: ["differs", "bad"], skipped: ["skipped", "quiet"] }[result.outcome];
-  const element = make("span", text, className);
+  const className = { equal: "good", differs: "bad", skipped: "quiet" }[result.outcome];
+  const element = make("span", result.outcome, className);
   if (result.detail) element.title = result.detail;
   return element;
 }

@@ -8,13 +8,27 @@ import { isDark } from "./theme.js";
 
 /** @type {Colour[]} */
 const LIGHT = [
-  [5, 48, 97], [33, 102, 172], [67, 147, 195], [158, 202, 225], [247, 247, 245],
-  [253, 208, 150], [240, 150, 66], [191, 98, 14], [115, 51, 2],
+  [5, 48, 97],
+  [33, 102, 172],
+  [67, 147, 195],
+  [158, 202, 225],
+  [247, 247, 245],
+  [253, 208, 150],
+  [240, 150, 66],
+  [191, 98, 14],
+  [115, 51, 2],
 ];
 /** @type {Colour[]} */
 const DARK = [
-  [178, 222, 255], [104, 178, 243], [52, 128, 200], [32, 76, 122], [22, 25, 29],
-  [110, 62, 20], [186, 106, 32], [243, 158, 72], [255, 219, 170],
+  [178, 222, 255],
+  [104, 178, 243],
+  [52, 128, 200],
+  [32, 76, 122],
+  [22, 25, 29],
+  [110, 62, 20],
+  [186, 106, 32],
+  [243, 158, 72],
+  [255, 219, 170],
 ];
 
 /** The colours of the present theme, from the least value to the greatest. */
@@ -32,7 +46,7 @@ export const STOPS = LIGHT.length;
  * @returns {Colour}
  */
 export function colourAt(part, map) {
-  const at = (Math.min(1, Math.max(-1, part)) + 1) / 2 * (map.length - 1);
+  const at = ((Math.min(1, Math.max(-1, part)) + 1) / 2) * (map.length - 1);
   const index = Math.min(Math.floor(at), map.length - 2);
   const mix = at - index;
   const [from, to] = [map[index], map[index + 1]];
@@ -42,7 +56,9 @@ export function colourAt(part, map) {
 
 /** The map as a CSS gradient. */
 export function gradient() {
-  return `linear-gradient(to right, ${stops().map((colour) => `rgb(${colour.join(" ")})`).join(", ")})`;
+  return `linear-gradient(to right, ${stops()
+    .map((colour) => `rgb(${colour.join(" ")})`)
+    .join(", ")})`;
 }
 
 /**

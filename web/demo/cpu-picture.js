@@ -42,7 +42,8 @@ export class CpuPicture {
     this.seedbed.fill(destination, { shape, dtype, init }, seed);
     const milliseconds = performance.now() - start;
 
-    const values = destination instanceof Float32Array ? destination : Float32Array.from(destination, decoder(dtype));
+    const values =
+      destination instanceof Float32Array ? destination : Float32Array.from(destination, decoder(dtype));
     const counts = new Uint32Array(BINS);
     const scale = BINS / (view.high - view.low);
     let [sum, squares, least, greatest] = [0, 0, Infinity, -Infinity];
@@ -76,14 +77,14 @@ export class CpuPicture {
     const image = context.createImageData(width, height);
     // A table of colours is faster than a colour for each pixel.
     const steps = 1024;
-    const colours = Array.from({ length: steps + 1 }, (_, i) => colourAt(2 * i / steps - 1, stops()));
+    const colours = Array.from({ length: steps + 1 }, (_, i) => colourAt((2 * i) / steps - 1, stops()));
     for (let y = 0, pixel = 0; y < height; y += 1) {
-      const row = Math.floor((y + 0.5) / height * rows);
+      const row = Math.floor(((y + 0.5) / height) * rows);
       for (let x = 0; x < width; x += 1, pixel += 4) {
-        const index = row * columns + Math.floor((x + 0.5) / width * columns);
+        const index = row * columns + Math.floor(((x + 0.5) / width) * columns);
         if (index >= elements) continue;
         const part = Math.min(1, Math.max(-1, values[index] / view.colourReach));
-        const colour = colours[Math.round((part + 1) / 2 * steps)] ?? colours[steps / 2];
+        const colour = colours[Math.round(((part + 1) / 2) * steps)] ?? colours[steps / 2];
         image.data[pixel] = colour[0];
         image.data[pixel + 1] = colour[1];
         image.data[pixel + 2] = colour[2];
@@ -100,10 +101,13 @@ export class CpuPicture {
     const context = /** @type {CanvasRenderingContext2D} */ (this.histogram.getContext("2d"));
     const full = view.full * values.length || Math.max(...counts) / HEADROOM;
     context.clearRect(0, 0, width, height);
-    context.fillStyle = `rgb(${cssColour("--bars").slice(0, 3).map((part) => part * 255).join(" ")})`;
+    context.fillStyle = `rgb(${cssColour("--bars")
+      .slice(0, 3)
+      .map((part) => part * 255)
+      .join(" ")})`;
     counts.forEach((count, bin) => {
       const bar = Math.min(1, count / full) * height || 0;
-      const [left, right] = [bin, bin + 1].map((edge) => Math.round(edge / BINS * width));
+      const [left, right] = [bin, bin + 1].map((edge) => Math.round((edge / BINS) * width));
       context.fillRect(left, height - bar, right - left, bar);
     });
   }

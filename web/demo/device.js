@@ -1,6 +1,8 @@
 // @ts-check
 // The page's own GPU device.
 
+import { textOf } from "./dom.js";
+
 /** @typedef {{ adapter: GPUAdapter, device: GPUDevice, timestamps: boolean, name: string, lost: boolean }} Gpu */
 
 /**
@@ -30,7 +32,7 @@ export async function openGpu() {
     });
     return { gpu: { adapter, device, timestamps, name: adapterName(adapter), lost: false } };
   } catch (error) {
-    return { reason: `This browser has WebGPU, but opened no device: ${error instanceof Error ? error.message : error}` };
+    return { reason: `This browser has WebGPU, but opened no device: ${textOf(error)}` };
   }
 }
 
@@ -57,7 +59,9 @@ function adapterName(adapter) {
  */
 export async function readBuffer(device, buffer, use) {
   const staging = device.createBuffer({
-    label: "readback", size: buffer.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    label: "readback",
+    size: buffer.size,
+    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
   });
   try {
     const encoder = device.createCommandEncoder();

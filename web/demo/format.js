@@ -10,9 +10,13 @@ export function significant(value, digits = 4) {
   if (value === 0) return "0";
   if (!Number.isFinite(value)) return String(value).replace("Infinity", "∞").replace("-", "−");
   const size = Math.abs(value);
-  const text = size >= 1e-4 && size < 1e6
-    ? String(Number(value.toPrecision(digits)))
-    : value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e");
+  const text =
+    size >= 1e-4 && size < 1e6
+      ? String(Number(value.toPrecision(digits)))
+      : value
+          .toExponential(digits - 1)
+          .replace(/\.?0+e/, "e")
+          .replace("e+", "e");
   return text.replaceAll("-", "−");
 }
 
@@ -34,7 +38,10 @@ export function byteText(bytes) {
 
 /** A duration. @param {number} milliseconds */
 export function duration(milliseconds) {
-  return milliseconds < 1000 ? `${significant(milliseconds, 2)} ms` : `${significant(milliseconds / 1000, 3)} s`;
+  // No line ends between a number and its unit.
+  return milliseconds < 1000
+    ? `${significant(milliseconds, 2)}\u00a0ms`
+    : `${significant(milliseconds / 1000, 3)}\u00a0s`;
 }
 
 /** Elements in a second, as a multiple of 10^6 or 10^9. @param {number} rate */

@@ -32,7 +32,8 @@ import { readBuffer } from "./device.js";
 export async function loadGolden() {
   const url = new URL("./golden.json", import.meta.url);
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`The golden hashes could not be loaded: ${url} answers ${response.status}.`);
+  if (!response.ok)
+    throw new Error(`The golden hashes could not be loaded: ${url} answers ${response.status}.`);
   return response.json();
 }
 
@@ -69,7 +70,11 @@ export async function checkOnGpu(seedbed, { device }, recorder, list) {
     const fills = parsed(seedbed, list);
     await recorder.prepare(fills.map(({ buffer, ...tensor }) => tensor));
     const encoder = device.createCommandEncoder({ label: list.name });
-    recorder.fillAll(encoder, fills.map((fill) => ({ ...fill, buffer: buffers[fill.buffer] })), BigInt(list.seed));
+    recorder.fillAll(
+      encoder,
+      fills.map((fill) => ({ ...fill, buffer: buffers[fill.buffer] })),
+      BigInt(list.seed),
+    );
     device.queue.submit([encoder.finish()]);
     const hashes = [];
     for (const buffer of buffers) hashes.push(await readBuffer(device, buffer, sha256));

@@ -30,11 +30,19 @@ export class GpuPicture {
     this.histogram = configured(histogram, device, this.format);
     const storage = GPUBufferUsage.STORAGE;
     this.uniform = device.createBuffer({
-      label: "picture", size: 4 * PICTURE_FLOATS, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      label: "picture",
+      size: 4 * PICTURE_FLOATS,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-    this.bins = device.createBuffer({ label: "bins", size: 4 * BINS, usage: storage | GPUBufferUsage.COPY_DST });
+    this.bins = device.createBuffer({
+      label: "bins",
+      size: 4 * BINS,
+      usage: storage | GPUBufferUsage.COPY_DST,
+    });
     this.partial = device.createBuffer({
-      label: "moments", size: 16 * (MAX_GROUPS + 1), usage: storage | GPUBufferUsage.COPY_SRC,
+      label: "moments",
+      size: 16 * (MAX_GROUPS + 1),
+      usage: storage | GPUBufferUsage.COPY_SRC,
     });
     /** @type {GPUBuffer | undefined} */
     this.tensorBuffer = undefined;
@@ -49,25 +57,40 @@ export class GpuPicture {
     const { device, format } = this;
     const [countModule, drawModule] = [COUNT, DRAW].map((code) => device.createShaderModule({ code }));
     const compute = (/** @type {string} */ entryPoint, /** @type {GPUPipelineLayout} */ layout) =>
-      device.createComputePipelineAsync({ label: entryPoint, layout, compute: { module: countModule, entryPoint } });
-    const render = (/** @type {string} */ name, /** @type {string} */ vertex, /** @type {GPUPipelineLayout} */ layout,
-      /** @type {GPUPrimitiveTopology} */ topology) =>
+      device.createComputePipelineAsync({
+        label: entryPoint,
+        layout,
+        compute: { module: countModule, entryPoint },
+      });
+    const render = (
+      /** @type {string} */ name,
+      /** @type {string} */ vertex,
+      /** @type {GPUPipelineLayout} */ layout,
+      /** @type {GPUPrimitiveTopology} */ topology,
+    ) =>
       device.createRenderPipelineAsync({
-        label: name, layout, primitive: { topology },
+        label: name,
+        layout,
+        primitive: { topology },
         vertex: { module: drawModule, entryPoint: vertex },
         fragment: { module: drawModule, entryPoint: name, targets: [{ format }] },
       });
     const { COMPUTE, VERTEX, FRAGMENT } = GPUShaderStage;
-    const group = (/** @type {GPUShaderStageFlags} */ visibility, /** @type {GPUBufferBindingType[]} */ types) =>
+    const group = (
+      /** @type {GPUShaderStageFlags} */ visibility,
+      /** @type {GPUBufferBindingType[]} */ types,
+    ) =>
       device.createBindGroupLayout({
         entries: types.map((type, binding) => ({ binding, visibility, buffer: { type } })),
       });
     const countGroup = group(COMPUTE, ["uniform", "read-only-storage", "storage", "storage"]);
     const drawGroup = group(VERTEX | FRAGMENT, ["uniform", "read-only-storage", "read-only-storage"]);
     const [countLayout, drawLayout] = [countGroup, drawGroup].map((layout) =>
-      device.createPipelineLayout({ bindGroupLayouts: [layout] }));
+      device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    );
     const [count, finish, heat, bar] = await Promise.all([
-      compute("count", countLayout), compute("finish", countLayout),
+      compute("count", countLayout),
+      compute("finish", countLayout),
       render("heat", "heat_corner", drawLayout, "triangle-strip"),
       render("bar", "bar_corner", drawLayout, "triangle-strip"),
     ]);
@@ -87,12 +110,17 @@ export class GpuPicture {
     await recorder.prepare([{ shape, dtype, init }]);
     const pipelines = await this.pipelines;
 
-    const bytes = Math.ceil(countOf(shape) * bytesPerElement(dtype) / 4) * 4;
+    const bytes = Math.ceil((countOf(shape) * bytesPerElement(dtype)) / 4) * 4;
     const old = this.tensorBuffer;
     // With COPY_DST too, seedbed can clear zeros at the speed of memory.
-    const buffer = old && old.size >= bytes ? old : device.createBuffer({
-      label: "tensor", size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-    });
+    const buffer =
+      old && old.size >= bytes
+        ? old
+        : device.createBuffer({
+            label: "tensor",
+            size: bytes,
+            usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+          });
     const filling = device.createCommandEncoder({ label: "fill" });
     recorder.fill(filling, { buffer, shape, dtype, init }, seed);
     const start = performance.now();
@@ -121,12 +149,17 @@ export class GpuPicture {
     const groups = Math.min(MAX_GROUPS, Math.ceil(elements / (4 * WORKGROUP)));
     this.writeUniform(mean, groups);
     const staging = device.createBuffer({
-      label: "moments", size: 16, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+      label: "moments",
+      size: 16,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     });
     const encoder = device.createCommandEncoder({ label: "count" });
     encoder.clearBuffer(this.bins);
     const pass = encoder.beginComputePass();
-    pass.setBindGroup(0, this.bindGroup(countGroup, [this.uniform, this.tensorBuffer, this.bins, this.partial]));
+    pass.setBindGroup(
+      0,
+      this.bindGroup(countGroup, [this.uniform, this.tensorBuffer, this.bins, this.partial]),
+    );
     pass.setPipeline(count);
     pass.dispatchWorkgroups(groups);
     pass.setPipeline(finish);
@@ -150,8 +183,11 @@ export class GpuPicture {
     this.writeUniform(0, 0);
     const bindGroup = this.bindGroup(drawGroup, [this.uniform, this.tensorBuffer, this.bins]);
     const encoder = device.createCommandEncoder({ label: "draw" });
-    const draw = (/** @type {GPUCanvasContext} */ context, /** @type {GPURenderPipeline} */ pipeline,
-      /** @type {number} */ instances) => {
+    const draw = (
+      /** @type {GPUCanvasContext} */ context,
+      /** @type {GPURenderPipeline} */ pipeline,
+      /** @type {number} */ instances,
+    ) => {
       const view = context.getCurrentTexture().createView();
       const pass = encoder.beginRenderPass({
         colorAttachments: [{ view, loadOp: "clear", storeOp: "store", clearValue: [0, 0, 0, 0] }],
@@ -193,7 +229,8 @@ export class GpuPicture {
    */
   bindGroup(layout, buffers) {
     return this.device.createBindGroup({
-      layout, entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      layout,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
   }
 }

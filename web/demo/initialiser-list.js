@@ -17,7 +17,10 @@ export function nameOf(text) {
 export function textFor({ signature, example }) {
   const between = signature.slice(signature.indexOf("(") + 1, signature.lastIndexOf(")"));
   // Commas inside a tuple, as in batch_axis=(0,1), separate no arguments.
-  const parts = between.replace(/\([^)]*\)/g, "()").split(",").filter((part) => part.trim() !== "");
+  const parts = between
+    .replace(/\([^)]*\)/g, "()")
+    .split(",")
+    .filter((part) => part.trim() !== "");
   const optional = parts.every((part) => part.includes("="));
   return optional ? `${nameOf(signature)}()` : example;
 }
@@ -29,11 +32,17 @@ export function textFor({ signature, example }) {
  * @param {(signature: Signature) => void} chosen
  */
 export function listInitialisers(select, signatures, chosen) {
-  const groups = new Map([["PyTorch", "PyTorch"], ["jax", "JAX"], ["keras", "Keras"]].map(([key, label]) => {
-    const group = /** @type {HTMLOptGroupElement} */ (make("optgroup"));
-    group.label = label;
-    return [key, group];
-  }));
+  const groups = new Map(
+    [
+      ["PyTorch", "PyTorch"],
+      ["jax", "JAX"],
+      ["keras", "Keras"],
+    ].map(([key, label]) => {
+      const group = /** @type {HTMLOptGroupElement} */ (make("optgroup"));
+      group.label = label;
+      return [key, group];
+    }),
+  );
   for (const signature of signatures) {
     const name = nameOf(signature.signature);
     const [framework] = name.includes("::") ? name.split("::") : ["PyTorch"];

@@ -60,7 +60,8 @@ export function viewOf({ init, mean, std, law }, shape) {
         return withFull({ ...around(4 * std), full: 0, density: coordinate(std, matrixOf(shape)) });
       }
       // eye and dirac have the values 0 and 1. sparse has many zeros, so that its other elements lie far from 0.
-      if (/^(eye|dirac)\(/.test(init)) return { low: -0.3, high: 1.3, colourReach: 1, full: 0, density: null };
+      if (/^(eye|dirac)\(/.test(init))
+        return { low: -0.3, high: 1.3, colourReach: 1, full: 0, density: null };
       return { ...around(10 * std), full: 0, density: null };
   }
 }
@@ -71,7 +72,8 @@ export function viewOf({ init, mean, std, law }, shape) {
  * @param {number} std
  */
 function normal(mean, std) {
-  return (/** @type {number} */ x) => Math.exp(-0.5 * ((x - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
+  return (/** @type {number} */ x) =>
+    Math.exp(-0.5 * ((x - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
 }
 
 /**
@@ -132,5 +134,8 @@ export function curve({ low, high, full, density }) {
   if (!density) return [];
   const points = 480;
   const bin = (high - low) / BINS;
-  return Array.from({ length: points + 1 }, (_, i) => density(low + (i / points) * (high - low)) * bin / full);
+  return Array.from(
+    { length: points + 1 },
+    (_, i) => (density(low + (i / points) * (high - low)) * bin) / full,
+  );
 }

@@ -93,7 +93,9 @@ export class Look {
   update() {
     const { choice } = this;
     selectInitialiser(byId("choose"), choice.init);
-    const signature = this.signatures.find((/** @type {any} */ one) => nameOf(one.signature) === nameOf(choice.init));
+    const signature = this.signatures.find(
+      (/** @type {any} */ one) => nameOf(one.signature) === nameOf(choice.init),
+    );
     setText("init-help", signature ? `${signature.signature}: ${signature.what}` : "");
     const shape = field("shape", () => this.parseShape(choice.shape, choice.init));
     const seed = field("seed", () => parseSeed(choice.seed));
@@ -122,7 +124,9 @@ export class Look {
     const { rows, columns } = matrixOf(shape);
     if (nameOf(init) === "orthogonal" && Math.min(rows, columns) > MAX_ORTHOGONAL) {
       const limit = grouped(MAX_ORTHOGONAL);
-      throw new Error(`The page draws orthogonal matrices with at most ${limit} rows or columns; larger ones take long.`);
+      throw new Error(
+        `The page draws orthogonal matrices with at most ${limit} rows or columns; larger ones take long.`,
+      );
     }
     return shape;
   }
@@ -143,7 +147,10 @@ export class Look {
       setText("greatest", significant(moments.greatest));
       const elements = grouped(countOf(tensor.shape));
       const measured = picture.engine === "GPU" ? ", from submit to done" : "";
-      setText("look-status", `The ${picture.engine} filled ${elements} elements in ${duration(milliseconds)}${measured}.`);
+      setText(
+        "look-status",
+        `The ${picture.engine} filled ${elements} elements in ${duration(milliseconds)}${measured}.`,
+      );
     } catch (error) {
       setText("look-status", "");
       // The message of a lost device stands at the top of the page; the initialiser is not to blame.
@@ -166,12 +173,24 @@ export class Look {
     setText("legend-low", significant(-view.colourReach, 3));
     setText("legend-high", significant(view.colourReach, 3));
     const wrapped = tensor.shape.length < 2 ? ", a vector wrapped into rows" : "";
-    setText("heat-caption", `${grouped(rows)} rows × ${grouped(columns)} columns${wrapped}, type ${tensor.dtype}`);
-    setText("histogram-caption", view.density
-      ? "Histogram of the elements; the line is the density of the law."
-      : "Histogram of the elements. The law has no density that is drawn here.");
-    byId("heat-map").setAttribute("aria-label", `Heat map of ${description.init}, ${rows} rows and ${columns} columns`);
-    byId("histogram").setAttribute("aria-label", `Histogram of ${description.init}, around ${significant(description.mean)}`);
+    setText(
+      "heat-caption",
+      `${grouped(rows)} rows × ${grouped(columns)} columns${wrapped}, type ${tensor.dtype}`,
+    );
+    setText(
+      "histogram-caption",
+      view.density
+        ? "Histogram of the elements; the line is the density of the law."
+        : "Histogram of the elements. The law has no density that is drawn here.",
+    );
+    byId("heat-map").setAttribute(
+      "aria-label",
+      `Heat map of ${description.init}, ${rows} rows and ${columns} columns`,
+    );
+    byId("histogram").setAttribute(
+      "aria-label",
+      `Histogram of ${description.init}, around ${significant(description.mean)}`,
+    );
 
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
       const tick = document.createElement("span");

@@ -12,13 +12,19 @@ import { startNavigation } from "./navigation.js";
 import { startTheme } from "./theme.js";
 import { Train } from "./train.js";
 
+const WHERE =
+  "WebGPU is in Chrome and Edge from version 113 on (on Linux from 144 on, for some GPUs), in Safari from " +
+  "version 26 on, and in Firefox from version 141 on (Windows) or 145 on (macOS).";
+
 /** @param {(string | HTMLElement)[]} paragraphs */
 function notice(paragraphs) {
   const box = byId("notice");
-  box.replaceChildren(...paragraphs.map((paragraph) => {
-    if (typeof paragraph !== "string") return paragraph;
-    return make("p", paragraph);
-  }));
+  box.replaceChildren(
+    ...paragraphs.map((paragraph) => {
+      if (typeof paragraph !== "string") return paragraph;
+      return make("p", paragraph);
+    }),
+  );
   box.hidden = false;
 }
 
@@ -28,8 +34,11 @@ async function watch(gpu) {
   gpu.lost = true;
   const reload = make("button", "Reload the page");
   reload.addEventListener("click", () => location.reload());
-  notice([`The GPU device is lost${message ? `: ${message}` : "."}`, "The page opens a new device when you reload the page.",
-    reload]);
+  notice([
+    `The GPU device is lost${message ? `: ${message}` : "."}`,
+    "The page opens a new device when you reload the page.",
+    reload,
+  ]);
 }
 
 async function start() {
@@ -45,12 +54,18 @@ async function start() {
     setText("adapter", `Your GPU: ${gpu.name}.`);
   } else {
     setText("adapter", "There is no GPU for this page: the CPU engine draws the same bits.");
-    notice([reason ?? "", "WebGPU is in Chrome and Edge from version 113 on (on Linux from 144 on, for some GPUs), in Safari from version 26 on, and in Firefox from version 141 on (Windows) or 145 on (macOS).",
-      "Below, the library’s CPU engine fills the tensor: the same seed gives the same bits as on a GPU."]);
+    notice([
+      reason ?? "",
+      WHERE,
+      "Below, the library’s CPU engine fills the tensor: the same seed gives the same bits as on a GPU.",
+    ]);
     picture = new CpuPicture(seedbed, byId("heat-map"), byId("histogram"));
-    setText("look-text", "seedbed’s CPU engine, 150 kB of WebAssembly and JavaScript, fills an array of this page. A GPU would write the same bits.");
+    setText(
+      "look-text",
+      "seedbed’s CPU engine fills an array of this page. A GPU would write the same bits.",
+    );
   }
-  const isLost = async () => gpu !== undefined && await lost(gpu);
+  const isLost = async () => gpu !== undefined && (await lost(gpu));
   const look = new Look(seedbed, picture, isLost);
   const train = new Train(seedbed, gpu);
   new Check(seedbed, gpu);

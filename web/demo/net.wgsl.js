@@ -39,7 +39,11 @@ export const VECTORS = end / 4;
 const [H1, H2, D1, D2, OUT] = [0, 1, 2, 3, 4].map((index) => index * UNITS);
 export const TRACE = OUT + 1;
 /** The workgroups of a step's dispatches, in x: one invocation for each point, one for each vector of parameters. */
-export const GROUPS = { learn: POINTS / 64, descend: Math.ceil((VECTORS + 1) / 64), survey: GRID * GRID / 64 };
+export const GROUPS = {
+  learn: POINTS / 64,
+  descend: Math.ceil((VECTORS + 1) / 64),
+  survey: (GRID * GRID) / 64,
+};
 
 const FORWARD = /* wgsl */ `
 var<private> h1: array<vec4f, ${UNITS}>;

@@ -41,41 +41,65 @@ export class Nets {
 
   async compile() {
     const { device, format } = this;
-    const [train, survey, regions] = [TRAIN, SURVEY, REGIONS].map((code) => device.createShaderModule({ code }));
-    const group = (/** @type {GPUShaderStageFlags} */ visibility, /** @type {GPUBufferBindingType[]} */ types) =>
+    const [train, survey, regions] = [TRAIN, SURVEY, REGIONS].map((code) =>
+      device.createShaderModule({ code }),
+    );
+    const group = (
+      /** @type {GPUShaderStageFlags} */ visibility,
+      /** @type {GPUBufferBindingType[]} */ types,
+    ) =>
       device.createBindGroupLayout({
         entries: types.map((type, binding) => ({ binding, visibility, buffer: { type } })),
       });
-    const layout = (/** @type {GPUBindGroupLayout} */ one) => device.createPipelineLayout({ bindGroupLayouts: [one] });
+    const layout = (/** @type {GPUBindGroupLayout} */ one) =>
+      device.createPipelineLayout({ bindGroupLayouts: [one] });
     const { COMPUTE, VERTEX, FRAGMENT } = GPUShaderStage;
     const trainGroup = group(COMPUTE, ["read-only-storage", "storage", "storage", "storage", "storage"]);
     const surveyGroup = group(COMPUTE, ["read-only-storage", "storage"]);
     const drawGroup = group(VERTEX | FRAGMENT, ["uniform", "read-only-storage", "read-only-storage"]);
     // Adam takes the same step for every scale of gradient, so the rate is smaller than that of gradient descent.
     const step = (/** @type {number} */ adam, /** @type {number} */ rate) =>
-      Promise.all(["learn", "descend"].map((entryPoint) => device.createComputePipelineAsync({
-        label: entryPoint, layout: layout(trainGroup),
-        // A pipeline may set only the constants that its entry point uses.
-        compute: { module: train, entryPoint, constants: entryPoint === "learn" ? {} : { adam, rate } },
-      })));
+      Promise.all(
+        ["learn", "descend"].map((entryPoint) =>
+          device.createComputePipelineAsync({
+            label: entryPoint,
+            layout: layout(trainGroup),
+            // A pipeline may set only the constants that its entry point uses.
+            compute: { module: train, entryPoint, constants: entryPoint === "learn" ? {} : { adam, rate } },
+          }),
+        ),
+      );
     const draw = (/** @type {string} */ name, /** @type {GPUBlendState | undefined} */ blend) =>
       device.createRenderPipelineAsync({
-        label: name, layout: layout(drawGroup), primitive: { topology: "triangle-strip" },
+        label: name,
+        layout: layout(drawGroup),
+        primitive: { topology: "triangle-strip" },
         vertex: { module: regions, entryPoint: `${name}_corner` },
         fragment: { module: regions, entryPoint: name, targets: [{ format, blend }] },
       });
     const over = /** @type {GPUBlendComponent} */ ({ srcFactor: "one", dstFactor: "one-minus-src-alpha" });
     const [adam, sgd, surveyPipeline, region, point] = await Promise.all([
-      step(1, 0.01), step(0, 0.3),
+      step(1, 0.01),
+      step(0, 0.3),
       device.createComputePipelineAsync({
-        label: "survey", layout: layout(surveyGroup), compute: { module: survey, entryPoint: "survey" },
+        label: "survey",
+        layout: layout(surveyGroup),
+        compute: { module: survey, entryPoint: "survey" },
       }),
-      draw("region", undefined), draw("point", { color: over, alpha: over }),
+      draw("region", undefined),
+      draw("point", { color: over, alpha: over }),
     ]);
     const bind = (/** @type {GPUBindGroupLayout} */ layout, /** @type {GPUBuffer[]} */ buffers) =>
-      device.createBindGroup({ layout, entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })) });
+      device.createBindGroup({
+        layout,
+        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
     return {
-      adam, sgd, survey: surveyPipeline, region, point,
+      adam,
+      sgd,
+      survey: surveyPipeline,
+      region,
+      point,
       trainBinding: bind(trainGroup, [this.points, this.parameters, this.averages, this.traces, this.status]),
       surveyBinding: bind(surveyGroup, [this.parameters, this.field]),
       drawBindings: this.looks.map((look) => bind(drawGroup, [look, this.field, this.points])),
@@ -175,9 +199,14 @@ export class Nets {
       new Uint32Array(floats.buffer)[0] = net;
       this.device.queue.writeBuffer(this.looks[net], 0, floats);
       const pass = encoder.beginRenderPass({
-        colorAttachments: [{
-          view: context.getCurrentTexture().createView(), loadOp: "clear", storeOp: "store", clearValue: [0, 0, 0, 0],
-        }],
+        colorAttachments: [
+          {
+            view: context.getCurrentTexture().createView(),
+            loadOp: "clear",
+            storeOp: "store",
+            clearValue: [0, 0, 0, 0],
+          },
+        ],
       });
       pass.setBindGroup(0, drawBindings[net]);
       pass.setPipeline(region);

@@ -31,11 +31,17 @@ export function reportText(seedbed, gpu, { selfTest, golden, speed }) {
 function adapterText({ adapter, device, name }) {
   const { vendor, architecture, description } = adapter.info;
   const fallback = /** @type {any} */ (adapter.info).isFallbackAdapter ? ", a fallback adapter" : "";
-  const limits = ["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage",
-    "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupsPerDimension", "minStorageBufferOffsetAlignment"];
+  const limits = [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupsPerDimension",
+    "minStorageBufferOffsetAlignment",
+  ];
   return [
     `adapter: ${name}${fallback}`,
-    `  vendor ${JSON.stringify(vendor)}, architecture ${JSON.stringify(architecture)}, description ${JSON.stringify(description)}`,
+    `  ${JSON.stringify({ vendor, architecture, description })}`,
     `features of the adapter: ${[...adapter.features].sort().join(", ")}`,
     `features of the device: ${[...device.features].sort().join(", ")}`,
     "limits of the device:",
@@ -55,7 +61,8 @@ function selfTestText(selfTest) {
 
 /** @param {NonNullable<Results["golden"]>} golden */
 function goldenText({ engine, results }) {
-  const count = (/** @type {string} */ outcome) => results.filter((result) => result.outcome === outcome).length;
+  const count = (/** @type {string} */ outcome) =>
+    results.filter((result) => result.outcome === outcome).length;
   const others = results.filter(({ outcome }) => outcome !== "equal");
   return [
     `golden hashes, on the ${engine}: ${count("equal")} equal, ${count("differs")} differ, ${count("skipped")} skipped`,
@@ -70,7 +77,9 @@ function goldenText({ engine, results }) {
 function speedText(gpu, speed) {
   return [
     `speed, medians by ${clockOf(gpu)}:`,
-    ...speed.map(({ elements, dtype, fill, clear }) =>
-      `  xavier_normal ${dtype}, ${elements} elements: ${fill.toPrecision(3)} ms; clearBuffer ${clear.toPrecision(3)} ms`),
+    ...speed.map(
+      ({ elements, dtype, fill, clear }) =>
+        `  xavier_normal ${dtype}, ${elements} elements: ${fill.toPrecision(3)} ms; clearBuffer ${clear.toPrecision(3)} ms`,
+    ),
   ].join("\n");
 }

@@ -17,7 +17,8 @@ export function clockOf({ timestamps }) {
 
 /** The sizes and types that are measured. */
 export const CASES = [1 << 16, 1 << 20, 1 << 24].flatMap((elements) =>
-  /** @type {const} */ (["f32", "bf16"]).map((dtype) => ({ elements, dtype })));
+  /** @type {const} */ (["f32", "bf16"]).map((dtype) => ({ elements, dtype })),
+);
 
 /**
  * Measures a case: medians of the time of a fill and of a clear.
@@ -30,7 +31,9 @@ export async function measure(gpu, recorder, { elements, dtype }) {
   const { device } = gpu;
   const bytes = elements * bytesPerElement(dtype);
   const buffer = device.createBuffer({
-    label: "speed", size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+    label: "speed",
+    size: bytes,
+    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
   });
   const shape = [elements / 1024, 1024];
   const tensor = { shape, dtype, init: "xavier_normal()" };

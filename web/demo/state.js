@@ -53,7 +53,10 @@ export function toHash(choice) {
  * @returns {number[]}
  */
 export function parseShape(text) {
-  const parts = text.replace(/[[\]()]/g, "").split(/[\s,;x×]+/).filter((part) => part !== "");
+  const parts = text
+    .replace(/[[\]()]/g, "")
+    .split(/[\s,;x×]+/)
+    .filter((part) => part !== "");
   if (parts.length === 0) throw new Error("The shape needs at least one length, as in 256, 256.");
   return parts.map((part) => {
     const length = Number(part);

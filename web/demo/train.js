@@ -105,9 +105,11 @@ export class Train {
     if (this.step >= LAST_STEP) await this.resetNow();
     await this.loop;
     if (!this.running) return;
-    this.loop = this.run().catch(async (error) => {
-      setText("train-status", await this.isLost() ? "" : textOf(error));
-    }).then(() => this.pause());
+    this.loop = this.run()
+      .catch(async (error) => {
+        setText("train-status", (await this.isLost()) ? "" : textOf(error));
+      })
+      .then(() => this.pause());
   }
 
   async run() {
@@ -135,22 +137,27 @@ export class Train {
       });
       if (draw) [drawn, drawMs] = [end, end - begin];
       if (!draw || pause === 0) this.adapt(end - begin);
-      const now = steps / (end - before) * 1000;
+      const now = (steps / (end - before)) * 1000;
       rate = rate ? 0.9 * rate + 0.1 * now : now;
       before = end;
       // A screen reader reads the line; four times a second would be too often.
       if (end - spoken > 1000) {
         spoken = end;
-        setText("train-status", `Step ${grouped(this.step)} of ${grouped(LAST_STEP)}, ${significant(rate, 2)} steps/s.`);
+        setText("train-status", this.progress(rate));
       }
     }
-    setText("train-status", `Step ${grouped(this.step)} of ${grouped(LAST_STEP)}, ${significant(rate, 2)} steps/s. ${this.verdict()}`);
+    setText("train-status", `${this.progress(rate)} ${this.verdict()}`);
   }
 
   /** Chooses the next frame's steps by the time that a frame took. @param {number} milliseconds */
   adapt(milliseconds) {
     const scale = Math.min(2, Math.max(0.5, FRAME_MS / milliseconds));
     this.stepsPerFrame = Math.min(MAX_STEPS, Math.max(1, Math.floor(this.stepsPerFrame * scale)));
+  }
+
+  /** How far the training is. @param {number} rate steps in a second */
+  progress(rate) {
+    return `Step ${grouped(this.step)} of ${grouped(LAST_STEP)}, ${significant(rate, 2)} steps/s.`;
   }
 
   /** What the losses say. */
@@ -168,6 +175,6 @@ export class Train {
   }
 
   async isLost() {
-    return this.gpu !== undefined && await lost(this.gpu);
+    return this.gpu !== undefined && (await lost(this.gpu));
   }
 }

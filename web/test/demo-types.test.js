@@ -16,15 +16,27 @@ test("the demo page has no type errors", () => {
   try {
     cpSync(at("../demo"), folder, { recursive: true });
     cpSync(at("../dist"), join(folder, "seedbed"), { recursive: true });
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({
-      compilerOptions: {
-        allowJs: true, checkJs: true, noEmit: true, strict: true, skipLibCheck: true,
-        target: "ES2023", module: "ES2022", moduleResolution: "bundler",
-        lib: ["ES2023", "DOM", "DOM.Iterable"], types: [at("../node_modules/@webgpu/types")],
-      },
-      include: ["*.js"],
-    }));
-    const tsc = spawnSync(process.execPath, [at("../node_modules/typescript/bin/tsc"), "--project", folder], { encoding: "utf8" });
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          allowJs: true,
+          checkJs: true,
+          noEmit: true,
+          strict: true,
+          skipLibCheck: true,
+          target: "ES2023",
+          module: "ES2022",
+          moduleResolution: "bundler",
+          lib: ["ES2023", "DOM", "DOM.Iterable"],
+          types: [at("../node_modules/@webgpu/types")],
+        },
+        include: ["*.js"],
+      }),
+    );
+    const tsc = spawnSync(process.execPath, [at("../node_modules/typescript/bin/tsc"), "--project", folder], {
+      encoding: "utf8",
+    });
     assert.equal(tsc.status, 0, tsc.stdout + tsc.stderr);
   } finally {
     rmSync(folder, { recursive: true });

@@ -12,14 +12,22 @@ export function chromiumPath() {
   const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
   const places = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
   const found = places.find(existsSync);
-  if (!found) throw new Error(`no browser: install chromium, or set CHROMIUM to a browser's path (tried ${names})`);
+  if (!found)
+    throw new Error(`no browser: install chromium, or set CHROMIUM to a browser's path (tried ${names})`);
   return found;
 }
 
 // SwiftShader for WebGPU, and for the browser's own compositing too: a page of software compositing cannot show a
 // canvas that WebGPU drew. Headless Chromium composites in software without --enable-gpu.
-const SWIFTSHADER = ["--enable-unsafe-webgpu", "--enable-gpu", "--ignore-gpu-blocklist", "--use-angle=swiftshader",
-  "--enable-unsafe-swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader"];
+const SWIFTSHADER = [
+  "--enable-unsafe-webgpu",
+  "--enable-gpu",
+  "--ignore-gpu-blocklist",
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--enable-features=Vulkan",
+  "--use-vulkan=swiftshader",
+];
 
 /** Starts the browser, without a window and without a GPU: WebGPU runs on SwiftShader, or not at all. */
 export function launch({ webgpu = true } = {}) {

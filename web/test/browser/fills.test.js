@@ -8,7 +8,9 @@ import { SITE, launch, newPage } from "./browser.js";
 import { serve } from "./server.js";
 
 const folder = fileURLToPath(new URL("../../../tests/programs/", import.meta.url));
-const programs = readdirSync(folder).filter((name) => name.endsWith(".json") && name !== "fills.json").sort();
+const programs = readdirSync(folder)
+  .filter((name) => name.endsWith(".json") && name !== "fills.json")
+  .sort();
 const { lists } = JSON.parse(readFileSync(`${folder}/fills.json`, "utf8"));
 
 const EMPTY = fileURLToPath(new URL("empty.html", import.meta.url));
@@ -41,7 +43,9 @@ async function openDevice() {
   const seedbed = await load();
   const adapter = await navigator.gpu.requestAdapter();
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+  const device = await adapter.requestDevice({
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
   const recorder = new seedbed.FillRecorder(device);
   const lists = (await (await fetch("/programs/fills.json")).json()).lists;
   const { STORAGE, COPY_DST, COPY_SRC, MAP_READ } = GPUBufferUsage;
@@ -50,7 +54,11 @@ async function openDevice() {
   async function hashes(buffers, record) {
     device.pushErrorScope("validation");
     const all = buffers.map(({ bytes, prefill }) => {
-      const buffer = device.createBuffer({ size: bytes, usage: STORAGE | COPY_DST | COPY_SRC, mappedAtCreation: true });
+      const buffer = device.createBuffer({
+        size: bytes,
+        usage: STORAGE | COPY_DST | COPY_SRC,
+        mappedAtCreation: true,
+      });
       new Uint8Array(buffer.getMappedRange()).fill(prefill);
       buffer.unmap();
       return buffer;
@@ -79,12 +87,16 @@ async function openDevice() {
   window.runList = async (name) => {
     const { seed, buffers, fills } = lists.find((list) => list.name === name);
     return hashes(buffers, (encoder, all) => {
-      recorder.fillAll(encoder, fills.map(({ buffer, region, key, ...fill }) => ({
-        ...fill,
-        buffer: all[buffer],
-        ...(key && { key: new seedbed.Key(BigInt(key.seed), BigInt(key.offset)) }),
-        ...(region && { region: region.elements ? { elements: region.elements.map(BigInt) } : region }),
-      })), BigInt(seed));
+      recorder.fillAll(
+        encoder,
+        fills.map(({ buffer, region, key, ...fill }) => ({
+          ...fill,
+          buffer: all[buffer],
+          ...(key && { key: new seedbed.Key(BigInt(key.seed), BigInt(key.offset)) }),
+          ...(region && { region: region.elements ? { elements: region.elements.map(BigInt) } : region }),
+        })),
+        BigInt(seed),
+      );
     });
   };
 
@@ -104,7 +116,10 @@ async function openDevice() {
 for (const { name, buffers } of lists) {
   test(`fills: ${name}`, { timeout: 240_000 }, async () => {
     const found = await page.evaluate((name) => window.runList(name), name);
-    assert.deepEqual(found, buffers.map(({ sha256 }) => sha256));
+    assert.deepEqual(
+      found,
+      buffers.map(({ sha256 }) => sha256),
+    );
     assert.deepEqual(complaints, []);
   });
 }
@@ -113,7 +128,10 @@ for (const file of programs) {
   test(`program: ${file}`, { timeout: 240_000 }, async () => {
     const { destinations } = JSON.parse(readFileSync(`${folder}/${file}`, "utf8"));
     const found = await page.evaluate((file) => window.runProgram(file), file);
-    assert.deepEqual(found, destinations.map(({ sha256 }) => sha256));
+    assert.deepEqual(
+      found,
+      destinations.map(({ sha256 }) => sha256),
+    );
     assert.deepEqual(complaints, []);
   });
 }
