@@ -127,11 +127,12 @@ export class Check {
     byId("golden-results").tabIndex = 0;
     const count = (/** @type {string} */ outcome) =>
       fresh.filter((result) => result.outcome === outcome).length;
+    const equal = count("equal") === 1 ? "The list has" : `All ${count("equal")} lists have`;
     byId("golden-status").className = count("differs") ? "bad" : "good";
     const skipped = count("skipped") ? ` ${count("skipped")} skipped: too large for the device.` : "";
     return count("differs")
       ? `${count("differs")} of ${fresh.length} lists differ. Please send the report below.${skipped}`
-      : `All ${count("equal")} lists have the golden bytes.${skipped}`;
+      : `${equal} the golden bytes.${skipped}`;
   }
 
   async speed() {

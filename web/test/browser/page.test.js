@@ -335,6 +335,9 @@ pageTest("all golden hashes are equal", {}, async (page) => {
   const cells = await page.locator("#golden-results tbody td").allTextContents();
   assert.equal(cells.filter((text) => text === "–").length, 1, "only the large list was not run");
   assert.ok(cells.filter((text) => text === "equal").length >= 100);
+  await page.click("#golden-large");
+  assert.match(await textMatches(page, "#golden-status", /Time/), /^The list has the golden bytes/);
+  assert.equal(await page.locator("#golden-results td", { hasText: "–" }).count(), 0);
   assert.match(
     await page.inputValue("#report"),
     /golden hashes, on the GPU: \d{3} equal, 0 differ, 0 skipped/,
