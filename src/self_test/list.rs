@@ -1,5 +1,7 @@
 //! The list of trials: every kernel that a device would use, and the words where arithmetic is most likely to fail.
 
+use std::ops::Range;
+
 use super::report::Extent;
 use super::trial::Recording::{self, Apart, Together};
 use super::trial::{Job, Probe, Trial};
@@ -121,9 +123,21 @@ fn edges() -> [Key; 8] {
     EDGES.map(|offset| Key { seed: SEED, offset })
 }
 
+// The list calls these functions a hundred times, and a page downloads the list.
+
+#[inline(never)]
+fn range(shape: &[u64], elements: Range<u64>) -> Region<'static> {
+    Region::from(shape.to_vec()).elements(elements)
+}
+
+#[inline(never)]
+fn shard(shape: &[u64], start: [u64; 2], local: [u64; 2]) -> Region<'static> {
+    Region::from(shape.to_vec()).shard(start, local).into_owned()
+}
+
 /// Elements around block 2^32, this many on each side.
 fn carry(elements: u64) -> Region<'static> {
-    Region::from(ENDLESS).elements(CARRY - elements..CARRY + elements)
+    range(&ENDLESS, CARRY - elements..CARRY + elements)
 }
 
 fn words(name: &str, recording: Recording) -> Trial {
@@ -132,9 +146,9 @@ fn words(name: &str, recording: Recording) -> Trial {
         trial.add(Job::words([70_001], key));
         trial.add(Job::words(MATRIX, key));
         trial.add(Job::words([1001], key).shifted(4));
-        trial.add(Job::words(Region::from([5000]).elements(3..4099), key));
-        trial.add(Job::words(Region::from(MATRIX).shard([3, 8], [50, 40]), key).pitched(256));
-        trial.add(Job::words(Region::from(MATRIX).shard([5, 3], [50, 37]), key).pitched(152));
+        trial.add(Job::words(range(&[5000], 3..4099), key));
+        trial.add(Job::words(shard(&MATRIX, [3, 8], [50, 40]), key).pitched(256));
+        trial.add(Job::words(shard(&MATRIX, [5, 3], [50, 37]), key).pitched(152));
     }
     trial
 }
@@ -146,12 +160,12 @@ fn words_far_on() -> Trial {
         let key = Key { seed: SEED, offset };
         trial.add(Job::words([4096], key));
         for carry in [CARRY, 3 * CARRY] {
-            trial.add(Job::words(Region::from(ENDLESS).elements(carry - 2049..carry + 2050), key));
-            trial.add(Job::words(Region::from(ENDLESS).elements(carry - 2048..carry + 2048), key));
+            trial.add(Job::words(range(&ENDLESS, carry - 2049..carry + 2050), key));
+            trial.add(Job::words(range(&ENDLESS, carry - 2048..carry + 2048), key));
         }
     }
     trial.add(Job::words([4096], WRAPPING));
-    let last = Region::from([1_u64 << 60]).elements((1 << 60) - 4096..1_u64 << 60);
+    let last = range(&[1 << 60], (1 << 60) - 4096..1 << 60);
     trial.add(Job::words(last, KEY));
     trial
 }
@@ -275,15 +289,14 @@ fn places(name: String, init: Init, types: &[DType], recording: Recording) -> Tr
         for &dtype in types {
             let size = dtype.size();
             let job = |region: Region<'static>| Job::new(dtype, region, init, key);
-            let matrix = Region::from(MATRIX);
-            trial.add(job(matrix.clone()));
-            trial.add(job(matrix.clone().elements(1001..1999)).shifted(size));
+            trial.add(job(MATRIX.into()));
+            trial.add(job(range(&MATRIX, 1001..1999)).shifted(size));
             // Ends and begins within a block, and within a word if the elements have 16 bits.
-            trial.add(job(matrix.clone().elements(5..8)).shifted(size));
-            trial.add_next(job(matrix.clone().elements(8..15)));
-            trial.add_next(job(matrix.clone().elements(63..66)));
-            trial.add(job(matrix.clone().shard([3, 8], [50, 40])).pitched(64 * size));
-            trial.add(job(matrix.clone().shard([5, 3], [50, 37])).shifted(size).pitched(39 * size));
+            trial.add(job(range(&MATRIX, 5..8)).shifted(size));
+            trial.add_next(job(range(&MATRIX, 8..15)));
+            trial.add_next(job(range(&MATRIX, 63..66)));
+            trial.add(job(shard(&MATRIX, [3, 8], [50, 40])).pitched(64 * size));
+            trial.add(job(shard(&MATRIX, [5, 3], [50, 37])).shifted(size).pitched(39 * size));
         }
     }
     trial
@@ -308,8 +321,8 @@ fn far_on() -> Trial {
     {
         let dtype = TYPES[number % 3];
         for dtype in [F32, dtype] {
-            trial.add(Job::new(dtype, Region::from(matrix).elements(CARRY - 1000..CARRY + 1001), init, KEY));
-            trial.add(Job::new(dtype, Region::from(matrix).shard(far, [4, 33]), init, WRAPPING));
+            trial.add(Job::new(dtype, range(&matrix, CARRY - 1000..CARRY + 1001), init, KEY));
+            trial.add(Job::new(dtype, shard(&matrix, far, [4, 33]), init, WRAPPING));
         }
     }
     trial
@@ -338,7 +351,7 @@ fn orthogonal(size: u64) -> Trial {
     let init = Init::orthogonal();
     trial.add(Job::new(F32, [size, size], init, KEY));
     trial.add(Job::new(F16, [size, 40], init, KEY));
-    trial.add(Job::new(BF16, Region::from([33, size]).elements(size + 1..3 * size), init, WRAPPING));
+    trial.add(Job::new(BF16, range(&[33, size], size + 1..3 * size), init, WRAPPING));
     trial
 }
 

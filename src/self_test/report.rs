@@ -172,14 +172,16 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The bits of an element, and its value.
+/// The bits of an element, and its value with the nine digits that tell any two f32 apart.
 fn value(dtype: DType, bits: u32) -> String {
-    match dtype {
-        DType::F32 => format!("{bits:#010x} ({:e})", f32::from_bits(bits)),
-        DType::F16 => format!("{bits:#06x} ({:e})", half::f16::from_bits(bits as u16).to_f32()),
-        DType::BF16 => format!("{bits:#06x} ({:e})", half::bf16::from_bits(bits as u16).to_f32()),
-        DType::U32 => format!("{bits:#010x}"),
-    }
+    let value: f64 = match dtype {
+        DType::F32 => f32::from_bits(bits).into(),
+        DType::F16 => half::f16::from_bits(bits as u16).into(),
+        DType::BF16 => half::bf16::from_bits(bits as u16).into(),
+        DType::U32 => return format!("{bits:#010x}"),
+    };
+    let width = 2 + 2 * dtype.size() as usize;
+    format!("{bits:#0width$x} ({value:.8e})")
 }
 
 #[cfg(test)]
@@ -224,7 +226,7 @@ mod tests {
         assert_eq!(
             report.to_string(),
             "1 of 3 checks failed; normal: element 3 of normal(mean=0,std=1) (f32, [8, 8]), at byte 28, is \
-             0x3f7fffff (9.9999994e-1) instead of 0x3f800000 (1e0); 12 elements differ: the device rounds towards \
+             0x3f7fffff (9.99999940e-1) instead of 0x3f800000 (1.00000000e0); 12 elements differ: the device rounds towards \
              zero instead of to nearest even"
         );
         assert_eq!(

@@ -40,11 +40,17 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(dtype: DType, region: impl Into<Region<'static>>, init: Init, key: Key) -> Self {
-        Self { placement: Placement::new(dtype, region), source: Source::Init(init), key }
+        Self::of(dtype, region.into(), Source::Init(init), key)
     }
 
     pub(super) fn words(region: impl Into<Region<'static>>, key: Key) -> Self {
-        Self { placement: Placement::new(DType::U32, region), source: Source::Words, key }
+        Self::of(DType::U32, region.into(), Source::Words, key)
+    }
+
+    // The list of trials calls this function a hundred times, and a page downloads the list.
+    #[inline(never)]
+    fn of(dtype: DType, region: Region<'static>, source: Source, key: Key) -> Self {
+        Self { placement: Placement::new(dtype, region), source, key }
     }
 
     /// A fill of the same elements from this many bytes behind an aligned offset on.
@@ -169,7 +175,7 @@ impl Trial {
         self.place(self.end, job);
     }
 
-    // The list of trials calls this function a hundred times, and a page downloads the list.
+    // Not inlined, as `Job::of` is not.
     #[inline(never)]
     fn place(&mut self, offset: u64, mut job: Job) {
         job.placement.offset += offset;

@@ -1,6 +1,6 @@
 // The planner of each device, which lives in the WebAssembly module.
 
-import { CONTRACT_VERSION, type Kernel, type Program } from "./executor.js";
+import type { Kernel, Program } from "./executor.js";
 import { call, instance } from "./wasm.js";
 import type * as glue from "./wasm/seedbed_web.js";
 import type { Planner } from "./wasm/seedbed_web.js";
@@ -48,7 +48,7 @@ export function withPlanner<T>(device: GPUDevice, f: (of: DevicePlanner, library
  * gives each one once, and the program has it frozen.
  */
 export function handedOver({ planner, kernels }: DevicePlanner, text: string): Program {
-  const program: Program = { contract: CONTRACT_VERSION, ...JSON.parse(text) };
+  const program = JSON.parse(text) as Program;
   program.kernels = Array.from(planner.kernels(), (id) => {
     let kernel = kernels.get(id);
     if (kernel === undefined) {

@@ -17,12 +17,6 @@ mod tensor;
 use seedbed::Error;
 use wasm_bindgen::JsError;
 
-/// The version of the numeric contract.
-#[wasm_bindgen::prelude::wasm_bindgen]
-pub fn contract_version() -> u32 {
-    seedbed::CONTRACT_VERSION
-}
-
 /// An `Error` of JavaScript with the library's text.
 fn thrown(error: Error) -> JsError {
     JsError::new(&error.to_string())
