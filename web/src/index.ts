@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+import * as seedbed from "./index.js";
 import { loadOnce, type WasmSource } from "./wasm.js";
 
 export { fill, type MemoryTensor } from "./cpu.js";
@@ -28,7 +29,7 @@ export const VERSION = "0.1.0";
  * Loads the package's WebAssembly module, which everything but `Executor` needs, and resolves to this package.
  * Further calls do nothing. Without an argument the module is the file that lies beside the package's own.
  */
-export async function load(source?: WasmSource): Promise<typeof import("./index.js")> {
+export async function load(source?: WasmSource): Promise<typeof seedbed> {
   await loadOnce(source);
-  return import("./index.js");
+  return seedbed;
 }
