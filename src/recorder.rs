@@ -72,6 +72,7 @@ impl<A: Api> FillRecorder<A> {
     /// device.
     ///
     /// ```
+    /// # #[cfg(feature = "wgpu")] {
     /// # use seedbed::{wgpu, DType, Init, FillRecorder, Math, gpu};
     /// # async fn f() -> Result<(), seedbed::Error> {
     /// # let Ok(adapter) = gpu::pick(&wgpu::Instance::default(), None).await else { return Ok(()) };
@@ -94,6 +95,7 @@ impl<A: Api> FillRecorder<A> {
     /// # Ok(())
     /// # }
     /// # pollster::block_on(f()).unwrap();
+    /// # }
     /// ```
     pub fn with_pipeline_cache(device: &A::Device, math: Math, cache: &A::PipelineCache) -> Self {
         Self::for_device(device, A::describe(device), math, Some(cache.clone()))

@@ -65,7 +65,9 @@ fn mistake(link: &str, sources: &str) -> Option<String> {
         None => Some("the link names no item".into()),
     };
     let part = match anchor.split_once('.') {
-        Some(("method", name)) => missing(&[format!("pub fn {name}"), format!("pub const fn {name}")]),
+        Some(("method", name)) => {
+            missing(&["fn", "const fn", "async fn"].map(|kind| format!("pub {kind} {name}")))
+        }
         Some(("variant", name)) => missing(&[format!("    {name} {{"), format!("    {name},")]),
         Some(("associatedconstant", name)) => missing(&[format!("pub const {name}: ")]),
         Some(_) => Some(format!("the anchor {anchor:?} is of an unknown kind")),
