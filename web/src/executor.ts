@@ -88,6 +88,8 @@ interface Cache {
   pending: Map<string, Promise<void>>;
   /** The keys of kernels that can't change. */
   keys: WeakMap<Kernel, string>;
+  /** Why the device was lost. */
+  lost?: string;
 }
 
 /** The version of the numeric contract that this package follows. */
@@ -112,23 +114,13 @@ const caches = new WeakMap<GPUDevice, Cache>();
 export class Executor {
   readonly #device: GPUDevice;
   readonly #cache: Cache;
-  /** Why the device was lost. */
-  #lost: string | undefined;
 
   constructor(device: GPUDevice) {
     if (typeof device?.createComputePipelineAsync !== "function") {
       throw new Error("the device is not a GPUDevice: pass the result of adapter.requestDevice(), awaited");
     }
     this.#device = device;
-    let cache = caches.get(device);
-    if (cache === undefined) {
-      cache = { compiled: new Map(), pending: new Map(), keys: new WeakMap() };
-      caches.set(device, cache);
-    }
-    this.#cache = cache;
-    device.lost.then(({ reason, message }) => {
-      this.#lost = message || reason || "unknown";
-    });
+    this.#cache = caches.get(device) ?? cacheFor(device);
   }
 
   /** The device. */
@@ -138,9 +130,9 @@ export class Executor {
 
   /** Throws an Error if the device was lost. */
   checkDevice(): void {
-    if (this.#lost !== undefined) {
+    if (this.#cache.lost !== undefined) {
       throw new Error(
-        `the device was lost (${this.#lost}): request another one, and make a new recorder or executor for it`,
+        `the device was lost (${this.#cache.lost}): request another one, and make a new recorder or executor for it`,
       );
     }
   }
@@ -155,6 +147,8 @@ export class Executor {
   async prepare(program: Program): Promise<void> {
     this.#check(program);
     await Promise.all(program.kernels.map((kernel) => this.#compileInBackground(kernel)));
+    // Every kernel compiles on a device that was lost meanwhile.
+    this.checkDevice();
   }
 
   /**
@@ -173,7 +167,7 @@ export class Executor {
     if (typeof encoder?.beginComputePass !== "function") {
       throw new Error("the encoder is not a GPUCommandEncoder: pass the result of device.createCommandEncoder()");
     }
-    checkRanges(program, buffers, this.#device.limits);
+    whole(() => checkRanges(program, buffers, this.#device.limits));
     const device = this.#device;
     const kernels = program.kernels.map((kernel) => this.#compileNow(kernel));
     const own = program.buffers.map((buffer) => create(device, buffer));
@@ -205,6 +199,10 @@ export class Executor {
   /** Checks whether the device can run a program. */
   #check(program: Program): void {
     this.checkDevice();
+    whole(() => this.#checkPlan(program));
+  }
+
+  #checkPlan(program: Program): void {
     const lists = [program?.buffers, program?.kernels, program?.clears, program?.dispatches];
     if (!lists.every(Array.isArray) || typeof program.device?.limits !== "object") {
       throw wrong("it is no program: pass what JSON.parse makes of a program's text");
@@ -230,6 +228,12 @@ export class Executor {
             "request a better limit in requestDevice, or plan for this one",
         );
       }
+    }
+    for (const { label, wgsl, entry_point, bindings } of program.kernels) {
+      const isRight =
+        [label, wgsl, entry_point].every((text) => typeof text === "string") &&
+        bindings.every((kind) => kind === "storage" || kind === "read_only_storage" || isCount(kind.uniform.size));
+      if (!isRight) throw wrong(`its kernel ${label} is damaged`);
     }
   }
 
@@ -259,19 +263,19 @@ export class Executor {
   async #compile(key: string, kernel: Kernel): Promise<void> {
     const device = this.#device;
     device.pushErrorScope("validation");
-    const { layout, descriptor } = describe(device, kernel);
     // The report about the module names the line, which the pipeline's error need not do.
-    const report = device.popErrorScope();
-    const [reported, compiled] = await Promise.allSettled([
-      report,
-      device.createComputePipelineAsync(descriptor),
-    ]);
+    const making = (async () => {
+      const { layout, descriptor } = describe(device, kernel);
+      return { layout, pipeline: await device.createComputePipelineAsync(descriptor), isRight: true };
+    })();
+    const report = (async () => device.popErrorScope())();
+    const [reported, compiled] = await Promise.allSettled([report, making]);
     const message = reported.status === "fulfilled" ? reported.value?.message : String(reported.reason);
     if (message !== undefined || compiled.status === "rejected") {
       const reason = message ?? (compiled as PromiseRejectedResult).reason?.message;
       throw new Error(`the kernel ${kernel.label} does not compile: ${reason}`);
     }
-    this.#cache.compiled.set(key, { layout, pipeline: compiled.value, isRight: true });
+    this.#cache.compiled.set(key, compiled.value);
   }
 
   /**
@@ -284,6 +288,29 @@ export class Executor {
     const key = [kernel.entry_point, JSON.stringify(kernel.bindings), kernel.wgsl].join("\n");
     if (Object.isFrozen(kernel)) this.#cache.keys.set(kernel, key);
     return key;
+  }
+}
+
+function cacheFor(device: GPUDevice): Cache {
+  const cache: Cache = { compiled: new Map(), pending: new Map(), keys: new WeakMap() };
+  caches.set(device, cache);
+  // Once for all executors: the device keeps what waits for its loss.
+  device.lost.then(({ reason, message }) => {
+    cache.lost = message || reason || "unknown";
+  });
+  return cache;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Checks a program of which parts may be missing. */
+function whole(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof TypeError ? wrong(`a part of it is damaged (${error.message})`) : error;
   }
 }
 
@@ -332,35 +359,39 @@ function create(device: GPUDevice, { label, size, usage, contents }: ProgramBuff
  * the usages that they need.
  */
 function checkRanges(program: Program, buffers: readonly GPUBuffer[], limits: GPUSupportedLimits): void {
-  if (buffers?.length !== program.destinations) {
+  if (!Array.isArray(buffers) || buffers.length !== program.destinations) {
     throw wrong(`it has ${program.destinations} destinations, but got ${buffers?.length} buffers`);
   }
   buffers.forEach((buffer, number) => {
-    if (typeof buffer?.usage !== "number") throw wrong(`buffer ${number} is not a GPUBuffer`);
+    if (typeof buffer?.destroy !== "function") throw wrong(`buffer ${number} is not a GPUBuffer`);
     if ((buffer.usage & STORAGE) === 0) {
       throw wrong(`buffer ${number} was created without the usage STORAGE`);
     }
   });
   program.buffers.forEach(({ label, size, usage, contents }) => {
-    if (!(usage in USAGES)) throw wrong(`its buffer ${label} has the unknown use ${usage}`);
+    if (!Object.hasOwn(USAGES, usage)) throw wrong(`its buffer ${label} has the unknown use ${usage}`);
+    if (!(isCount(size) && size <= limits.maxBufferSize)) throw wrong(`its buffer ${label} has ${size} bytes`);
     if (contents === "zeros") return;
-    const words = contents?.words?.length;
-    if (words * 4 !== size) throw wrong(`its buffer ${label} has ${words} words for ${size} bytes`);
+    const { words } = contents;
+    if (words.length * 4 !== size) throw wrong(`its buffer ${label} has ${words.length} words for ${size} bytes`);
+    if (!(words instanceof Uint32Array || Array.prototype.every.call(words, (word) => word >>> 0 === word))) {
+      throw wrong(`its buffer ${label} has a word that is none`);
+    }
   });
   const sizes = [...buffers, ...program.buffers].map(({ size }) => size);
   const check = (what: string, { buffer, offset, size }: ByteRange, alignment: number) => {
-    const has = sizes[buffer];
+    const has = isCount(buffer) ? sizes[buffer] : undefined;
     if (has === undefined) throw wrong(`${what} uses buffer ${buffer}; there are ${sizes.length}`);
-    if (!(offset >= 0 && size > 0 && offset + size <= has)) {
+    if (!(isCount(offset) && isCount(size) && size > 0 && offset + size <= has)) {
       throw wrong(`${what} uses ${size} bytes from ${offset} on of buffer ${buffer}, which has ${has}`);
     }
     if (offset % alignment !== 0) {
       throw wrong(`${what} begins at byte ${offset}, which is no multiple of ${alignment}`);
     }
+    if (size % 4 !== 0) throw wrong(`${what} is not of whole words of 4 bytes`);
   };
   program.clears.forEach((clear, number) => {
     check(`clear ${number}`, clear, 4);
-    if (clear.size % 4 !== 0) throw wrong(`clear ${number} is not of whole words of 4 bytes`);
     if (clear.buffer >= program.destinations) throw wrong(`clear ${number} is of a buffer of its own`);
     if ((buffers[clear.buffer]!.usage & COPY_DST) === 0) {
       throw wrong(`buffer ${clear.buffer} was created without the usage COPY_DST, and the program clears it`);
@@ -374,9 +405,11 @@ function checkRanges(program: Program, buffers: readonly GPUBuffer[], limits: GP
       throw wrong(`dispatch ${number} binds ${bindings.length} buffers; its kernel needs ${kinds.length}`);
     }
     const most = limits.maxComputeWorkgroupsPerDimension;
-    const count = workgroups.find((count) => !(count <= most));
-    if (count !== undefined)
-      throw wrong(`dispatch ${number} has ${count} workgroups in a dimension of at most ${most}`);
+    for (const count of [workgroups[0], workgroups[1]]) {
+      if (!(isCount(count) && count <= most)) {
+        throw wrong(`dispatch ${number} has ${count} workgroups in a dimension of at most ${most}`);
+      }
+    }
     bindings.forEach((binding, index) => {
       const alignment =
         typeof kinds[index] === "object"

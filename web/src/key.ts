@@ -1,4 +1,4 @@
-import { count, shown, text, word } from "./values.js";
+import { count, nameText, shown, word } from "./values.js";
 import { call } from "./wasm.js";
 
 /**
@@ -22,7 +22,8 @@ export class Key {
   /** The key that `data` derives from this key, as PyTorch's `fold_in`. */
   foldIn(data: bigint | number): Key {
     const by = typeof data === "number" ? count(data, "the data of foldIn") : word(data, "the data of foldIn");
-    return derived(call((library) => library.fold_in(this.seed, this.offset, by)));
+    const { seed, offset } = keyOf(this, "the key");
+    return derived(call((library) => library.fold_in(seed, offset, by)));
   }
 
   /** The keys `foldIn(0)` to `foldIn(n - 1)`, as PyTorch's `split`. */
@@ -34,8 +35,9 @@ export class Key {
 
   /** The key of the parameter called `name`. */
   named(name: string): Key {
-    const checked = text(name, "the name", "fc.weight");
-    return derived(call((library) => library.named(this.seed, this.offset, checked)));
+    const checked = nameText(name);
+    const { seed, offset } = keyOf(this, "the key");
+    return derived(call((library) => library.named(seed, offset, checked)));
   }
 
   /** A key from the system's entropy, another one at each call. */
@@ -59,7 +61,8 @@ function derived(numbers: ArrayLike<bigint>): Key {
 
 /** A key from what a caller passed: a key, or a seed. */
 export function keyOf(value: Key | bigint, what: string): Key {
-  if (value instanceof Key) return value;
+  // An object of the class need not come from the constructor.
+  if (value instanceof Key) return new Key(value.seed, value.offset);
   if (typeof value === "bigint") return new Key(word(value, what));
   const remedy = Number.isInteger(value) ? `: write ${value}n` : "";
   throw new Error(`${what} is ${shown(value)}; it must be a Key or a BigInt${remedy}`);

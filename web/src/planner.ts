@@ -2,7 +2,6 @@
 
 import type { Kernel, Program } from "./executor.js";
 import { call, instance } from "./wasm.js";
-import type * as glue from "./wasm/seedbed_web.js";
 import type { Planner } from "./wasm/seedbed_web.js";
 
 /** The limits that a plan relies on, in the order that `Planner::new` of `web/wasm/src/planner.rs` has. */
@@ -31,16 +30,14 @@ export interface DevicePlanner {
 const planners = new WeakMap<GPUDevice, DevicePlanner>();
 
 /** Calls `f` with the planner of a device. */
-export function withPlanner<T>(device: GPUDevice, f: (of: DevicePlanner, library: typeof glue) => T): T {
-  return call((library) => {
-    let of = planners.get(device);
-    if (of === undefined || of.instance !== instance()) {
-      const limits = Float64Array.from(LIMITS, (limit) => device.limits[limit] as number);
-      of = { planner: new library.Planner(limits), instance: instance(), kernels: of?.kernels ?? new Map() };
-      planners.set(device, of);
-    }
-    return f(of, library);
-  });
+export function withPlanner<T>(device: GPUDevice, f: (of: DevicePlanner) => T): T {
+  const known = planners.get(device);
+  if (known !== undefined && known.instance === instance()) return call(() => f(known));
+  const limits = Float64Array.from(LIMITS, (limit) => device.limits[limit] as number);
+  const planner = call((library) => new library.Planner(limits));
+  const of = { planner, instance: instance(), kernels: known?.kernels ?? new Map() };
+  planners.set(device, of);
+  return call(() => f(of));
 }
 
 /**
@@ -52,9 +49,7 @@ export function handedOver({ planner, kernels }: DevicePlanner, text: string): P
   program.kernels = Array.from(planner.kernels(), (id) => {
     let kernel = kernels.get(id);
     if (kernel === undefined) {
-      kernel = JSON.parse(planner.kernel(id)) as Kernel;
-      Object.freeze(kernel.bindings);
-      Object.freeze(kernel);
+      kernel = JSON.parse(planner.kernel(id), (_, value) => Object.freeze(value)) as Kernel;
       kernels.set(id, kernel);
     }
     return kernel;

@@ -188,7 +188,8 @@ function ownKey({ key }: Tensor): Key {
 
 function requireList(fills: unknown): readonly Fill[] {
   if (!Array.isArray(fills)) throw new Error(`the fills are ${shown(fills)}; they must be an array`);
-  return fills;
+  // A hole becomes a fill that is undefined.
+  return Array.from(fills);
 }
 
 function nameOf(fill: unknown): string | undefined {
@@ -208,7 +209,8 @@ function named<T>(fill: unknown, number: number, check: () => T): T {
 
 function bufferOf(value: unknown): GPUBuffer {
   const buffer = value as GPUBuffer;
-  if (typeof buffer?.size !== "number" || typeof buffer.usage !== "number") {
+  // A buffer's descriptor has its size and its usage too.
+  if (typeof buffer?.destroy !== "function" || typeof buffer.size !== "number" || typeof buffer.usage !== "number") {
     throw new Error(`the buffer is ${shown(value)}; it must be a GPUBuffer`);
   }
   if ((buffer.usage & STORAGE) === 0) {

@@ -157,7 +157,7 @@ async function run(device: GPUDevice, executor: Executor, size: number, programs
   } catch (error) {
     mapped = Promise.reject(error);
   }
-  const scopes = [device.popErrorScope(), device.popErrorScope()];
+  const scopes = [1, 2].map(async () => device.popErrorScope());
   try {
     const [mapping, ...reports] = await Promise.allSettled([mapped, ...scopes]);
     for (const scope of reports) {

@@ -1,5 +1,5 @@
-import { Key } from "./key.js";
-import { count, counts, fields, shown, text } from "./values.js";
+import { Key, keyOf } from "./key.js";
+import { count, counts, fields, nameText, shown, text } from "./values.js";
 
 /** An element type. */
 export type DType = "f32" | "f16" | "bf16";
@@ -86,8 +86,8 @@ export function tensor(value: unknown, known: readonly string[] = FILL_FIELDS): 
     throw new Error("the fill has a name and a key of its own; leave one of them out");
   }
   return {
-    name: name === undefined ? undefined : text(name, "the name", "fc.weight"),
-    key,
+    name: name === undefined ? undefined : nameText(name),
+    key: key && keyOf(key, "the fill's key"),
     dtype: text(dtype, "the dtype", "f32"),
     init: text(init, "init", "xavier_normal()"),
     numbers: BigUint64Array.from(numbers),

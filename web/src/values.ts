@@ -1,12 +1,17 @@
 // Checks of what a caller passes, for callers without TypeScript: a mistake is an Error that names the value.
 
-/** The text of any value, for an error. */
+/** A short text of any value, for an error. */
 export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
+  // The digits of a BigInt of a megabyte take seconds.
+  if (typeof value === "bigint") return BigInt.asIntN(128, value) === value ? `${value}n` : "a BigInt of many digits";
   if (typeof value === "function") return "a function";
   if (typeof value === "object" && value !== null) {
-    return Array.isArray(value) ? "an array" : `an object (${value.constructor?.name ?? "without a class"})`;
+    try {
+      return Array.isArray(value) ? "an array" : `an object (${value.constructor?.name ?? "without a class"})`;
+    } catch {
+      return "an object";
+    }
   }
   return String(value);
 }
@@ -26,8 +31,9 @@ export function counts(value: unknown, what: string): bigint[] {
     throw new Error(`${what} is ${shown(value)}; it must be an array of numbers`);
   }
   const list = value as ArrayLike<unknown>;
-  if (list.length > 64) throw new Error(`${what} has ${list.length} numbers; a tensor has at most 64 dimensions`);
-  return Array.from(list, (number, i) => count(number, `number ${i} of ${what}`));
+  const { length } = list;
+  if (length > 64) throw new Error(`${what} has ${length} numbers; a tensor has at most 64 dimensions`);
+  return Array.from({ length }, (_, i) => count(list[i], `number ${i} of ${what}`));
 }
 
 /** A BigInt of 64 bits. */
@@ -44,6 +50,16 @@ export function text(value: unknown, what: string, example: string): string {
   }
   if (value.length > 1 << 16) throw new Error(`${what} has ${value.length} characters; the most are 65536`);
   return value;
+}
+
+/** A parameter's name. */
+export function nameText(value: unknown): string {
+  const name = text(value, "the name", "fc.weight");
+  // Each half of a pair reaches the library as U+FFFD, so two names would be one.
+  if (/\p{Surrogate}/u.test(name)) {
+    throw new Error(`the name is ${shown(name)}, which is no Unicode text: it has one half of a surrogate pair`);
+  }
+  return name;
 }
 
 /** An object whose fields are all known. */

@@ -20,24 +20,32 @@ let instances = 0;
 export function loadOnce(source?: WasmSource): Promise<void> {
   loading ??= start(source).catch((error: unknown) => {
     loading = undefined;
-    throw error;
+    const reason = (error as Error | undefined)?.message ?? String(error);
+    throw new Error(`the WebAssembly module of seedbed could not be loaded: ${reason}`, { cause: error });
   });
   return loading;
 }
 
 async function start(source: WasmSource | undefined): Promise<void> {
   const from = source ?? new URL("./wasm/seedbed_web_bg.wasm", import.meta.url);
-  let module: Response | BufferSource | WebAssembly.Module;
-  if (typeof from === "string" || from instanceof URL) {
-    module = await read(from);
+  const found = await (typeof from === "string" || from instanceof URL ? read(from) : from);
+  let module: BufferSource | WebAssembly.Module;
+  if (typeof Response === "function" && found instanceof Response) {
+    if (!found.ok) {
+      throw new Error(
+        `HTTP status ${found.status} for ${found.url}; ` +
+          "serve the file seedbed_web_bg.wasm there, or pass its address to load()",
+      );
+    }
+    const isWasm = found.headers.get("Content-Type") === "application/wasm";
+    module = isWasm ? await WebAssembly.compileStreaming(found) : await found.arrayBuffer();
   } else {
-    module = await from;
+    module = found as BufferSource | WebAssembly.Module;
   }
-  if (typeof Response === "function" && module instanceof Response && !module.ok) {
-    throw new Error(
-      `the WebAssembly module of seedbed could not be loaded: HTTP status ${module.status} for ${module.url}; ` +
-        "serve the file seedbed_web_bg.wasm there, or pass its address to load()",
-    );
+  if (!(module instanceof WebAssembly.Module)) module = await WebAssembly.compile(module);
+  // The glue would keep another module for ever.
+  if (!WebAssembly.Module.exports(module).some(({ name }) => name === "planner_new")) {
+    throw new Error("it is another module; pass the file seedbed_web_bg.wasm of this package to load()");
   }
   await init({ module_or_path: module });
   isLoaded = true;
