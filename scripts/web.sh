@@ -55,6 +55,11 @@ build_javascript() {
     # What a program imports, and the module that the tests make fail. What they share lies in a file of its own.
     web/node_modules/.bin/esbuild "$modules"/{index,executor,wasm}.js --bundle --splitting --minify \
         --format=esm --target=es2022 --chunk-names=shared-[hash] --outdir="$dist" --log-level=warning
+    # The minifier drops the comments that tell bundlers to leave node's modules alone.
+    sed -i 's|await import(|&/* webpackIgnore: true */ /* @vite-ignore */ |' "$dist"/*.js
+    grep -q 'webpackIgnore' "$dist"/*.js || fail "the import of node's modules has no comment for bundlers"
+    # npm packs no file from outside of web/.
+    cp LICENSE-* web
 }
 
 print_sizes() {

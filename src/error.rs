@@ -361,7 +361,7 @@ pub enum Error {
     /// A name that two fills of a list share. Both fills would draw the same words.
     #[error(
         "two fills of the list are named {name:?}, and one name means one stream of values; give each fill a name of \
-         its own, or use Fill::new with one key where equal values are wanted"
+         its own, or leave the names out and give the fills one key where equal values are wanted"
     )]
     DuplicateName {
         /// The name.

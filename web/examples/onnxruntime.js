@@ -8,6 +8,7 @@ export async function latents(dims, seed = 42n) {
   await load();
   // The device exists once the runtime has created a session with the execution provider "webgpu".
   const device = await ort.env.webgpu.device;
+  if (!device) throw new Error('create a session with the execution provider "webgpu" first');
   const elements = dims.reduce((a, b) => a * b, 1);
   const buffer = device.createBuffer({
     // The runtime's buffers are multiples of 16 bytes.

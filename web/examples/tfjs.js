@@ -1,6 +1,6 @@
 // TensorFlow.js: a variable whose initial value is in a GPUBuffer of the backend's own device.
 
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-webgpu";
 import { FillRecorder, load } from "seedbed";
 

@@ -6,7 +6,8 @@
  */
 
 import * as seedbed from "./index.js";
-import { loadOnce, type WasmSource } from "./wasm.js";
+import type { WasmSource } from "./source.js";
+import { loadOnce } from "./wasm.js";
 
 export { fill, type MemoryTensor } from "./cpu.js";
 export { CONTRACT_VERSION, Executor } from "./executor.js";
@@ -20,7 +21,7 @@ export { FillRecorder } from "./recorder.js";
 export { selfTest } from "./self-test.js";
 export type { SelfTestCheck, SelfTestOptions, SelfTestReport } from "./self-test.js";
 export type { DType, Fill, Init, Region, TensorSpec } from "./tensor.js";
-export type { WasmSource } from "./wasm.js";
+export type { WasmSource } from "./source.js";
 
 /** The version of this package. */
 export const VERSION = "0.1.0";

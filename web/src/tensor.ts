@@ -74,13 +74,17 @@ export function tensor(value: unknown, known: readonly string[] = FILL_FIELDS): 
     }
     numbers.push(1n, BigInt(whole.length), ...whole, ...range);
   } else {
+    if (typeof region !== "object" || region === null || !("start" in region || "shape" in region)) {
+      throw new Error(`the region is ${shown(region)}; it must be { start, shape } or { elements: [start, end] }`);
+    }
     const shard = fields(region, "the region", ["start", "shape"]);
     const start = counts(shard.start, "the region's start");
     const local = counts(shard.shape, "the region's shape");
     numbers.push(2n, BigInt(whole.length), ...whole, BigInt(start.length), ...start, ...local);
   }
   if (key !== undefined && !(key instanceof Key)) {
-    throw new Error(`the fill's key is ${shown(key)}; it must be a Key`);
+    const remedy = typeof key === "bigint" ? `: write new Key(${key}n)` : "";
+    throw new Error(`the fill's key is ${shown(key)}; it must be a Key${remedy}`);
   }
   if (key !== undefined && name !== undefined) {
     throw new Error("the fill has a name and a key of its own; leave one of them out");

@@ -1,16 +1,7 @@
 // The library's WebAssembly module: loading, and calls that survive a trap.
 
+import type { WasmSource } from "./source.js";
 import init, * as glue from "./wasm/seedbed_web.js";
-
-/** What `load` takes: where the module `seedbed_web_bg.wasm` is, or the module itself. */
-export type WasmSource =
-  | string
-  | URL
-  | Response
-  | PromiseLike<Response>
-  | ArrayBuffer
-  | ArrayBufferView<ArrayBuffer>
-  | WebAssembly.Module;
 
 let loading: Promise<void> | undefined;
 let isLoaded = false;
@@ -31,13 +22,15 @@ async function start(source: WasmSource | undefined): Promise<void> {
   const found = await (typeof from === "string" || from instanceof URL ? read(from) : from);
   let module: BufferSource | WebAssembly.Module;
   if (typeof Response === "function" && found instanceof Response) {
-    if (!found.ok) {
+    const type = found.headers.get("Content-Type") ?? "";
+    const isPage = type.startsWith("text/");
+    if (!found.ok || isPage) {
       throw new Error(
-        `HTTP status ${found.status} for ${found.url}; ` +
+        `${found.url} gave ${isPage ? `a file of type ${type}` : `HTTP status ${found.status}`}; ` +
           "serve the file seedbed_web_bg.wasm there, or pass its address to load()",
       );
     }
-    const isWasm = found.headers.get("Content-Type") === "application/wasm";
+    const isWasm = type === "application/wasm";
     module = isWasm ? await WebAssembly.compileStreaming(found) : await found.arrayBuffer();
   } else {
     module = found as BufferSource | WebAssembly.Module;

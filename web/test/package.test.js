@@ -271,7 +271,7 @@ const MISTAKES = [
   [{ name: 4 }, /the name is 4; it must be a string/],
   [{ name: undefined, key: 4n }, /the fill's key is 4n; it must be a Key/],
   [{ key: new Key(1n) }, /the fill has a name and a key of its own; leave one of them out/],
-  [{ region: 3 }, /the region is 3; it must be an object with start, shape/],
+  [{ region: 3 }, /the region is 3; it must be \{ start, shape \} or \{ elements: \[start, end\] \}/],
   [{ region: null }, /the region is null; it must be/],
   [{ region: {} }, /the region's start is undefined; it must be an array/],
   [{ region: { start: [0, 0] } }, /the region's shape is undefined; it must be an array/],
