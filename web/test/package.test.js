@@ -273,7 +273,7 @@ const MISTAKES = [
   [{ key: new Key(1n) }, /the fill has a name and a key of its own; leave one of them out/],
   [{ region: 3 }, /the region is 3; it must be \{ start, shape \} or \{ elements: \[start, end\] \}/],
   [{ region: null }, /the region is null; it must be/],
-  [{ region: {} }, /the region's start is undefined; it must be an array/],
+  [{ region: {} }, /the region is an object \(Object\); it must be \{ start, shape \} or/],
   [{ region: { start: [0, 0] } }, /the region's shape is undefined; it must be an array/],
   [{ region: { start: [0], shape: [1, 1] } }, /both need one number for each of the tensor's 2 dimensions/],
   [{ region: { start: [0, 0], shape: [1] } }, /both need one number for each of the tensor's 2 dimensions/],
