@@ -370,6 +370,7 @@ function checkRanges(program: Program, buffers: readonly GPUBuffer[], limits: GP
   });
   program.buffers.forEach(({ label, size, usage, contents }) => {
     if (!Object.hasOwn(USAGES, usage)) throw wrong(`its buffer ${label} has the unknown use ${usage}`);
+    if (typeof label !== "string") throw wrong("a buffer of its own has no label");
     if (!(isCount(size) && size <= limits.maxBufferSize)) throw wrong(`its buffer ${label} has ${size} bytes`);
     if (contents === "zeros") return;
     const { words } = contents;
