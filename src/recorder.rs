@@ -321,12 +321,13 @@ impl<A: Api> FillRecorder<A> {
 
     /// Finds the fill that wgpu refuses, and names it in the error.
     fn named_if_refused(&self, error: Error, fills: &[Fill<'_, A>]) -> Error {
-        if !matches!(error, Error::Refused { .. }) {
+        let is_refusal = |error: &Error| matches!(error, Error::Refused { .. });
+        if !is_refusal(&error) {
             return error;
         }
         let refused = |(number, fill): (usize, &Fill<'_, A>)| {
             let (program, buffers) = self.plan(std::slice::from_ref(fill)).ok()?;
-            let error = self.shared.replay.check(&program, &buffers).err()?;
+            let error = self.shared.replay.check(&program, &buffers).err().filter(is_refusal)?;
             Some(named(error, fill.name(), number))
         };
         fills.iter().enumerate().find_map(refused).unwrap_or(error)

@@ -162,7 +162,14 @@ impl Trials {
     /// Compares the bytes that the destination of a trial has after the trial's programs.
     pub fn compare(&mut self, number: usize, found: &[u8]) {
         if let Some(trial) = self.trials.get(number) {
-            let finding = trial.expected().and_then(|expected| compare(trial, &expected, found));
+            let finding = trial.expected().and_then(|expected| match found.len() == expected.len() {
+                true => compare(trial, &expected, found),
+                false => {
+                    let reason =
+                        format!("{} bytes were read back instead of {}", found.len(), expected.len());
+                    Err(Error::Device { reason })
+                }
+            });
             self.results[number] = Some(finding.map_err(Stop::Failed));
         }
     }

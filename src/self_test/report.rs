@@ -36,9 +36,9 @@ pub struct SelfTest {
 }
 
 impl SelfTest {
-    /// Whether every check passed, except those that the device can't run.
+    /// Whether every check passed, except those that the device can't run. Where no check ran, nothing passed.
     pub fn passed(&self) -> bool {
-        self.failures().next().is_none()
+        self.failures().next().is_none() && self.checks.iter().any(|check| check.outcome == Outcome::Passed)
     }
 
     /// The checks that did not pass, without those that the device can't run.
@@ -66,6 +66,7 @@ impl fmt::Display for SelfTest {
         let count = self.checks.len();
         let checks = if count == 1 { "check" } else { "checks" };
         match self.failures().next() {
+            None if !self.passed() => write!(f, "none of the checks ({count}) could run on this device"),
             None => write!(f, "passed: {count} {checks} of {} elements", self.elements()),
             Some(first) => {
                 let failed = self.failures().count();
@@ -220,6 +221,10 @@ mod tests {
             checks: vec![check(Outcome::Passed), check(Outcome::Unsupported(Error::NoCompute))],
         };
         assert!(report.passed());
+        let nothing =
+            SelfTest { extent: Extent::Full, checks: vec![check(Outcome::Unsupported(Error::NoCompute))] };
+        assert!(!nothing.passed());
+        assert_eq!(nothing.to_string(), "none of the checks (1) could run on this device");
         assert_eq!(report.to_string(), "passed: 2 checks of 64 elements");
         report.checks.insert(1, check(Outcome::Differs(difference)));
         assert!(!report.passed());
