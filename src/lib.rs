@@ -72,6 +72,7 @@ mod math;
 pub mod program;
 #[cfg(feature = "wgpu")]
 pub mod recipes;
+#[macro_use]
 pub mod recorder;
 pub mod self_test;
 #[cfg(feature = "wgpu")]

@@ -3,8 +3,8 @@
 //! [`seedbed::FillRecorder`](crate::FillRecorder) is this recorder for the wgpu that this library uses. The
 //! crate [`seedbed-wgpu-29`] is this recorder for wgpu's previous major.
 //!
-//! For another API, such as a third major of wgpu, implement [`Api`]. Its functions are the calls that a
-//! recorder makes: 150 lines for a wgpu. Every rule stands once, here: plans, checks, errors, and what is kept.
+//! For another API implement [`Api`], whose functions are the calls that a recorder makes. For another major of
+//! wgpu, [`wgpu_api!`](crate::wgpu_api) does so. Every rule stands once, here: plans, checks, errors, and what is kept.
 //! Give the types of this module the names that your users know, as `seedbed-wgpu-29` does:
 //! `pub type FillRecorder = seedbed::recorder::FillRecorder<MyApi>`.
 //!
@@ -18,6 +18,8 @@ mod pipelines;
 mod replay;
 mod reports;
 mod tensor_view;
+#[macro_use]
+mod wgpu_api;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,11 +1,9 @@
-//! The recorder of this library's wgpu: wgpu's calls. The rules are in `recorder`.
+//! The recorder of this library's wgpu. The rules are in `recorder`, and wgpu's calls in `recorder/wgpu_api.rs`.
 
-mod device;
 mod self_test;
 
 use crate::error::Error;
-use crate::program::{Binding, BindingKind, Buffer, Device, Kernel};
-use crate::recorder::{self, Api, ReportKind, lost};
+use crate::recorder::{self, lost};
 
 /// Fills tensors of one device. A recorder is cheap to clone, and all clones share their pipelines.
 ///
@@ -77,162 +75,39 @@ pub type Fill<'a> = recorder::Fill<'a, Wgpu>;
 #[derive(Clone, Copy, Debug)]
 pub struct Wgpu;
 
-impl Api for Wgpu {
-    type Device = wgpu::Device;
-    type Buffer = wgpu::Buffer;
-    type BufferUsages = wgpu::BufferUsages;
-    type Encoder = wgpu::CommandEncoder;
-    type Pass<'a> = wgpu::ComputePass<'a>;
-    type PipelineCache = wgpu::PipelineCache;
-    type Pipeline = (wgpu::ComputePipeline, wgpu::BindGroupLayout);
-    type Entry<'a> = wgpu::BindGroupEntry<'a>;
-    type BindGroup = wgpu::BindGroup;
-    type Scope = wgpu::ErrorScopeGuard;
+wgpu_api!(Wgpu, upload);
 
-    const UNIFORM: wgpu::BufferUsages = wgpu::BufferUsages::UNIFORM;
-    const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
-    const COPY_DST: wgpu::BufferUsages = wgpu::BufferUsages::COPY_DST;
-
-    fn describe(device: &wgpu::Device) -> Device {
-        device::describe(device)
-    }
-
-    fn size(buffer: &wgpu::Buffer) -> u64 {
-        buffer.size()
-    }
-
-    fn usages(buffer: &wgpu::Buffer) -> wgpu::BufferUsages {
-        buffer.usage()
-    }
-
-    fn create(device: &wgpu::Device, buffer: &Buffer, usages: wgpu::BufferUsages) -> wgpu::Buffer {
-        device.create_buffer(&descriptor(buffer, usages, false))
-    }
-
-    fn upload(
-        device: &wgpu::Device,
-        buffer: &Buffer,
-        usages: wgpu::BufferUsages,
-        words: &[u32],
-    ) -> Result<wgpu::Buffer, Error> {
-        let created = device.create_buffer(&descriptor(buffer, usages, true));
-        // Memory that is out is reported before this, to the error scope.
-        created
-            .get_mapped_range_mut(..)
-            .map_err(|_| lost())?
-            .slice(..)
-            .copy_from_slice(bytemuck::cast_slice(words));
-        created.unmap();
-        Ok(created)
-    }
-
-    fn compile(
-        device: &wgpu::Device,
-        kernel: &Kernel,
-        cache: Option<&wgpu::PipelineCache>,
-    ) -> Self::Pipeline {
-        let label = Some(&*kernel.label);
-        let entries: Vec<_> =
-            (0..).zip(&kernel.bindings).map(|(binding, &kind)| layout_entry(binding, kind)).collect();
-        let layout =
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            ..Default::default()
-        });
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label,
-            source: wgpu::ShaderSource::Wgsl(kernel.wgsl.as_str().into()),
-        });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some(&kernel.entry_point),
-            compilation_options: Default::default(),
-            cache,
-        });
-        (pipeline, layout)
-    }
-
-    fn entry<'a>(number: u32, buffer: &'a wgpu::Buffer, binding: &Binding) -> wgpu::BindGroupEntry<'a> {
-        wgpu::BindGroupEntry {
-            binding: number,
-            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer,
-                offset: binding.offset,
-                size: wgpu::BufferSize::new(binding.size),
-            }),
-        }
-    }
-
-    fn bind(
-        device: &wgpu::Device,
-        (_, layout): &Self::Pipeline,
-        entries: &[wgpu::BindGroupEntry<'_>],
-    ) -> wgpu::BindGroup {
-        // wgpu would copy a label for each dispatch.
-        device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries })
-    }
-
-    fn clear(encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::Buffer, offset: u64, size: u64) {
-        encoder.clear_buffer(buffer, offset, Some(size));
-    }
-
-    fn begin_pass(encoder: &mut wgpu::CommandEncoder) -> wgpu::ComputePass<'_> {
-        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("seedbed::fill"),
-            timestamp_writes: None,
-        })
-    }
-
-    fn dispatch(
-        pass: &mut wgpu::ComputePass<'_>,
-        (pipeline, _): &Self::Pipeline,
-        group: &wgpu::BindGroup,
-        [x, y]: [u32; 2],
-    ) {
-        pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, group, &[]);
-        pass.dispatch_workgroups(x, y, 1);
-    }
-
-    fn open_scope(device: &wgpu::Device, kind: ReportKind) -> wgpu::ErrorScopeGuard {
-        device.push_error_scope(match kind {
-            ReportKind::OutOfMemory => wgpu::ErrorFilter::OutOfMemory,
-            ReportKind::Validation => wgpu::ErrorFilter::Validation,
-            ReportKind::Internal => wgpu::ErrorFilter::Internal,
-        })
-    }
-
-    async fn close_scope(scope: wgpu::ErrorScopeGuard) -> Option<String> {
-        scope.pop().await.map(|error| error.to_string())
-    }
+/// Creates a buffer with its words.
+fn upload(
+    device: &wgpu::Device,
+    descriptor: &wgpu::BufferDescriptor<'_>,
+    words: &[u32],
+) -> Result<wgpu::Buffer, Error> {
+    let created = device.create_buffer(descriptor);
+    // Memory that is out is reported before this, to the error scope.
+    let mut mapped = created.get_mapped_range_mut(..).map_err(|_| lost())?;
+    mapped.slice(..).copy_from_slice(bytemuck::cast_slice(words));
+    drop(mapped);
+    created.unmap();
+    Ok(created)
 }
 
-fn descriptor(
-    buffer: &Buffer,
-    usage: wgpu::BufferUsages,
-    mapped_at_creation: bool,
-) -> wgpu::BufferDescriptor<'_> {
-    wgpu::BufferDescriptor { label: Some(&buffer.label), size: buffer.size, usage, mapped_at_creation }
-}
+#[cfg(test)]
+mod tests {
+    use super::Wgpu;
+    use crate::program::{Device, DeviceClass, Limits};
 
-fn layout_entry(binding: u32, kind: BindingKind) -> wgpu::BindGroupLayoutEntry {
-    let (ty, size) = match kind {
-        BindingKind::Uniform { size } => (wgpu::BufferBindingType::Uniform, wgpu::BufferSize::new(size)),
-        // The smallest size is one element: 4 to 16 bytes, as the kernel declares. wgpu checks it at the
-        // dispatch.
-        kind => {
-            let read_only = kind == BindingKind::ReadOnlyStorage;
-            (wgpu::BufferBindingType::Storage { read_only }, None)
-        }
-    };
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: size },
-        count: None,
+    #[test]
+    fn wgpus_defaults_are_webgpus() {
+        assert_eq!(Wgpu::limits_of(&wgpu::Limits::default()), Limits::default());
+    }
+
+    #[test]
+    fn a_device_without_compute_is_refused() {
+        let limits = Wgpu::limits_of(&wgpu::Limits::downlevel_webgl2_defaults());
+        let device = Device { limits, int64: false, class: DeviceClass::Gpu };
+        let planner = crate::program::Planner::new(device, crate::Math::Portable);
+        let error = planner.check(&crate::Init::Ones, crate::DType::F32, [1]).unwrap_err();
+        assert_eq!(error, crate::Error::NoCompute);
     }
 }
