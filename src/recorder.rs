@@ -1,14 +1,14 @@
-//! The recorder of any GPU API: plans fills and records them into the caller's encoder.
+//! The recorder for any GPU API plans fills and records the fills into the caller's encoder.
 //!
-//! [`seedbed::FillRecorder`](crate::FillRecorder) is this recorder for the wgpu that this library uses. The
-//! crate [`seedbed-wgpu-29`] is this recorder for wgpu's previous major.
+//! [`seedbed::FillRecorder`](crate::FillRecorder) is this recorder for the major version of wgpu that this
+//! library uses. The crate [`seedbed-wgpu-29`] is this recorder for wgpu's previous major.
 //!
-//! For another API implement [`Api`], whose functions are the calls that a recorder makes. For another major of
-//! wgpu, [`wgpu_api!`](crate::wgpu_api) does so. Every rule stands once, here: plans, checks, errors, and what is kept.
-//! Give the types of this module the names that your users know, as `seedbed-wgpu-29` does:
-//! `pub type FillRecorder = seedbed::recorder::FillRecorder<MyApi>`.
+//! For another API, implement [`Api`], whose functions are the calls that a recorder makes. For another major
+//! of wgpu, [`wgpu_api!`](crate::wgpu_api) implements [`Api`]. This module holds every rule once: plans,
+//! checks, errors, and the objects that a recorder keeps. Give the types of this module the names that your
+//! users know, as `seedbed-wgpu-29` does: `pub type FillRecorder = seedbed::recorder::FillRecorder<MyApi>`.
 //!
-//! A program in another language, or an API whose commands differ, replays a [`program`](crate::program).
+//! For another language, or an API whose commands differ, replay a [`program`](crate::program).
 //!
 //! [`seedbed-wgpu-29`]: https://github.com/seedbed-gpu/seedbed/tree/main/integrations/wgpu-29
 
@@ -68,10 +68,10 @@ impl<A: Api> FillRecorder<A> {
         Self::for_device(device, A::describe(device), math, None)
     }
 
-    /// A recorder like that of [`Self::with_math`] that keeps the driver's compilations in a pipeline cache,
-    /// which your program loads and saves. The device must have been opened with `Features::PIPELINE_CACHE`. Save
-    /// a file for each adapter, named by `wgpu::util::pipeline_cache_key`: wgpu panics over the cache of another
-    /// device.
+    /// A recorder like that of [`Self::with_math`], which also keeps the driver's compilations in a pipeline
+    /// cache. Your program loads and saves the cache. Open the device with `Features::PIPELINE_CACHE`. Save
+    /// one file for each adapter, named by `wgpu::util::pipeline_cache_key`: wgpu panics if the cache comes
+    /// from another device.
     ///
     /// ```
     /// # #[cfg(feature = "wgpu")] {
@@ -103,9 +103,9 @@ impl<A: Api> FillRecorder<A> {
         Self::for_device(device, A::describe(device), math, Some(cache.clone()))
     }
 
-    /// A recorder like that of [`Self::new`] with the kernels and the dispatches of a GPU, whatever the
-    /// adapter is, so that machines without a GPU can test them. The bits are the same; a processor is
-    /// slower. Versions do not promise to keep this function.
+    /// A recorder like that of [`Self::new`], with the kernels and the dispatches of a GPU on any adapter, so
+    /// that machines without a GPU can test these kernels. The bits are the same, but a processor is slower.
+    /// A later version may remove this function.
     #[doc(hidden)]
     pub fn with_gpu_tuning(device: &A::Device) -> Self {
         let gpu = Device { class: DeviceClass::Gpu, ..A::describe(device) };
@@ -136,12 +136,12 @@ impl<A: Api> FillRecorder<A> {
     /// Records the initialisation of `tensor` as one compute pass. Zeros without gaps, in whole words, are a
     /// `clear_buffer` instead where the buffer's usage allows one. A tensor without elements records nothing.
     ///
-    /// The values depend on `key`, `init`, the shape and each element's index alone.
+    /// The values depend only on `key`, `init`, the shape and each element's index.
     ///
     /// # Errors
-    /// [`Error`] for every mistake in the arguments; [`Error::Device`] if the device was lost, destroyed, or is
-    /// out of memory; [`Error::Refused`] for a buffer that was destroyed or belongs to another device. An error
-    /// comes before anything is recorded. wgpu reports other mistakes ([`guide`](crate::guide),
+    /// [`Error`] for every mistake in the arguments; [`Error::Device`] if the device was lost, destroyed, or
+    /// is out of memory; [`Error::Refused`] for a buffer that was destroyed or belongs to another device. An
+    /// error comes before anything is recorded. wgpu reports other mistakes ([`guide`](crate::guide),
     /// "Mistakes").
     pub fn fill(
         &self,
@@ -154,10 +154,10 @@ impl<A: Api> FillRecorder<A> {
     }
 
     /// Records many fills at once: hundreds of tensors, in one buffer or many, of any initialisers and types.
-    /// The effect is that of one [`Self::fill`] after the other. Each large fill of zeros becomes a
+    /// The list has the effect of one [`Self::fill`] after the other. Each large fill of zeros becomes a
     /// `clear_buffer`; everything else is one compute pass. In each buffer, tensors of the same type and kind
-    /// of distribution share dispatches, up to 64 small or middle-sized tensors at a time. All dispatches share
-    /// one parameter buffer.
+    /// of distribution share dispatches, up to 64 small or middle-sized tensors at a time. All dispatches
+    /// share one parameter buffer.
     ///
     /// The scratch memory of each orthogonal matrix lives until the submission has ended, so submit many
     /// large orthogonal matrices in groups.
@@ -182,16 +182,17 @@ impl<A: Api> FillRecorder<A> {
     ///
     /// # Errors
     /// [`Error::Fill`], which names the tensor; [`Error::DuplicateName`]; [`Error::NoCompute`] or
-    /// [`Error::DeviceLimit`] on a device that can run no fill; [`Error::Device`] as for [`Self::fill`]. Where
-    /// wgpu refuses a buffer, the error of [`Error::Fill`] is [`Error::Refused`]. An error comes before anything is
-    /// recorded.
+    /// [`Error::DeviceLimit`] on a device that can run no fill; [`Error::Device`] as for [`Self::fill`].
+    /// Where wgpu refuses a buffer, the error of [`Error::Fill`] is [`Error::Refused`]. An error comes before
+    /// anything is recorded.
     pub fn fill_all(&self, encoder: &mut A::Encoder, fills: &[Fill<'_, A>]) -> Result<(), Error> {
         let (program, buffers) = self.plan(fills)?;
         let result = self.shared.replay.record(encoder, &program, &buffers);
         result.map_err(|error| self.named_if_refused(error, fills))
     }
 
-    /// Plans a list of fills once, for [`Self::replay`]: the program, and the buffers that it takes, in its order.
+    /// Plans a list of fills once, for [`Self::replay`]. The result is the program, and the program's buffers
+    /// in the program's order.
     ///
     /// ```no_run
     /// # #[cfg(feature = "wgpu")]
@@ -210,7 +211,7 @@ impl<A: Api> FillRecorder<A> {
         let mut numbers: HashMap<&A::Buffer, u32> = HashMap::new();
         let mut buffers = Vec::new();
         let mut checked = Vec::with_capacity(fills.len());
-        // Neighbours often share a buffer, and comparing is quicker than hashing.
+        // Neighbouring fills often share a buffer, and a comparison is quicker than a hash.
         let mut last: Option<(&A::Buffer, u32)> = None;
         for (number, fill) in fills.iter().enumerate() {
             let Fill { name, tensor, init, key } = fill;
@@ -244,13 +245,13 @@ impl<A: Api> FillRecorder<A> {
         self.record_one(encoder, tensor, Content::Words, key)
     }
 
-    /// Records a program that [`Self::planner`] planned, or an equal one. `buffers` are the program's
-    /// destinations. A program that was planned once can be recorded many times.
+    /// Records a program that [`Self::planner`] or a planner for an equal device planned. `buffers` are the
+    /// program's destinations. A program that was planned once can be recorded many times.
     ///
     /// # Errors
     /// [`Error::Program`] where the program was planned for another device or does not fit the buffers;
-    /// [`Error::MissingUsage`]; [`Error::Device`] and [`Error::Refused`] as for [`Self::fill`]. An error comes before
-    /// anything is recorded.
+    /// [`Error::MissingUsage`]; [`Error::Device`] and [`Error::Refused`] as for [`Self::fill`]. An error
+    /// comes before anything is recorded.
     pub fn replay(
         &self,
         encoder: &mut A::Encoder,
@@ -270,8 +271,8 @@ impl<A: Api> FillRecorder<A> {
         self.shared.replay.record(encoder, program, buffers)
     }
 
-    /// Checks whether this device can fill a tensor of this shape, before there is a buffer. Every device can
-    /// make every tensor but the largest orthogonal matrices.
+    /// Checks whether this device can fill a tensor of this shape, before a buffer exists. Every device can
+    /// fill every tensor, except the largest orthogonal matrices.
     ///
     /// # Errors
     /// The errors of [`Self::fill`], except those about the tensor's buffer.
@@ -283,7 +284,7 @@ impl<A: Api> FillRecorder<A> {
     /// first fill does not wait for wgpu's compiler. `prepare` compiles the pipelines for whole tensors and
     /// ranges of elements; [`Self::prepare_all`] compiles the pipelines for shards and padded rows too.
     ///
-    /// Many drivers compile a second time when they first run a pipeline, and only a submission runs one
+    /// Many drivers compile a pipeline again in the first submission that runs the pipeline
     /// ([`guide`](crate::guide), "Before the first frame").
     ///
     /// # Errors
@@ -293,7 +294,7 @@ impl<A: Api> FillRecorder<A> {
         self.compile(&self.planner().kernels_of(init, dtype)?)
     }
 
-    /// Compiles the pipelines that [`Self::fill_all`] of this list needs, and no others.
+    /// Compiles exactly the pipelines that [`Self::fill_all`] of this list needs.
     ///
     /// # Errors
     /// The errors of [`Self::fill_all`].

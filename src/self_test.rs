@@ -1,9 +1,10 @@
-//! The self-test of a device: the device writes what the host writes, bit for bit, or the report says what differs.
+//! The self-test of a device compares what the device writes with what the host writes, bit for bit.
 //!
-//! Identical bits rest on f32 `+ - *` that round to nearest even, which WGSL leaves to the implementation, and on a
-//! driver that compiles the kernels right. A self-test checks both on the device that a program has opened. A program
-//! with a [`FillRecorder`](crate::FillRecorder) calls `FillRecorder::self_test`; `seedbed selftest` is the same from
-//! the command line. [`Trials`] is the same for any other executor of [programs](crate::program):
+//! Identical bits rest on f32 `+ - *` that round to nearest even, which WGSL leaves to the implementation,
+//! and on a driver that compiles the kernels right. A self-test checks both on the device that a program has
+//! opened. A program with a [`FillRecorder`](crate::FillRecorder) calls `FillRecorder::self_test`, and
+//! `seedbed selftest` runs the self-test from the command line. [`Trials`] runs the self-test on any other
+//! executor of [programs](crate::program):
 //!
 //! ```
 //! use seedbed::program::{Device, Planner};
@@ -31,23 +32,24 @@
 //!
 //! # What is compared
 //!
-//! Each check fills parts of a buffer that was full of a known byte, reads the whole buffer back, and compares every
-//! byte with what the [`host`](crate::host) engine writes. So a byte that changed beside a fill is found too.
+//! Each check fills parts of a buffer that was full of a known byte, reads the whole buffer back, and
+//! compares every byte with what the [`host`](crate::host) engine writes. So a check also finds a changed
+//! byte outside of the fills.
 //!
 //! | checks of [`Extent::Full`] | what they cover |
 //! |---|---|
 //! | raw words | Philox, store paths, counters that pass 2^32 and 2^64 |
-//! | words 0 and 2^32 - 1 | the ends of the words' range, in each position of a block |
-//! | f32 products, f32 sums, both | single operations, which tell the direction of rounding |
-//! | normals of every upper half of a word | each pattern of 16 upper bits, for the radius and for the angle |
+//! | words 0 and 2^32 - 1 | the smallest and the largest word, in each position of a block |
+//! | f32 products, f32 sums, both | single operations, which show the direction of rounding |
+//! | normals of every upper half of a word | each pattern of a word's upper 16 bits, for the radius and for the angle |
 //! | one for each initialiser | [`Init::signatures`](crate::Init::signatures), in f32, f16 and bf16 |
 //! | constants, subnormal f16 elements, tails | special values, and tables of quantiles |
 //! | any place | offsets within a word, shards, row pitches, lists of fills, for each generator and element type |
 //! | elements past block 2^32, three hundred small tensors | 64-bit indices, batches |
 //! | orthogonal matrices | the kernels that compute them |
 //!
-//! [`Extent::Short`] has normals alone, also at the ends of the words' range and where counters carry. Where normals
-//! differ, raw words follow, for the hint.
+//! [`Extent::Short`] compares normals alone, also from the smallest and the largest word and where counters
+//! carry. If normals differ, the short test compares raw words too, for a better hint.
 
 mod compare;
 mod diagnosis;
@@ -67,10 +69,11 @@ use self::trial::{SENTINEL, Trial};
 use crate::error::Error;
 use crate::program::{Planner, Program};
 
-/// A self-test in progress: what the executor has to replay, and what came of it.
+/// A self-test in progress: the trials that the executor has to replay, and their results.
 ///
-/// The executor [plans](Self::plan) each trial that is [needed](Self::needed), replays its programs, and has the bytes
-/// [compared](Self::compare), in any order. Where new trials are needed then, the executor goes on with those.
+/// The executor [plans](Self::plan) each trial that is [needed](Self::needed), replays the trial's programs,
+/// and passes the bytes to [`Self::compare`], in any order. A result may make further trials necessary, so
+/// the executor asks [`Self::needed`] again until no trial is needed.
 #[derive(Debug)]
 pub struct Trials {
     extent: Extent,
@@ -79,7 +82,7 @@ pub struct Trials {
     results: Vec<Option<TrialResult>>,
 }
 
-/// What an executor has to replay for a trial.
+/// The work of an executor for one trial.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Task {
@@ -90,8 +93,8 @@ pub struct Task {
 }
 
 impl Task {
-    /// The value of each byte of the destination before the first program. After the last one the destination is read
-    /// back.
+    /// The value of each byte of the destination before the first program. The executor reads the destination
+    /// back after the last program.
     pub const PREFILL: u8 = SENTINEL;
 }
 
@@ -115,7 +118,7 @@ impl Trials {
         Self { extent, trials, results }
     }
 
-    /// The same trials without those whose names `only` refuses.
+    /// Keeps the trials whose names `only` accepts.
     #[cfg_attr(not(feature = "wgpu"), expect(dead_code, reason = "a recorder's tests select trials"))]
     pub(crate) fn select(mut self, only: &dyn Fn(&str) -> bool) -> Self {
         self.trials.retain(|trial| only(&trial.name));
@@ -125,7 +128,8 @@ impl Trials {
 
     /// The numbers of the trials that are needed and have no result.
     ///
-    /// Right normals come from right words. So the short test compares raw words only where normals differ.
+    /// Normals can only be right if their words are right, so the short test compares raw words only after
+    /// normals differ.
     pub fn needed(&self) -> Vec<usize> {
         let is_right = |result: &Option<TrialResult>| matches!(result, Some(Ok(None)));
         let needed = match self.extent {
@@ -137,13 +141,13 @@ impl Trials {
         (0..needed).filter(|&number| self.results[number].is_none()).collect()
     }
 
-    /// The number of trials, with those that may turn out not to be needed.
+    /// The number of all trials, including trials that may never be needed.
     pub fn count(&self) -> usize {
         self.trials.len()
     }
 
-    /// Plans a trial. `None` where the device's limits rule the fills out, which is the result of the trial then, and
-    /// for a number that is too large.
+    /// Plans a trial. The task is `None` if the device's limits rule the fills out, and the trial then has
+    /// that result. The task is also `None` for a number that is too large.
     ///
     /// # Errors
     /// [`Error::NoCompute`] or [`Error::DeviceLimit`] where the device can run no fill.

@@ -1,4 +1,5 @@
-//! The recorder of this library's wgpu. The rules are in `recorder`, and wgpu's calls in `recorder/wgpu_api.rs`.
+//! The recorder for this library's major of wgpu. `recorder` holds the rules, and `recorder/wgpu_api.rs`
+//! wgpu's calls.
 
 mod self_test;
 
@@ -34,9 +35,9 @@ pub type FillRecorder = recorder::FillRecorder<Wgpu>;
 ///
 /// // A weight in an arena, 4 KiB from its start.
 /// let weight = TensorView::f32(buffer, [768, 3072]).at(4096);
-/// // Its second half alone, as another device of a sharded model would hold it.
+/// The second half of that weight alone, as another device of a sharded model would hold it.
 /// let half = TensorView::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
-/// // The second half of each row, as another split of the model would have it.
+/// The second half of each row, as another way to split the model needs.
 /// let shard = TensorView::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
 /// // Rows of 100 elements, each on a 256-byte boundary as in an image copy.
 /// let padded = TensorView::f32(buffer, [64, 100]).row_pitch(512);
@@ -46,8 +47,8 @@ pub type TensorView<'a> = recorder::TensorView<'a, Wgpu>;
 
 /// A fill of [`FillRecorder::fill_all`]: the arguments of [`FillRecorder::fill`].
 ///
-/// A list of fills describes a model, and one list is enough: a test, or a machine without a GPU, makes the
-/// same bytes from that list with [`host::fill_buffer`](crate::host::fill_buffer).
+/// One list of fills describes a model for GPU and CPU: a test, or a machine without a GPU, makes the same
+/// bytes from that list with [`host::fill_buffer`](crate::host::fill_buffer).
 ///
 /// ```no_run
 /// use seedbed::{Error, Fill, Init, Key, TensorView, host, wgpu};
@@ -71,20 +72,20 @@ pub type TensorView<'a> = recorder::TensorView<'a, Wgpu>;
 /// ```
 pub type Fill<'a> = recorder::Fill<'a, Wgpu>;
 
-/// wgpu, the major version that [`seedbed::wgpu`](crate::wgpu) is.
+/// The GPU API of [`seedbed::wgpu`](crate::wgpu), one major version of wgpu.
 #[derive(Clone, Copy, Debug)]
 pub struct Wgpu;
 
 wgpu_api!(Wgpu, upload);
 
-/// Creates a buffer with its words.
+/// Creates a buffer with these words.
 fn upload(
     device: &wgpu::Device,
     descriptor: &wgpu::BufferDescriptor<'_>,
     words: &[u32],
 ) -> Result<wgpu::Buffer, Error> {
     let created = device.create_buffer(descriptor);
-    // Memory that is out is reported before this, to the error scope.
+    // A device that is out of memory has already reported so to the error scope.
     let mut mapped = created.get_mapped_range_mut(..).map_err(|_| lost())?;
     mapped.slice(..).copy_from_slice(bytemuck::cast_slice(words));
     drop(mapped);

@@ -1,4 +1,4 @@
-//! A GPU API: the calls that a recorder makes.
+//! The trait of a GPU API, with the calls that a recorder makes.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -7,20 +7,20 @@ use std::ops::{BitAnd, BitOr};
 use crate::error::Error;
 use crate::program::{Binding, Buffer, Device, Kernel};
 
-/// A GPU API, such as a major version of wgpu: the calls that a recorder makes, and nothing else. All rules
-/// stand once, in [`FillRecorder`](super::FillRecorder).
+/// A GPU API, such as a major version of wgpu. The trait has only the calls that a recorder makes;
+/// [`FillRecorder`](super::FillRecorder) holds all rules.
 ///
-/// The implementor is a type without values of interest, such as `struct Wgpu`. Its functions follow the page
-/// of [`program`](crate::program), "How to replay a program". They report mistakes as the API does; the
-/// recorder turns the reports into errors ([`Self::open_scope`]).
+/// The implementor is an empty type, such as `struct Wgpu`. The trait's functions follow the page of
+/// [`program`](crate::program), "How to replay a program". A function reports a mistake as the API does, and
+/// the recorder turns the report into an error ([`Self::open_scope`]).
 ///
-/// A later minor version of this library may ask an implementor for more.
+/// A later minor version of this library may add items that an implementor must define.
 pub trait Api: Copy + Debug + 'static {
     /// A device: a handle that is cheap to clone.
     type Device: Clone + Debug;
     /// A buffer: a handle that is cheap to clone. Two handles are equal if they name the same buffer.
     type Buffer: Clone + Debug + Eq + Hash;
-    /// A set of usages of a buffer. Its debug form stands in [`Error::MissingUsage`].
+    /// A set of usages of a buffer. [`Error::MissingUsage`] contains the set's debug form.
     type BufferUsages: Copy
         + Debug
         + PartialEq
@@ -32,7 +32,7 @@ pub trait Api: Copy + Debug + 'static {
     type Pass<'a>;
     /// A cache for the driver's compilations: a handle that is cheap to clone.
     type PipelineCache: Clone + Debug;
-    /// A compute pipeline with whatever a bind group of it needs.
+    /// A compute pipeline, with everything that the pipeline's bind groups need.
     type Pipeline: Debug;
     /// An entry of a bind group.
     type Entry<'a>;
@@ -57,11 +57,11 @@ pub trait Api: Copy + Debug + 'static {
     /// The usages of a buffer.
     fn usages(buffer: &Self::Buffer) -> Self::BufferUsages;
 
-    /// Creates a buffer of zeros, of the label and size of `buffer`.
+    /// Creates a buffer of zeros with the label and size of `buffer`.
     fn create(device: &Self::Device, buffer: &Buffer, usages: Self::BufferUsages) -> Self::Buffer;
 
-    /// Creates such a buffer with these words, without the help of a queue: writes by a queue come before all
-    /// commands of an encoder.
+    /// Creates a buffer of these words with the label and size of `buffer`. The function uses no queue,
+    /// because a queue's writes run before all commands of an encoder.
     ///
     /// # Errors
     /// [`lost`](super::lost) if the device was lost or destroyed.
@@ -86,7 +86,7 @@ pub trait Api: Copy + Debug + 'static {
     /// Records a clear of `size` bytes from `offset` on.
     fn clear(encoder: &mut Self::Encoder, buffer: &Self::Buffer, offset: u64, size: u64);
 
-    /// Begins a compute pass, which ends when it is dropped.
+    /// Begins a compute pass. Dropping the pass ends the pass.
     fn begin_pass(encoder: &mut Self::Encoder) -> Self::Pass<'_>;
 
     /// Records a dispatch.
@@ -97,19 +97,19 @@ pub trait Api: Copy + Debug + 'static {
         workgroups: [u32; 2],
     );
 
-    /// Opens a scope that takes the reports of one kind from here on, on this thread. A report goes to the
-    /// innermost scope of its kind.
+    /// Opens a scope that takes all later reports of one kind on this thread. A report goes to the innermost
+    /// scope of the report's kind.
     fn open_scope(device: &Self::Device, kind: ReportKind) -> Self::Scope;
 
-    /// Closes the innermost scope, and returns the text of its first report. Outside of the web, the future
-    /// is ready when it is polled for the first time.
+    /// Closes the innermost scope, and returns the text of the scope's first report. Outside of the web, the
+    /// future is ready at the first poll.
     fn close_scope(scope: Self::Scope) -> impl Future<Output = Option<String>>;
 }
 
 /// A kind of report of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReportKind {
-    /// Memory is out.
+    /// The device is out of memory.
     OutOfMemory,
     /// An argument is wrong, or a resource is invalid.
     Validation,

@@ -1,11 +1,12 @@
 //! The calls that wgpu's majors have in common.
 
-/// Implements [`Api`](crate::recorder::Api) for a type by the calls that wgpu's majors have in common. The macro calls the crate
-/// that its user names `wgpu`, of whatever major. A major with other calls implements the trait by hand.
+/// Implements [`Api`](crate::recorder::Api) for a type by the calls that wgpu's majors have in common. The
+/// macro calls the crate that the macro's user names `wgpu`, of any major. For a major with other calls,
+/// implement the trait by hand.
 ///
-/// The second argument is the function in which majors differ. It creates a buffer with its words:
-/// `fn(&wgpu::Device, &wgpu::BufferDescriptor<'_>, &[u32]) -> Result<wgpu::Buffer, Error>`. The descriptor has
-/// `mapped_at_creation`.
+/// The second argument is the function in which majors differ. The function creates a buffer with the given
+/// words: `fn(&wgpu::Device, &wgpu::BufferDescriptor<'_>, &[u32]) -> Result<wgpu::Buffer, Error>`. The
+/// descriptor sets `mapped_at_creation`.
 ///
 /// # Errors
 /// The function returns [`lost`](crate::recorder::lost) if the device was lost or destroyed.
@@ -115,8 +116,8 @@ macro_rules! wgpu_api {
                                 },
                             },
                             has_dynamic_offset: false,
-                            // The smallest size of a storage binding is one element: 4 to 16 bytes, as the kernel
-                            // declares. wgpu checks it at the dispatch.
+                            // The smallest size of a storage binding is one element: 4 to 16 bytes, as the
+                            // kernel declares. wgpu checks the size at the dispatch.
                             min_binding_size: match kind {
                                 $crate::program::BindingKind::Uniform { size } => wgpu::BufferSize::new(size),
                                 _ => None,
@@ -167,7 +168,7 @@ macro_rules! wgpu_api {
                 (_, layout): &Self::Pipeline,
                 entries: &[wgpu::BindGroupEntry<'_>],
             ) -> wgpu::BindGroup {
-                // wgpu would copy a label for each dispatch.
+                // A label would cost a copy for each dispatch.
                 device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries })
             }
 

@@ -1,11 +1,12 @@
-//! The comparison: the bytes of a device and of the host -> the first difference, and the pattern of all.
+//! The comparison finds the first difference between a device's bytes and the host's, and the pattern of all
+//! differences.
 
 use super::pattern::Pattern;
 use super::trial::Trial;
 use crate::dtype::DType;
 use crate::error::Error;
 
-/// What differs.
+/// The difference that a trial found.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Finding {
     /// Bytes that no fill writes: the first one, and the number of them.
@@ -14,8 +15,8 @@ pub(super) enum Finding {
     Elements { job: usize, element: u64, offset: u64, expected: u32, found: u32, pattern: Pattern },
 }
 
-/// Compares a buffer with the expected bytes. Bytes that no fill writes come first, because a kernel that writes too
-/// much may damage the elements of another fill too.
+/// Compares a buffer with the expected bytes. The comparison looks at the bytes that no fill writes first,
+/// because a kernel that writes outside of its range may damage the elements of another fill too.
 pub(super) fn compare(trial: &Trial, expected: &[u8], found: &[u8]) -> Result<Option<Finding>, Error> {
     if expected == found {
         return Ok(None);

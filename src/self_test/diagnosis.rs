@@ -1,18 +1,18 @@
-//! The diagnosis: what all trials found -> a hint for each difference.
+//! The diagnosis draws a hint for each difference from the findings of all trials.
 
 use super::compare::Finding;
 use super::hint::{Direction, Hint};
 use super::pattern::Pattern;
 use super::trial::{Probe, Trial};
 
-/// What the trials of single causes found.
+/// The findings of the trials that isolate one cause.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Diagnosis {
     /// Whether raw words differ.
     words_differ: bool,
     /// Whether trials of single operations ran.
     is_probed: bool,
-    /// The direction in which single operations are rounded, where it is not that of the contract.
+    /// The direction in which the device rounds single operations, if the contract has another one.
     direction: Option<Direction>,
 }
 
@@ -59,8 +59,8 @@ impl Diagnosis {
             return Hint::Other;
         }
         match pattern.direction() {
-            // Single f32 operations are right, so the conversion to 16 bits is wrong; or nothing is known about single
-            // operations.
+            // If trials of single operations ran, these operations are right, so the conversion to 16 bits
+            // rounds wrongly. Without such trials the direction of the elements is all that is known.
             Some(direction) if pattern.is_of_halves() || !self.is_probed => {
                 Hint::RoundingDirection(direction)
             }

@@ -1,19 +1,19 @@
-//! Hints: the causes that a difference points to.
+//! The hints: likely causes of differences.
 
 use std::fmt;
 
-/// The likely cause of a difference. A hint is drawn from the pattern of all differences of a self-test, and is no
-/// proof.
+/// The likely cause of a difference. The pattern of all differences of a self-test suggests the hint, but
+/// does not prove the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hint {
     /// Every wrong element is zero where a subnormal was expected.
     FlushedSubnormals,
-    /// Single operations, or conversions to 16 bits, are off by one unit in the last place, and always in this
-    /// direction.
+    /// Single operations, or conversions to 16 bits, are off by one unit in the last place, and always in
+    /// this direction.
     RoundingDirection(Direction),
-    /// The raw words and the single operations are right, and longer sequences of operations are off by few units in
-    /// the last place.
+    /// The raw words and the single operations are right, but longer sequences of operations are off by a few
+    /// units in the last place.
     FusedOrReordered,
     /// Raw words of the stream are wrong.
     IntegerPath,
@@ -21,7 +21,7 @@ pub enum Hint {
     OutOfRangeWrite,
     /// Every wrong element still has the bytes that the buffer had before the fill.
     NotWritten,
-    /// None of the other patterns.
+    /// The difference has none of the other patterns.
     Other,
 }
 

@@ -1,4 +1,5 @@
-//! The list of trials: every kernel that a device would use, and the words where arithmetic is most likely to fail.
+//! The list of trials: every kernel that a device would use, and the words where arithmetic is most likely to
+//! fail.
 
 use std::ops::Range;
 
@@ -13,12 +14,13 @@ use crate::layout::region::Region;
 
 /// The seed of all trials.
 const SEED: u64 = 0x5EED_BED0_5E1F_7E57;
-/// The usual key.
+/// The key of most fills.
 const KEY: Key = Key { seed: SEED, offset: 0 };
 /// A key whose counters wrap within each fill.
 const WRAPPING: Key = Key { seed: !SEED, offset: u64::MAX - 5 };
 
-/// Blocks of [`KEY`]: the first ones with a word 0 in positions 0, 1, 2 and 3, then those with a word 2^32 - 1.
+/// Blocks of [`KEY`] with extreme words: the first blocks that have the word 0 in positions 0, 1, 2 and 3,
+/// then the first blocks that have the word 2^32 - 1 there.
 const EDGES: [u64; 8] = [
     0x29C1_5A27,
     0x3587_2F15,
@@ -30,14 +32,14 @@ const EDGES: [u64; 8] = [
     0x2_7914_F655,
 ];
 
-/// The number of normals in which every upper half of a word occurs, both of words that become radii and of words that
-/// become angles.
+/// A number of normals in which every upper half of a word occurs, both among the words of radii and among
+/// the words of angles.
 const ALL_HALVES: u64 = 1 << 21;
 
 /// The element types that initialisers write.
 const TYPES: [DType; 3] = [F32, F16, BF16];
 
-/// A matrix of whole vectors, with a few more blocks than llvmpipe's smallest dispatch of its own takes.
+/// A matrix of whole vectors. llvmpipe gives a tensor a dispatch of its own from slightly fewer blocks on.
 const MATRIX: [u64; 2] = [70, 64];
 /// A vector that crosses block 2^32, which begins at element 2^34.
 const ENDLESS: [u64; 1] = [1 << 36];
@@ -51,8 +53,8 @@ pub(super) fn trials(extent: Extent) -> Vec<Trial> {
     }
 }
 
-/// Normals, and then raw words, by one kernel each, also at the places where integers carry and at the ends of the words'
-/// range.
+/// Two trials, each with one kernel: normals, then raw words. Both trials also cover counters that carry, and
+/// the smallest and the largest word.
 fn short() -> Vec<Trial> {
     let mut words = Trial::new("raw words", Apart);
     let mut normals = Trial::new("normals", Apart);
@@ -103,8 +105,8 @@ fn full() -> Vec<Trial> {
         ("orthogonal", Init::orthogonal()),
     ]);
     for (number, (name, init)) in inits.enumerate() {
-        // Drivers take most of the time to compile kernels. So each generator has every type, and every grid, but not
-        // every pair of them: the next generator has other pairs.
+        // Drivers spend most of the time on compiling kernels. So each generator has every type and every
+        // grid, but not every pair of a type and a grid: the next generator has other pairs.
         let mut apart = TYPES.to_vec();
         let together = apart.remove(number % TYPES.len());
         trials.push(places(format!("{name}: any place"), init, &apart, Apart));
@@ -135,7 +137,7 @@ fn shard(shape: &[u64], start: [u64; 2], local: [u64; 2]) -> Region<'static> {
     Region::from(shape.to_vec()).shard(start, local).into_owned()
 }
 
-/// Elements around block 2^32, this many on each side.
+/// The elements around block 2^32: this many on each side.
 fn carry(elements: u64) -> Region<'static> {
     range(&ENDLESS, CARRY - elements..CARRY + elements)
 }
@@ -153,7 +155,7 @@ fn words(name: &str, recording: Recording) -> Trial {
     trial
 }
 
-/// Counters that pass 2^32 and 2^64, because of the offset, of the element, or of both.
+/// Raw words of counters that pass 2^32 and 2^64, by the key's offset, by the element's index, or by both.
 fn words_far_on() -> Trial {
     let mut trial = Trial::new("raw words past block 2^32", Apart);
     for offset in [0, (1 << 32) - 3, u64::MAX - (1 << 32), (7 << 32) - 300] {
@@ -170,7 +172,8 @@ fn words_far_on() -> Trial {
     trial
 }
 
-/// Blocks with the words 0 and 2^32 - 1 in each position, as whole vectors and element by element.
+/// Fills of blocks with the words 0 and 2^32 - 1 in each position, written as whole vectors and element by
+/// element.
 fn edges_of(name: impl Into<String>, jobs: impl Fn(Region<'static>, Key) -> Vec<Job>) -> Trial {
     let mut trial = Trial::new(name, Together);
     for key in edges() {
@@ -183,8 +186,9 @@ fn edges_of(name: impl Into<String>, jobs: impl Fn(Region<'static>, Key) -> Vec<
     trial
 }
 
-/// Uniforms of which each is one product, one sum, or one of each. A device that rounds in another direction is off by
-/// one unit in the first two; one that fuses is right there and off in the third.
+/// Three uniforms: the first takes one product for each element, the second one sum, the third one product
+/// and one sum. A device that rounds in another direction is off by one unit in the first two. A device that
+/// fuses operations is right in the first two and off in the third.
 fn arithmetic() -> [Trial; 3] {
     let probe = |name: &str, [low, high]: [f64; 2], probe: Probe| -> Trial {
         let mut trial = Trial::new(name, Apart);
@@ -192,7 +196,7 @@ fn arithmetic() -> [Trial; 3] {
         trial.probe = Some(probe);
         trial
     };
-    // The difference of these bounds is 2^-4, by which products are exact.
+    // The difference of these bounds is 2^-4, and a product with 2^-4 is exact.
     let low = f64::from(-0.7_f32);
     [
         probe("f32 products", [0.0, 0.7], Probe::OneOperation),
@@ -207,7 +211,7 @@ fn every_half() -> Trial {
     trial
 }
 
-/// An initialiser of the textual form, for a matrix or, if the initialiser needs one, for a convolution.
+/// An initialiser from its textual form, on a matrix, or on a convolution if the initialiser needs one.
 fn example(text: &str) -> Trial {
     let mut trial = Trial::new(text, Apart);
     let init: Init = match text.parse() {
@@ -234,13 +238,13 @@ fn constants() -> Trial {
             trial.add(Job::new(dtype, [131], Init::constant(value), KEY));
         }
     }
-    // Enough for a clear.
+    // These zeros are large enough for a clear.
     trial.add(Job::new(F32, [1 << 15], Init::Zeros, KEY));
     trial.add(Job::new(F32, [100_003], Init::constant(0.3), KEY));
     trial
 }
 
-/// Subnormal f16 elements. They are part of the contract, unlike subnormal f32 results.
+/// Subnormal f16 elements, which are part of the contract, unlike subnormal f32 results.
 fn subnormals() -> Trial {
     let mut trial = Trial::new("subnormal f16 elements", Apart);
     for init in [
@@ -276,8 +280,8 @@ fn tails() -> Trial {
     trial
 }
 
-/// An initialiser at any place: whole vectors and single elements, runs and strided rows, halves of words that
-/// neighbours share.
+/// Fills of an initialiser at any place: whole vectors and single elements, runs and strided rows, and the
+/// halves of words that two fills share.
 fn places(name: String, init: Init, types: &[DType], recording: Recording) -> Trial {
     let mut trial = Trial::new(name, recording);
     let keys = match recording {
@@ -291,7 +295,7 @@ fn places(name: String, init: Init, types: &[DType], recording: Recording) -> Tr
             let job = |region: Region<'static>| Job::new(dtype, region, init, key);
             trial.add(job(MATRIX.into()));
             trial.add(job(range(&MATRIX, 1001..1999)).shifted(size));
-            // Ends and begins within a block, and within a word if the elements have 16 bits.
+            // These fills end and begin within a block, and within a word if the elements have 16 bits.
             trial.add(job(range(&MATRIX, 5..8)).shifted(size));
             trial.add_next(job(range(&MATRIX, 8..15)));
             trial.add_next(job(range(&MATRIX, 63..66)));
@@ -345,7 +349,7 @@ fn small_tensors() -> Trial {
     trial
 }
 
-/// Orthogonal matrices: square, high and wide, whole and in part.
+/// Orthogonal matrices: square, tall and wide, whole and in part.
 fn orthogonal(size: u64) -> Trial {
     let mut trial = Trial::new(format!("orthogonal matrices of {size}"), Apart);
     let init = Init::orthogonal();

@@ -1,13 +1,13 @@
-//! The pattern of wrong elements: counts, from which a hint is drawn.
+//! The pattern of wrong elements: the counts that suggest a hint.
 
 use super::hint::Direction;
 use super::trial::SENTINEL;
 use crate::dtype::DType;
 
-/// The largest distance, in units in the last place, of f32 results whose operations were fused or reordered. A sum
-/// that cancels can lose twelve bits.
+/// The largest error of f32 results whose operations were fused or reordered, in units in the last place. A
+/// sum that cancels can lose twelve bits.
 const SMALL_32: u64 = 1 << 12;
-/// The same for 16-bit elements, which one more rounding separates from such an f32 result.
+/// The largest such error of 16-bit elements, which are f32 results rounded once more.
 const SMALL_16: u64 = 2;
 
 /// Counts of wrong elements by kind.
@@ -15,15 +15,15 @@ const SMALL_16: u64 = 2;
 pub(super) struct Pattern {
     /// All wrong elements.
     pub(super) count: u64,
-    /// Those that still have the bytes from before the fill.
+    /// Elements that still have the bytes from before the fill.
     pub(super) unwritten: u64,
-    /// Those that are zero where a subnormal was expected.
+    /// Elements that are zero where a subnormal was expected.
     pub(super) flushed: u64,
-    /// Those that are further from the right value than fused or reordered operations take them.
+    /// Elements whose error is larger than that of fused or reordered operations.
     pub(super) large: u64,
-    /// Those that are one unit in the last place off.
+    /// Elements that are off by one unit in the last place.
     unit: u64,
-    /// Those of 32 bits.
+    /// Elements of 32 bits.
     wide: u64,
     toward_zero: u64,
     away_from_zero: u64,
@@ -93,8 +93,9 @@ impl Pattern {
         self.wide == 0
     }
 
-    /// The direction in which all wrong elements are one unit off. Of elements that are all positive, only zero can be
-    /// the target.
+    /// The direction in which all wrong elements are off by one unit. If all elements are positive, towards
+    /// zero and down look the same, and so do up and away from zero. The function then returns towards zero,
+    /// or up.
     pub(super) fn direction(&self) -> Option<Direction> {
         let all = |count: u64| count == self.count;
         if self.count == 0 || !all(self.unit) {

@@ -10,22 +10,24 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extent {
-    /// Normals in f32, by one kernel: some milliseconds, for a program that checks a device each time before it fills.
-    /// Where normals differ, raw words are compared too.
+    /// Normals in f32, by one kernel: some milliseconds, for a program that checks a device before each fill.
+    /// If normals differ, the self-test compares raw words too.
     Short,
-    /// Every initialiser, generator, element type, store path and addressing: seconds, most of which the driver takes
-    /// to compile kernels.
+    /// Every initialiser, generator, element type, store path and addressing: some seconds, mostly for the
+    /// driver to compile kernels.
     Full,
 }
 
 /// The result of a self-test.
 ///
-/// The textual form is one sentence, such as `passed: 62 checks of 3155962 elements`, or it names the checks that
-/// failed and the first difference.
+/// The textual form of a passed test is a sentence such as `passed: 62 checks of 3155962 elements`. The
+/// textual form of a failed test has the number of failed checks, and the name and the outcome of the first
+/// one. If no check could run, the textual form says so.
 ///
-/// The feature `serde` serialises a report as an object with `extent`, `passed`, `elements` and `checks`. A check has
-/// `name`, `elements`, the `outcome` in [one word](Outcome::word), and, where it did not pass, the outcome as a sentence
-/// in `text`, and the fields of [`Difference`] in `difference`. Bits are strings of hexadecimal digits.
+/// The feature `serde` serialises a report as an object with `extent`, `passed`, `elements` and `checks`. A
+/// check has `name`, `elements`, and the `outcome` in [one word](Outcome::word). A check that did not pass
+/// also has the outcome as a sentence in `text`. A check that differs has the fields of [`Difference`] in
+/// `difference`. Bits are strings of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SelfTest {
@@ -36,7 +38,8 @@ pub struct SelfTest {
 }
 
 impl SelfTest {
-    /// Whether every check passed, except those that the device can't run. Where no check ran, nothing passed.
+    /// Whether every check passed, except those that the device can't run. A test in which no check ran has
+    /// not passed.
     pub fn passed(&self) -> bool {
         self.failures().next().is_none() && self.checks.iter().any(|check| check.outcome == Outcome::Passed)
     }
@@ -129,10 +132,10 @@ impl fmt::Display for Outcome {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The fill that the first wrong element belongs to. Empty where bytes changed that no fill writes.
+    /// The fill of the first wrong element. Empty if a byte changed that no fill writes.
     pub fill: String,
-    /// The index of the first wrong element among the elements of its fill, row-major. `None` where bytes changed
-    /// that no fill writes.
+    /// The index of the first wrong element among the elements of its fill, row-major. `None` if a byte
+    /// changed that no fill writes.
     pub element: Option<u64>,
     /// The byte offset of the first wrong element, or of the first changed byte, in the buffer of the check.
     pub offset: u64,
@@ -142,7 +145,7 @@ pub struct Difference {
     pub expected: u32,
     /// The found bits of the element or byte.
     pub found: u32,
-    /// The number of wrong elements of all fills of the check, or of changed bytes.
+    /// The number of wrong elements in all fills of the check, or the number of changed bytes.
     pub differing: u64,
     /// The likely cause.
     pub hint: Hint,

@@ -14,11 +14,11 @@ use crate::program::{Content, Destination, FillSpec};
 /// The byte that fills a buffer before the fills.
 pub(super) const SENTINEL: u8 = 0xA5;
 
-/// The bytes of the sentinel between two fills, at least: two vectors.
+/// The minimum number of sentinel bytes between two fills: two vectors.
 const GAP: u64 = 32;
-/// Fills begin at multiples of this, unless they are shifted.
+/// The alignment of fills that are not shifted, in bytes.
 const ALIGNMENT: u64 = 16;
-/// A bound of all buffers.
+/// The upper bound of a buffer's size.
 const MAX_BYTES: u64 = 1 << 40;
 
 /// The source of elements.
@@ -112,7 +112,7 @@ impl Job {
         }
     }
 
-    /// The fill in words.
+    /// The fill as text.
     pub(super) fn description(&self) -> String {
         let Placement { ref region, dtype, .. } = self.placement;
         let source = match &self.source {
@@ -127,7 +127,7 @@ impl Job {
     }
 }
 
-/// The way in which the fills of a trial are recorded.
+/// The way in which a trial records its fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recording {
     /// Each fill alone, by kernels for a single work item.

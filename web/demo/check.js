@@ -96,7 +96,7 @@ export class Check {
     const ran = report.checks.length - unsupported.length;
     byId("self-test-status").className = report.passed ? "good" : "bad";
     return report.passed
-      ? `Passed: ${ran} checks, ${grouped(report.elements)} elements, every bit as on the CPU.`
+      ? `Passed: ${ran} checks, ${grouped(report.elements)} elements, every bit equal to the CPU’s.`
       : `Failed: ${wrong.length} of ${report.checks.length} checks differ. Please send the report below.`;
   }
 

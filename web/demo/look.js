@@ -181,7 +181,7 @@ export class Look {
       "histogram-caption",
       view.density
         ? "Histogram of the elements; the line is the density of the law."
-        : "Histogram of the elements. The law has no density that is drawn here.",
+        : "Histogram of the elements. The page draws no density for this law.",
     );
     byId("heat-map").setAttribute(
       "aria-label",

@@ -36,7 +36,7 @@ async function watch(gpu) {
   reload.addEventListener("click", () => location.reload());
   notice([
     `The GPU device is lost${message ? `: ${message}` : "."}`,
-    "The page opens a new device when you reload the page.",
+    "Reload the page to open a new device.",
     reload,
   ]);
 }
@@ -53,11 +53,11 @@ async function start() {
     picture = new GpuPicture(gpu, recorder, byId("heat-map"), byId("histogram"));
     setText("adapter", `Your GPU: ${gpu.name}.`);
   } else {
-    setText("adapter", "There is no GPU for this page: the CPU engine draws the same bits.");
+    setText("adapter", "This page has no GPU, so the CPU engine computes the same bits.");
     notice([
       reason ?? "",
       WHERE,
-      "Below, the library’s CPU engine fills the tensor: the same seed gives the same bits as on a GPU.",
+      "Below, the library’s CPU engine fills the tensor. The same seed gives the same bits as on a GPU.",
     ]);
     picture = new CpuPicture(seedbed, byId("heat-map"), byId("histogram"));
     setText(

@@ -165,7 +165,7 @@ export class Train {
     const last = this.plot.points.at(-1);
     if (!last) return "";
     const [, zeros, chosen] = last;
-    return `The loss of zeros is ${zeros.toFixed(4)} (ln 2 is 0.6931), the other ${chosen.toFixed(4)}.`;
+    return `The loss of zeros is ${zeros.toFixed(4)} (ln 2 is 0.6931), the other loss is ${chosen.toFixed(4)}.`;
   }
 
   redraw() {

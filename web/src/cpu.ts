@@ -16,8 +16,8 @@ const ARRAYS = new Map([
 ]);
 
 /**
- * Fills memory on the CPU, with the bits that a `FillRecorder` writes on every GPU. The destination has exactly as
- * many elements as the tensor, or as its region.
+ * Fills memory on the CPU, with the bits that a `FillRecorder` writes on every GPU. The destination has
+ * exactly as many elements as the tensor, or as its region.
  */
 export function fill(
   destination: Float32Array<ArrayBufferLike> | Uint16Array<ArrayBufferLike>,
@@ -34,7 +34,7 @@ export function fill(
   if (kinds !== undefined && !kinds.includes(kind)) {
     throw new Error(`the destination is ${shown(destination)}; for ${dtype} it must be a ${kinds.join(" or a ")}`);
   }
-  // A detached buffer has no bytes, and takes no further view.
+  // A detached buffer has no bytes, and a new view of it throws.
   const bytes = isView && destination.byteLength > 0
     ? new Uint8Array(destination.buffer as ArrayBuffer, destination.byteOffset, destination.byteLength)
     : new Uint8Array();

@@ -28,7 +28,7 @@ export interface ProgramDevice {
   limits: Record<string, number>;
   /** Whether shaders use 64-bit integers, which WebGPU lacks. */
   int64: boolean;
-  /** The class of the device, on which speed depends and no bit. */
+  /** The class of the device. Speed depends on the class, and no bit does. */
   class: string;
 }
 
@@ -73,7 +73,7 @@ export interface Dispatch {
   workgroups: [number, number];
 }
 
-/** A compiled kernel. WebGPU reports later whether a kernel compiles: only `prepare` knows that one is right. */
+/** A compiled kernel. WebGPU reports later whether a kernel compiles, and only `prepare` waits for the report. */
 interface Compiled {
   layout: GPUBindGroupLayout;
   pipeline: GPUComputePipeline;
@@ -88,7 +88,7 @@ interface Cache {
   pending: Map<string, Promise<void>>;
   /** The keys of kernels that can't change. */
   keys: WeakMap<Kernel, string>;
-  /** Why the device was lost. */
+  /** The reason why the device was lost. */
   lost?: string;
 }
 
@@ -109,7 +109,7 @@ const caches = new WeakMap<GPUDevice, Cache>();
 /**
  * Replays programs on one device.
  *
- * An executor records into the encoder that it is given, and does nothing else: no submission, no queue.
+ * An executor records into the caller's encoder, and does nothing else: no submission, no queue.
  */
 export class Executor {
   readonly #device: GPUDevice;
@@ -139,7 +139,7 @@ export class Executor {
 
   /**
    * Compiles the kernels of a program in the background. Without this call the first `replay` compiles the
-   * kernels, and the page stands still meanwhile.
+   * kernels, and the page does not respond meanwhile.
    *
    * The promise rejects with an Error for a program that the device can't run, and for a kernel that does not
    * compile.
@@ -147,20 +147,20 @@ export class Executor {
   async prepare(program: Program): Promise<void> {
     this.#check(program);
     await Promise.all(program.kernels.map((kernel) => this.#compileInBackground(kernel)));
-    // Every kernel compiles on a device that was lost meanwhile.
+    // On a device that was lost meanwhile, every kernel seems to compile.
     this.checkDevice();
   }
 
   /**
-   * Records a program into an encoder: its clears, then its dispatches in one compute pass. A mistake throws an
-   * Error before anything is created or recorded. WebGPU itself finds some mistakes, such as a buffer of another
-   * device, and reports them to the device's error scopes.
+   * Records a program into an encoder: its clears, then its dispatches in one compute pass. A mistake throws
+   * an Error before anything is created or recorded. WebGPU itself finds some mistakes, such as a buffer of
+   * another device, and reports them to the device's error scopes.
    *
    * `buffers` are the destinations, in the order of the program's numbers. Each has the usage STORAGE, and
    * COPY_DST where the program clears it.
    *
-   * The result are the buffers that this recording alone uses: parameters and scratch memory. The caller may
-   * destroy these buffers after the submission, or leave them to the garbage collector.
+   * The result is the list of buffers that only this recording uses: parameters and scratch memory. The
+   * caller may destroy these buffers after the submission, or leave them to the garbage collector.
    */
   replay(encoder: GPUCommandEncoder, program: Program, buffers: readonly GPUBuffer[]): GPUBuffer[] {
     this.#check(program);
@@ -220,7 +220,8 @@ export class Executor {
     for (const [name, planned] of Object.entries(program.device.limits)) {
       const camel = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
       const has = limits[camel] as number;
-      // A device's alignment divides the plan's if it is not larger: both are powers of two.
+      // Alignments are powers of two, so a device's alignment divides the plan's if the device's is not
+      // larger.
       const enough = name.startsWith("min_") ? has <= planned : has >= planned;
       if (!enough) {
         throw wrong(
@@ -263,7 +264,7 @@ export class Executor {
   async #compile(key: string, kernel: Kernel): Promise<void> {
     const device = this.#device;
     device.pushErrorScope("validation");
-    // The report about the module names the line, which the pipeline's error need not do.
+    // The module's report names the line. The pipeline's error may not.
     const making = (async () => {
       const { layout, descriptor } = describe(device, kernel);
       return { layout, pipeline: await device.createComputePipelineAsync(descriptor), isRight: true };
@@ -279,8 +280,8 @@ export class Executor {
   }
 
   /**
-   * The key of a compiled kernel. Programs of the same device have equal texts for equal kernels. A frozen kernel
-   * keeps its key, since the text is long.
+   * The key of a compiled kernel. Programs of the same device have equal texts for equal kernels. A frozen
+   * kernel keeps its key, since the text is long.
    */
   #keyOf(kernel: Kernel): string {
     const known = this.#cache.keys.get(kernel);
@@ -294,7 +295,7 @@ export class Executor {
 function cacheFor(device: GPUDevice): Cache {
   const cache: Cache = { compiled: new Map(), pending: new Map(), keys: new WeakMap() };
   caches.set(device, cache);
-  // Once for all executors: the device keeps what waits for its loss.
+  // One handler serves all executors, because the device keeps every handler of its loss.
   device.lost.then(({ reason, message }) => {
     cache.lost = message || reason || "unknown";
   });
@@ -338,7 +339,7 @@ function bufferLayout(kind: BindingKind): GPUBufferBindingLayout {
   return { type: kind === "storage" ? "storage" : "read-only-storage" };
 }
 
-/** Creates a program's own buffer. Words are there from the beginning, so that nothing touches the queue. */
+/** Creates a program's own buffer. The buffer is created with its words, so nothing touches the queue. */
 function create(device: GPUDevice, { label, size, usage, contents }: ProgramBuffer): GPUBuffer {
   const words = contents === "zeros" ? undefined : contents.words;
   const buffer = device.createBuffer({
@@ -355,8 +356,8 @@ function create(device: GPUDevice, { label, size, usage, contents }: ProgramBuff
 }
 
 /**
- * Checks that every index names something, that every range lies in its buffer, and that the destinations have
- * the usages that they need.
+ * Checks that every index names something, that every range lies in its buffer, and that the destinations
+ * have the usages that they need.
  */
 function checkRanges(program: Program, buffers: readonly GPUBuffer[], limits: GPUSupportedLimits): void {
   if (!Array.isArray(buffers) || buffers.length !== program.destinations) {

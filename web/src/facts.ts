@@ -3,8 +3,8 @@ import { counts, text } from "./values.js";
 import { call } from "./wasm.js";
 
 /**
- * The law of a tensor's elements. "other" is a pattern or a matrix whose elements depend on each other: `eye`,
- * `dirac`, `orthogonal`, `sparse`.
+ * The law of a tensor's elements. "other" is a pattern or a matrix whose elements depend on each other:
+ * `eye`, `dirac`, `orthogonal`, `sparse`.
  */
 export type Law =
   | { family: "constant"; value: number }

@@ -27,8 +27,9 @@ export type { WasmSource } from "./source.js";
 export const VERSION = "0.1.0";
 
 /**
- * Loads the package's WebAssembly module, which everything but `Executor` needs, and resolves to this package.
- * Further calls do nothing. Without an argument the module is the file that lies beside the package's own.
+ * Loads the package's WebAssembly module, which everything but `Executor` needs, and resolves to this
+ * package. Further calls do nothing. Without an argument the module is the file that lies beside the
+ * package's own files.
  */
 export async function load(source?: WasmSource): Promise<typeof seedbed> {
   await loadOnce(source);

@@ -4,8 +4,8 @@ import { call } from "./wasm.js";
 /**
  * The key of a stream of random words: one of 2^64 seeds, and the block of four words at which to begin.
  *
- * A key belongs to one tensor: two tensors with one key get correlated values. `named` gives each parameter of a
- * model a key of its own.
+ * A key belongs to one tensor: two tensors with one key get correlated values. `named` gives each parameter
+ * of a model a key of its own.
  */
 export class Key {
   /** The seed, from 0 to 2^64 - 1. */
@@ -40,7 +40,7 @@ export class Key {
     return derived(call((library) => library.named(seed, offset, checked)));
   }
 
-  /** A key from the system's entropy, another one at each call. */
+  /** A new key from the system's entropy. */
   static random(): Key {
     const crypto = globalThis.crypto;
     if (typeof crypto?.getRandomValues !== "function") {
@@ -61,7 +61,7 @@ function derived(numbers: ArrayLike<bigint>): Key {
 
 /** A key from what a caller passed: a key, or a seed. */
 export function keyOf(value: Key | bigint, what: string): Key {
-  // An object of the class need not come from the constructor.
+  // An object of the class may not come from the constructor.
   if (value instanceof Key) return new Key(value.seed, value.offset);
   if (typeof value === "bigint") return new Key(word(value, what));
   const remedy = Number.isInteger(value) ? `: write ${value}n` : "";

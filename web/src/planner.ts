@@ -4,7 +4,7 @@ import type { Kernel, Program } from "./executor.js";
 import { call, instance } from "./wasm.js";
 import type { Planner } from "./wasm/seedbed_web.js";
 
-/** The limits that a plan relies on, in the order that `Planner::new` of `web/wasm/src/planner.rs` has. */
+/** The limits that a plan relies on, in the order of `Planner::new` in `web/wasm/src/planner.rs`. */
 const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -41,8 +41,8 @@ export function withPlanner<T>(device: GPUDevice, f: (of: DevicePlanner) => T): 
 }
 
 /**
- * A program whose text the planner has just given, with the parts that the text lacks. A kernel is long, so the planner
- * gives each one once, and the program has it frozen.
+ * Parses a program's text from the planner, and adds the parts that the text lacks. A kernel is long, so the
+ * planner gives each kernel once, and the kernel is frozen.
  */
 export function handedOver({ planner, kernels }: DevicePlanner, text: string): Program {
   const program = JSON.parse(text) as Program;

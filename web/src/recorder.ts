@@ -6,7 +6,7 @@ import { shown } from "./values.js";
 import { call } from "./wasm.js";
 import type { Planner } from "./wasm/seedbed_web.js";
 
-// WebGPU fixes the values of usages, which need not be defined outside of a browser.
+// WebGPU fixes the values of usages. Outside of a browser GPUBufferUsage may be undefined.
 const COPY_DST = 0x08;
 const STORAGE = 0x80;
 const USAGES: [number, string][] = [
@@ -23,7 +23,7 @@ interface Request {
   canClear: boolean;
 }
 
-/** What the planner takes for a buffer of unknown size. */
+/** The size that the planner takes for a buffer of unknown size. */
 const ANY_SIZE = 1n << 62n;
 
 /**
@@ -47,11 +47,12 @@ export class FillRecorder {
   }
 
   /**
-   * Compiles what these fills need, in the background. Without this call the first recording compiles it, and the
-   * page stands still meanwhile. The promise rejects with an Error for a mistake in a fill.
+   * Compiles the kernels of these fills in the background. Without this call the first recording compiles the
+   * kernels, and the page does not respond meanwhile. The promise rejects with an Error for a mistake in a
+   * fill.
    *
-   * The fills may have buffers. Without them the call compiles what the fills need in one buffer each, and in one
-   * buffer for all.
+   * The fills may have buffers. For fills without buffers the call compiles the kernels for one buffer each,
+   * and the kernels for one buffer of all.
    */
   async prepare(fills: readonly (TensorSpec | Fill)[]): Promise<void> {
     this.#executor.checkDevice();
@@ -80,8 +81,8 @@ export class FillRecorder {
   }
 
   /**
-   * Records one fill. With a name, the fill's key is `key.named(name)`; without, it is the fill's own key, or else
-   * `key` itself.
+   * Records one fill. A fill with a name has the key `key.named(name)`. A fill without a name has its own
+   * key, or else `key` itself.
    */
   fill(encoder: GPUCommandEncoder, fill: Fill, key: Key | bigint): void {
     const of = keyOf(key, "the key");
@@ -90,8 +91,8 @@ export class FillRecorder {
   }
 
   /**
-   * Records a list of fills, with the effect of one after the other. Each fill has a name, and then the key
-   * `key.named(name)`, or a key of its own.
+   * Records a list of fills, with the effect of one `fill` after the other. Each fill has a name, and thereby
+   * the key `key.named(name)`, or a key of its own.
    */
   fillAll(encoder: GPUCommandEncoder, fills: readonly Fill[], key: Key | bigint): void {
     const { program, buffers } = this.#planned(requireList(fills), ownKey, keyOf(key, "the key"));
@@ -99,8 +100,8 @@ export class FillRecorder {
   }
 
   /**
-   * Plans fills without recording them. The program is plain data, which `JSON.stringify` can store, for this device
-   * and devices with limits as good. `buffers` are its destinations.
+   * Plans fills without recording them. The program is plain data, which `JSON.stringify` can store, for this
+   * device and for devices with limits as good. `buffers` are the program's destinations.
    */
   plan(fills: readonly Fill[], key: Key | bigint): { program: Program; buffers: GPUBuffer[] } {
     const { program, buffers } = this.#planned(requireList(fills), ownKey, keyOf(key, "the key"));
@@ -188,7 +189,7 @@ function ownKey({ key }: Tensor): Key {
 
 function requireList(fills: unknown): readonly Fill[] {
   if (!Array.isArray(fills)) throw new Error(`the fills are ${shown(fills)}; they must be an array`);
-  // A hole becomes a fill that is undefined.
+  // `Array.from` turns a hole into an undefined fill.
   return Array.from(fills);
 }
 

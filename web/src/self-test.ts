@@ -4,7 +4,7 @@ import { fields, shown } from "./values.js";
 import { call, instance } from "./wasm.js";
 import type { Trials } from "./wasm/seedbed_web.js";
 
-// WebGPU fixes the values of usages, which need not be defined outside of a browser.
+// WebGPU fixes the values of usages. Outside of a browser GPUBufferUsage may be undefined.
 const MAP_READ = 0x01;
 const COPY_SRC = 0x04;
 const COPY_DST = 0x08;
@@ -14,11 +14,11 @@ const MAP_MODE_READ = 0x01;
 /** The settings of a self-test. */
 export interface SelfTestOptions {
   /**
-   * `"full"`, which is the default, takes every kind of kernel: seconds. `"short"` takes normals alone: some
-   * milliseconds, for a page that checks a device each time before it fills.
+   * `"full"`, the default, runs every kind of kernel and takes some seconds. `"short"` runs normals alone and
+   * takes some milliseconds, for a page that checks a device before each fill.
    */
   extent?: "short" | "full";
-  /** Is called after each check. */
+  /** The self-test calls this function after each check. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -27,9 +27,9 @@ export interface SelfTestCheck {
   name: string;
   /** The number of elements that the fills write. */
   elements: number;
-  /** A check is `unsupported` where the device's limits rule its fills out, and `failed` where a kernel does not run. */
+  /** `unsupported`: the device's limits rule the check's fills out. `failed`: a kernel does not run. */
   outcome: "passed" | "differs" | "failed" | "unsupported";
-  /** What differs or why the check did not run, in a sentence. */
+  /** The difference, or the reason why the check did not run, in a sentence. */
   detail?: string;
   /** The likely cause of a difference, such as `"flushed_subnormals"`. */
   hint?: string;
@@ -48,11 +48,11 @@ export interface SelfTestReport {
 }
 
 /**
- * Compares what a device writes with what the CPU writes, bit for bit. Unlike a recorder, the self-test submits: its own
- * command buffers, on its own buffers.
+ * Compares what a device writes with what the CPU writes, bit for bit. Unlike a recorder, the self-test
+ * submits command buffers, but only its own, on its own buffers.
  *
- * A wrong result, a kernel that does not compile and a lost device are outcomes of checks. The promise rejects only
- * where the device can run no fill, and for wrong arguments.
+ * A wrong result, a kernel that does not compile and a lost device are outcomes of checks. The promise
+ * rejects only where the device can run no fill, and for wrong arguments.
  */
 export async function selfTest(device: GPUDevice, options: SelfTestOptions = {}): Promise<SelfTestReport> {
   const { extent, onProgress } = fields(options, "the second argument", ["extent", "onProgress"]) as SelfTestOptions;
@@ -66,7 +66,7 @@ export async function selfTest(device: GPUDevice, options: SelfTestOptions = {})
   const started = instance();
   const trials = call((library) => new library.Trials(extent !== "short"));
   let done = 0;
-  // A trap of the module, whoever caused it, ends the trials too.
+  // A trap of the module ends the trials too, whichever call trapped.
   while (started === instance()) {
     const planned = call(() => trials.needed()).length === 0 ? [] : plan(device, trials);
     if (planned.length === 0) break;
@@ -98,14 +98,14 @@ export async function selfTest(device: GPUDevice, options: SelfTestOptions = {})
   return report(json, sentence);
 }
 
-/** What a trial needs. */
+/** The work for a trial. */
 interface Planned {
   number: number;
   bytes: number;
   programs: Program[];
 }
 
-/** Plans every trial that is needed. Those that the device's limits rule out have their result then. */
+/** Plans every trial that is needed. A trial that the device's limits rule out has its result then. */
 function plan(device: GPUDevice, trials: Trials): Planned[] {
   return withPlanner(device, (of) => {
     const planned: Planned[] = [];
@@ -122,7 +122,7 @@ function plan(device: GPUDevice, trials: Trials): Planned[] {
   });
 }
 
-/** The first error of some promises, after all of them. */
+/** The first error of some promises, once all promises have settled. */
 async function settled(promises: Promise<void>[]): Promise<Error | undefined> {
   const results = await Promise.allSettled(promises);
   const rejected = results.find((result) => result.status === "rejected");

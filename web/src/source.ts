@@ -1,6 +1,7 @@
-// A file of its own: the declarations of `wasm.ts` need newer types than a program's compiler may have.
+// This type has a file of its own, because the declarations of `wasm.ts` need newer types than a user's
+// compiler may have.
 
-/** What `load` takes: where the module `seedbed_web_bg.wasm` is, or the module itself. */
+/** The argument of `load`: the address of the module `seedbed_web_bg.wasm`, or the module itself. */
 export type WasmSource =
   | string
   | URL

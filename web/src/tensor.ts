@@ -8,8 +8,8 @@ export type DType = "f32" | "f16" | "bf16";
 export type Init = string;
 
 /**
- * A part of a tensor: a shard of any dimensions, or a range of elements by row-major index. A part has the values
- * that the whole tensor has there.
+ * A part of a tensor: a shard of any dimensions, or a range of elements by row-major index. A part has the
+ * values that the whole tensor has there.
  */
 export type Region =
   | { start: readonly number[]; shape: readonly number[] }
@@ -25,7 +25,7 @@ export interface TensorSpec {
   dtype?: DType;
   /** The initialiser. */
   init: Init;
-  /** The parameter's name. The fill's key is then that of the model, `named(name)`. */
+  /** The parameter's name. The fill's key is then `named(name)` of the model's key. */
   name?: string;
   /** The fill's own key, instead of a name. */
   key?: Key;

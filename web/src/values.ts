@@ -1,9 +1,10 @@
-// Checks of what a caller passes, for callers without TypeScript: a mistake is an Error that names the value.
+// Checks of a caller's arguments, for callers without TypeScript. A mistake throws an Error that names the
+// value.
 
 /** A short text of any value, for an error. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
-  // The digits of a BigInt of a megabyte take seconds.
+  // The digits of a BigInt of one megabyte take seconds to compute.
   if (typeof value === "bigint") return BigInt.asIntN(128, value) === value ? `${value}n` : "a BigInt of many digits";
   if (typeof value === "function") return "a function";
   if (typeof value === "object" && value !== null) {

@@ -36,7 +36,7 @@ async function start(source: WasmSource | undefined): Promise<void> {
     module = found as BufferSource | WebAssembly.Module;
   }
   if (!(module instanceof WebAssembly.Module)) module = await WebAssembly.compile(module);
-  // The glue would keep another module for ever.
+  // wasm-bindgen's glue would keep another module for ever.
   if (!WebAssembly.Module.exports(module).some(({ name }) => name === "planner_new")) {
     throw new Error("it is another module; pass the file seedbed_web_bg.wasm of this package to load()");
   }
@@ -47,22 +47,22 @@ async function start(source: WasmSource | undefined): Promise<void> {
 async function read(from: string | URL): Promise<Response | BufferSource> {
   const url = from instanceof URL ? from : new URL(from, globalThis.location?.href ?? import.meta.url);
   if (url.protocol !== "file:") return fetch(url);
-  // Node's fetch reads no files. The name is a variable so that bundlers for browsers leave it alone.
+  // Node's fetch reads no files. The name is a variable, so that bundlers for browsers ignore the import.
   const files = "node:fs/promises";
   const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ files);
   return readFile(url);
 }
 
 /**
- * Calls the module. A trap would leave the module's memory in an unknown state, so the module is instantiated anew
- * after one.
+ * Calls the module. A trap leaves the module's memory in an unknown state, so the package instantiates the
+ * module anew after a trap.
  */
 export function call<T>(f: (library: typeof glue) => T): T {
   if (!isLoaded) throw new Error("seedbed is not loaded yet: await load() first");
   try {
     return f(glue);
   } catch (error) {
-    // The library's own errors are plain.
+    // The library's own errors are plain, and a trap is not.
     if (error instanceof Error && error.constructor === Error) throw error;
     instances += 1;
     glue.__wbg_reset_state();
@@ -74,7 +74,7 @@ export function call<T>(f: (library: typeof glue) => T): T {
   }
 }
 
-/** The number of times that the module was started anew. Objects of an earlier instance are dead. */
+/** The number of times that the package started the module anew. Objects of earlier instances are unusable. */
 export function instance(): number {
   return instances;
 }
