@@ -66,11 +66,19 @@ impl SelfTest {
 
 impl fmt::Display for SelfTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.checks.len();
+        let unsupported =
+            self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Unsupported(_))).count();
+        let count = self.checks.len() - unsupported;
         let checks = if count == 1 { "check" } else { "checks" };
         match self.failures().next() {
-            None if !self.passed() => write!(f, "none of the checks ({count}) could run on this device"),
-            None => write!(f, "passed: {count} {checks} of {} elements", self.elements()),
+            None if !self.passed() => f.write_str("no check could run on this device"),
+            None => {
+                write!(f, "passed: {count} {checks} of {} elements", self.elements())?;
+                match unsupported {
+                    0 => Ok(()),
+                    _ => write!(f, "; the device's limits rule {unsupported} out"),
+                }
+            }
             Some(first) => {
                 let failed = self.failures().count();
                 write!(f, "{failed} of {count} {checks} failed; {}: {}", first.name, first.outcome)
@@ -227,13 +235,13 @@ mod tests {
         let nothing =
             SelfTest { extent: Extent::Full, checks: vec![check(Outcome::Unsupported(Error::NoCompute))] };
         assert!(!nothing.passed());
-        assert_eq!(nothing.to_string(), "none of the checks (1) could run on this device");
-        assert_eq!(report.to_string(), "passed: 2 checks of 64 elements");
+        assert_eq!(nothing.to_string(), "no check could run on this device");
+        assert_eq!(report.to_string(), "passed: 1 check of 64 elements; the device's limits rule 1 out");
         report.checks.insert(1, check(Outcome::Differs(difference)));
         assert!(!report.passed());
         assert_eq!(
             report.to_string(),
-            "1 of 3 checks failed; normal: element 3 of normal(mean=0,std=1) (f32, [8, 8]), at byte 28, is \
+            "1 of 2 checks failed; normal: element 3 of normal(mean=0,std=1) (f32, [8, 8]), at byte 28, is \
              0x3f7fffff (9.99999940e-1) instead of 0x3f800000 (1.00000000e0); 12 elements differ: the device rounds towards \
              zero instead of to nearest even"
         );
