@@ -35,9 +35,9 @@ pub type FillRecorder = recorder::FillRecorder<Wgpu>;
 ///
 /// // A weight in an arena, 4 KiB from its start.
 /// let weight = TensorView::f32(buffer, [768, 3072]).at(4096);
-/// The second half of that weight alone, as another device of a sharded model would hold it.
+/// // The second half of that weight alone, as another device of a sharded model would hold it.
 /// let half = TensorView::f32(buffer, Region::from([768, 3072]).elements(1179648..2359296));
-/// The second half of each row, as another way to split the model needs.
+/// // The second half of each row, as another way to split the model needs.
 /// let shard = TensorView::f32(buffer, Region::from([768, 3072]).shard([0, 1536], [768, 1536]));
 /// // Rows of 100 elements, each on a 256-byte boundary as in an image copy.
 /// let padded = TensorView::f32(buffer, [64, 100]).row_pitch(512);
