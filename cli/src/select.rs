@@ -44,11 +44,15 @@ impl Named {
         })
     }
 
-    /// Compares what the adapter writes with what the host writes. The error is that they differ.
-    fn test(&self, engine: &GpuEngine) -> Result<()> {
-        // Where the device can run no fill, `Engine::check` says so.
-        let report = engine.self_test(Extent::Short);
-        report.map_or(Ok(()), |report| trust(&self.name, report.passed(), &report))
+    /// The engine of this adapter. With `is_tested` the adapter first has to write what the host writes.
+    fn trusted(&self, engine: GpuEngine, is_tested: bool) -> Result<Engine> {
+        if is_tested {
+            // Where the device can run no fill, `Engine::check` says so.
+            if let Ok(report) = engine.self_test(Extent::Short) {
+                trust(&self.name, report.passed(), &report)?;
+            }
+        }
+        Ok(Engine::Gpu(Box::new(engine)))
     }
 }
 
@@ -82,16 +86,15 @@ pub fn engine(
         AdapterChoice::Named(name) => {
             let adapter = named(name)?;
             let engine = adapter.open().map_err(Failure::run)?;
-            let test = if is_tested { adapter.test(&engine) } else { Ok(()) };
-            Ok(engine_or_host(test.map(|()| engine), note))
+            Ok(engine_or_host(adapter.trusted(engine, is_tested), note))
         }
         AdapterChoice::Auto => Ok(auto(is_tested, note)),
     }
 }
 
 /// The engine, or the host and a warning where the engine can't be trusted.
-fn engine_or_host(engine: Result<GpuEngine>, note: &mut dyn FnMut(String)) -> Engine {
-    engine.map(|engine| Engine::Gpu(Box::new(engine))).unwrap_or_else(|error| {
+fn engine_or_host(engine: Result<Engine>, note: &mut dyn FnMut(String)) -> Engine {
+    engine.unwrap_or_else(|error| {
         note(format!("warning: {error:#}"));
         note("note: computing on the host (the bits are the same)".into());
         Engine::Host
@@ -103,13 +106,7 @@ fn engine_or_host(engine: Result<GpuEngine>, note: &mut dyn FnMut(String)) -> En
 fn auto(is_tested: bool, note: &mut dyn FnMut(String)) -> Engine {
     let adapters = all();
     let gpus = adapters.iter().filter(|adapter| !adapter.is_software());
-    let opened = gpus.map(|adapter| {
-        let engine = adapter.open()?;
-        if is_tested {
-            adapter.test(&engine)?;
-        }
-        Ok(Engine::Gpu(Box::new(engine)))
-    });
+    let opened = gpus.map(|adapter| adapter.trusted(adapter.open()?, is_tested));
     match first(opened, note) {
         Ok(engine) => engine,
         Err(unusable) => {
