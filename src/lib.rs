@@ -17,7 +17,7 @@
 //! | [`program`] | **how**: fills and a device's limits -> a [`Program`](program::Program), plain data |
 //! | [`recorder`] | an executor: any GPU API, by a trait with the calls of the API |
 //! | [`host`] | an executor: the CPU |
-//! | [`self_test`] | an executor of programs against the host: programs, and what they should write |
+//! | [`self_test`] | the self-test of any executor of programs: trials, each with what the [`host`] writes |
 //! | `wgpu_recorder` | an executor: a device of wgpu (feature `wgpu`), with [`gpu`] for programs that own no device |
 //!
 //! # The way of a fill
