@@ -1,0 +1,5 @@
+"""Initialisation of PyTorch modules and tensors, on one device or on a mesh."""
+
+from ._init import UnfilledBufferWarning, fill_, init_, manifest
+
+__all__ = ["UnfilledBufferWarning", "fill_", "init_", "manifest"]
