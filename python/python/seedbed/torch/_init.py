@@ -21,7 +21,7 @@ from seedbed import fill as fill_host
 
 from ._local import FLOATS, Held, Part, fill_part, held, parts
 
-__all__ = ["UnfilledBufferWarning", "fill_", "init_", "manifest"]
+__all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
 
 _log = logging.getLogger("seedbed.torch")
 
@@ -54,6 +54,10 @@ _NAMES = {
 
 class UnfilledBufferWarning(UserWarning):
     """Non-persistent buffers of the model, which no checkpoint holds and `init_` does not make."""
+
+
+class UntiedWarning(UserWarning):
+    """Parameters that the model ties and that are not one parameter now."""
 
 
 def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
@@ -144,6 +148,7 @@ def init_(
             problems.setdefault(reason, []).append(item.name)
     if problems:
         raise ValueError(_listed(problems))
+    _warn_of_ties(model, own)
     _warn_of_buffers(model)
 
     for item, pieces, is_whole in work:
@@ -264,6 +269,19 @@ def _listed(problems: Mapping[str, list[str]]) -> str:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         lines.append(f"{shown}: {reason}")
     return "\n".join(lines)
+
+
+def _warn_of_ties(model: nn.Module, own: Mapping[str, Any]) -> None:
+    # transformers lists the parameters that are to be one; to_empty on the device meta makes each its own.
+    ties = _attribute(model, "all_tied_weights_keys")
+    loose = [name for name in ties if name in own] if isinstance(ties, Mapping) else []
+    if loose:
+        warnings.warn(
+            f"{', '.join(loose)}: the model ties these parameters to others, and now they are parameters of their own; "
+            "call model.tie_weights() between to_empty and init_",
+            UntiedWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_buffers(model: nn.Module) -> None:
