@@ -19,7 +19,7 @@ from torch import nn
 from seedbed import Init, Key, Region, _native
 from seedbed import fill as fill_host
 
-from ._local import FLOATS, Held, Part, fill_part, held, parts
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, parts
 
 __all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from seedbed import Region
 
-from ._names import clean
+from seedbed.torch._names import clean
 
 __all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "parts"]
 
