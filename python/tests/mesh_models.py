@@ -39,7 +39,8 @@ class Torch(nn.Module):
 
     def init_weights(self) -> None:
         """The initialisation of torch itself."""
-        for module in self.modules():
+        # The attention sets a bias of its child to zero after the child's own initialisation.
+        for module in reversed(list(self.modules())):
             if isinstance(module, nn.MultiheadAttention):
                 module._reset_parameters()
             elif hasattr(module, "reset_parameters"):
