@@ -264,7 +264,7 @@ def _entry(item: Held) -> dict[str, Any]:
 
 def _is_whole(init: str) -> bool:
     """Whether any element of the initialiser costs as much as all of them."""
-    return "orthogonal" in init
+    return "orthogonal" in init or "norm(of=" in init
 
 
 def _floats() -> str:
