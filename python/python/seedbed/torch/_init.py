@@ -74,7 +74,7 @@ def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
         raise TypeError(f"a torch.Tensor is filled, not a {type(tensor).__name__}")
     init = Init(init) if isinstance(init, str) else init
     if tensor.dtype not in FLOATS:
-        raise ValueError(f"elements of {tensor.dtype} can't be made; the types are {_floats()}")
+        raise ValueError(_not_made(tensor.dtype))
     pieces = parts(tensor)
     # A process that holds no element refuses what the others refuse, or it would wait for them.
     nothing = torch.empty(0, dtype=made_as(tensor.dtype), device="cpu")
@@ -126,26 +126,29 @@ def init_(
     """
     items = _of_checkpoint(held(model), rename)
     own = {item.name: _entry(item) for item in items}
+    quantised: dict[str, list[str]] = {}
+    for item in items:
+        if item.dtype.is_floating_point and item.dtype not in FLOATS:
+            quantised.setdefault(_not_made(item.dtype), []).append(item.name)
+    if quantised:
+        raise ValueError(_listed(quantised))
     whole = own if manifest is None else _whole_manifest(manifest, own)
     plan = _plan(whole, preset, rules, _config(model, config), strip_prefix)
-    # The whole plan, so that every stage of a pipeline refuses what one stage refuses.
-    plan.check()
     planned = {entry["name"]: entry for entry in plan.entries()}
-
+    # Of the whole plan, so that every stage of a pipeline refuses what one stage refuses.
     problems: dict[str, list[str]] = {}
+    for name, entry in planned.items():
+        if entry["outcome"] == "error":
+            problems.setdefault(_reason(entry), []).append(name)
+    if problems:
+        raise ValueError(_listed(problems))
+
     work: list[tuple[_native.Filler, list[Part], bool]] = []
     for item in items:
         entry = planned[item.name]
         if entry["outcome"] == "skip":
             continue
         try:
-            if entry["outcome"] == "copy":
-                raise ValueError("the rule copies from a checkpoint, which init_ does not read; load the checkpoint")
-            if item.dtype.is_floating_point and item.dtype not in FLOATS:
-                raise ValueError(
-                    f"elements of {item.dtype} can't be made; the types are {_floats()}; initialise before the model "
-                    "is quantised"
-                )
             work.append((plan.filler(item.name, seed), item.parts(), _is_whole(entry["init"])))
         except ValueError as error:
             reason = str(error).removeprefix(f"{item.name}: ")
@@ -267,8 +270,18 @@ def _is_whole(init: str) -> bool:
     return "orthogonal" in init or "norm(of=" in init
 
 
-def _floats() -> str:
-    return ", ".join(str(dtype).removeprefix("torch.") for dtype in FLOATS)
+def _not_made(dtype: torch.dtype) -> str:
+    made = ", ".join(str(dtype).removeprefix("torch.") for dtype in FLOATS)
+    return f"elements of {dtype} can't be made; the types are {made}; a model is initialised before it is quantised"
+
+
+def _reason(entry: Mapping[str, Any]) -> str:
+    """Why the rules do not make a parameter."""
+    problem = entry["problem"]
+    if problem.startswith("there is no data to copy"):
+        # The library's remedy is an option of the program.
+        problem = "the rule copies from a checkpoint, which init_ does not read: load the checkpoint instead"
+    return problem if entry["rule"] is None else f"{problem} ({entry['rule']})"
 
 
 def _listed(problems: Mapping[str, list[str]]) -> str:
