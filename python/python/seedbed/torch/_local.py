@@ -18,7 +18,7 @@ from torch import nn
 
 from seedbed import Region
 
-from ._names import clean
+from ._names import clean, named_modules
 
 __all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "parts"]
 
@@ -213,7 +213,7 @@ def held(module: nn.Module) -> list[Held]:
     flat = _fsdp1(module)
     found: list[Held] = []
     # A module that stands in two places has all its names here, as in a state dict.
-    for prefix, child in module.named_modules(remove_duplicate=False):
+    for prefix, child in named_modules(module):
         prefix = prefix + "." if prefix else ""
         for name, parameter in child._parameters.items():
             if parameter is None:
