@@ -16,6 +16,8 @@ from torch.overrides import TorchFunctionMode
 
 from seedbed import Init, Key, Region
 from seedbed import fill as fill_host
+from seedbed._fill import write
+from seedbed._native import Filler
 
 from . import _functions
 from ._local import FLOATS, Grid, Held, Part, fill_part, held
@@ -66,6 +68,8 @@ _MADE = {
         "poisson",
     )
 }
+
+_TEXTS = {"zero_": "zeros()", "zeros_": "zeros()", "ones_": "ones()", "eye_": "eye()", "dirac_": "dirac()"}
 
 _OF_INIT = {function: name for name, function in _functions.FUNCTIONS.items()}
 
@@ -164,7 +168,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
             self._warn(f"torch.{_MADE[function]}", "", kwargs)
             return function(*args, **kwargs)
         call = _Call.of(function, args, kwargs)
-        if call is None:
+        if call is None or call.tensor.numel() == 0 and call.tensor.device.type != "meta":
             return function(*args, **kwargs)
         with _undisturbed():
             # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
@@ -190,9 +194,6 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                     "bfloat16 and float64"
                 )
             # PyTorch has no such distribution of whole numbers either, and says so.
-            return function(*args, **kwargs)
-        if call.tensor.numel() == 0:
-            # PyTorch warns of some functions that they do nothing.
             return function(*args, **kwargs)
         with _undisturbed():
             self._draw(call, found)
@@ -224,7 +225,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         value = call.value()
         if value is None:
             result = call.function(*call.args, **call.kwargs)
-            text = call.name
+            text = _TEXTS.get(call.name, call.name)
         else:
             # PyTorch rounds an f64 to bfloat16 by way of f32; the library rounds once.
             result = call.with_value(_rounded(value, call.tensor.dtype))
@@ -427,7 +428,9 @@ def _fill_matrix(found: _Found, init: Init, key: Key) -> None:
 
 
 def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
-    return lambda x, region: fill_host(x, init, key, region=region)
+    # One for all pieces of a tensor: a truncated normal's table takes a while.
+    filler = Filler(init, key)
+    return lambda x, region: write(x, filler, region)
 
 
 def _rounded(value: float, dtype: torch.dtype) -> float:
