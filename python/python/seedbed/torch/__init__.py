@@ -1,6 +1,14 @@
-"""Initialisation of PyTorch modules and tensors, on one device or on a mesh."""
+"""Initialisation of PyTorch's modules and tensors, on one device or on a mesh."""
 
-from ._init import UnfilledBufferWarning, fill_, init_, manifest
-from ._seeded import UnseededWarning, seeded
+from seedbed.torch._init import UnfilledBufferWarning, UntiedWarning, fill_, init_, manifest
+from seedbed.torch._seeded import UnseededWarning, seeded
 
-__all__ = ["UnfilledBufferWarning", "UnseededWarning", "fill_", "init_", "manifest", "seeded"]
+__all__ = [
+    "UnfilledBufferWarning",
+    "UnseededWarning",
+    "UntiedWarning",
+    "fill_",
+    "init_",
+    "manifest",
+    "seeded",
+]

@@ -18,10 +18,11 @@ from torch import nn
 
 from seedbed import Init, Key, Region, _native
 from seedbed import fill as fill_host
+from seedbed._fill import write
 
-from ._local import FLOATS, Held, Part, fill_part, held, parts
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
 
-__all__ = ["UnfilledBufferWarning", "fill_", "init_", "manifest"]
+__all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
 
 _log = logging.getLogger("seedbed.torch")
 
@@ -56,6 +57,10 @@ class UnfilledBufferWarning(UserWarning):
     """Non-persistent buffers of the model, which no checkpoint holds and `init_` does not make."""
 
 
+class UntiedWarning(UserWarning):
+    """Parameters that the model ties and that are not one parameter now."""
+
+
 def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
     """Fills a tensor in place, as `seedbed.fill` does, and returns the tensor.
 
@@ -71,12 +76,15 @@ def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
     if tensor.dtype not in FLOATS:
         raise ValueError(f"elements of {tensor.dtype} can't be made; the types are {_floats()}")
     pieces = parts(tensor)
+    # A process that holds no element refuses what the others refuse, or it would wait for them.
+    nothing = torch.empty(0, dtype=made_as(tensor.dtype), device="cpu")
+    fill_host(nothing, init, key, region=Region(list(tensor.shape)).elements(0, 0))
 
-    def write(x: torch.Tensor, region: Region) -> None:
+    def fill(x: torch.Tensor, region: Region) -> None:
         fill_host(x, init, key, region=region)
 
     for part in pieces:
-        fill_part(part, write, whole=_is_whole(str(init)))
+        fill_part(part, fill, whole=_is_whole(str(init)))
     return tensor
 
 
@@ -113,24 +121,24 @@ def init_(
     of this model its name in the whole model, and `manifest` is that of the whole model, where this model is a stage
     of a pipeline: rules may count layers, and a stage has only some of them.
 
-    ValueError: parameters that no rule fits, names that come twice, tensors that can't be written, all of them in one
-    error. Nothing is written then.
+    ValueError: parameters that no rule fits, names that come twice, tensors that can't be written; an error lists all
+    parameters of its kind. Nothing is written then.
     """
     items = _of_checkpoint(held(model), rename)
     own = {item.name: _entry(item) for item in items}
     whole = own if manifest is None else _whole_manifest(manifest, own)
     plan = _plan(whole, preset, rules, _config(model, config), strip_prefix)
+    # The whole plan, so that every stage of a pipeline refuses what one stage refuses.
+    plan.check()
     planned = {entry["name"]: entry for entry in plan.entries()}
 
     problems: dict[str, list[str]] = {}
-    work: list[tuple[Held, list[Part], bool]] = []
+    work: list[tuple[_native.Filler, list[Part], bool]] = []
     for item in items:
         entry = planned[item.name]
+        if entry["outcome"] == "skip":
+            continue
         try:
-            if entry["outcome"] == "skip":
-                continue
-            if entry["outcome"] == "error":
-                raise ValueError(entry["problem"])
             if entry["outcome"] == "copy":
                 raise ValueError("the rule copies from a checkpoint, which init_ does not read; load the checkpoint")
             if item.dtype.is_floating_point and item.dtype not in FLOATS:
@@ -138,21 +146,26 @@ def init_(
                     f"elements of {item.dtype} can't be made; the types are {_floats()}; initialise before the model "
                     "is quantised"
                 )
-            work.append((item, item.parts(), _is_whole(entry["init"] or "")))
+            work.append((plan.filler(item.name, seed), item.parts(), _is_whole(entry["init"])))
         except ValueError as error:
             reason = str(error).removeprefix(f"{item.name}: ")
             problems.setdefault(reason, []).append(item.name)
     if problems:
         raise ValueError(_listed(problems))
+    for text in plan.warnings:
+        warnings.warn(text, stacklevel=2)
+    _warn_of_ties(model, own)
     _warn_of_buffers(model)
+    origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
+    _log.info("%d parameters and buffers by the rules of %s", len(work), ", ".join(origins))
 
-    for item, pieces, is_whole in work:
+    for filler, pieces, is_whole in work:
 
-        def write(x: torch.Tensor, region: Region, name: str = item.name) -> None:
-            plan.fill(name, x, seed, region=region)
+        def fill(x: torch.Tensor, region: Region, filler: _native.Filler = filler) -> None:
+            write(x, filler, region)
 
         for part in pieces:
-            fill_part(part, write, whole=is_whole)
+            fill_part(part, fill, whole=is_whole)
     return model
 
 
@@ -251,7 +264,7 @@ def _entry(item: Held) -> dict[str, Any]:
 
 def _is_whole(init: str) -> bool:
     """Whether any element of the initialiser costs as much as all of them."""
-    return "orthogonal" in init
+    return "orthogonal" in init or "norm(of=" in init
 
 
 def _floats() -> str:
@@ -264,6 +277,19 @@ def _listed(problems: Mapping[str, list[str]]) -> str:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         lines.append(f"{shown}: {reason}")
     return "\n".join(lines)
+
+
+def _warn_of_ties(model: nn.Module, own: Mapping[str, Any]) -> None:
+    # transformers lists the parameters that are to be one; to_empty on the device meta makes each its own.
+    ties = _attribute(model, "all_tied_weights_keys")
+    loose = [name for name in ties if name in own] if isinstance(ties, Mapping) else []
+    if loose:
+        warnings.warn(
+            f"{', '.join(loose)}: the model ties these parameters to others, and now they are parameters of their own; "
+            "call model.tie_weights() between to_empty and init_",
+            UntiedWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_buffers(model: nn.Module) -> None:

@@ -18,9 +18,9 @@ from torch import nn
 
 from seedbed import Region
 
-from ._names import clean, named_modules
+from seedbed.torch._names import clean, named_modules
 
-__all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "parts"]
+__all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "made_as", "parts"]
 
 # The most bytes of a piece that is made on the host for a tensor that the library can't write itself.
 PIECE_BYTES = 16 << 20
@@ -182,8 +182,13 @@ def parts(tensor: torch.Tensor) -> list[Part]:
     return _part(Grid.whole(tensor.shape), tensor.detach())
 
 
+def made_as(dtype: torch.dtype) -> torch.dtype:
+    """The element type that is made for a tensor of this type."""
+    return torch.float32 if dtype == torch.float64 else dtype
+
+
 def fill_part(
-    part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False, made: bool = True
+    part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False
 ) -> None:
     """Fills the part's local tensor by `fill(x, region)`, which writes a contiguous tensor `x` in host memory.
 
@@ -192,7 +197,7 @@ def fill_part(
     orthogonal matrix costs the same for one row as for all rows.
     """
     local = part.local
-    dtype = torch.float32 if local.dtype == torch.float64 else local.dtype
+    dtype = made_as(local.dtype)
     in_place = local.device.type == "cpu" and local.is_contiguous() and dtype == local.dtype
     if in_place and not _always_in_pieces:
         fill(local, part.region)
@@ -232,9 +237,7 @@ def held(module: nn.Module) -> list[Held]:
 def _held(name: str, tensor: torch.Tensor, is_parameter: bool, is_persistent: bool) -> Held:
     lazy = isinstance(tensor, nn.parameter.UninitializedTensorMixin)
     shape = () if lazy else tuple(tensor.shape)
-    return Held(
-        clean(name), shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor)
-    )
+    return Held(name, shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor))
 
 
 def _part(where: Grid | Run, local: torch.Tensor) -> list[Part]:
@@ -406,13 +409,11 @@ class _Fsdp1:
         flat = handle.flat_param
         shape = tuple(flat._shapes[number])
         identity = (id(flat), number)
-        return Held(
-            clean(name), shape, flat.dtype, identity, True, True, None, lambda: _flat_parts(handle, number)
-        )
+        return Held(name, shape, flat.dtype, identity, True, True, None, lambda: _flat_parts(handle, number))
 
 
 def _dotted(info) -> str:
-    return f"{info.module_name}.{info.param_name}" if info.module_name else info.param_name
+    return clean(f"{info.module_name}.{info.param_name}" if info.module_name else info.param_name)
 
 
 def _fsdp1(module: nn.Module) -> _Fsdp1:

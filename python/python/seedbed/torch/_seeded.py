@@ -19,10 +19,10 @@ from seedbed import fill as fill_host
 from seedbed._fill import write
 from seedbed._native import Filler
 
-from . import _functions
-from ._local import FLOATS, Grid, Held, Part, fill_part, held
-from ._names import strip
-from ._views import View, view_of
+from seedbed.torch import _functions
+from seedbed.torch._local import FLOATS, Grid, Held, Part, fill_part, held
+from seedbed.torch._names import strip
+from seedbed.torch._views import View, view_of
 
 __all__ = ["UnseededWarning", "seeded"]
 

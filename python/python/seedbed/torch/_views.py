@@ -10,7 +10,7 @@ import torch
 
 from seedbed import Region
 
-from ._local import PIECE_BYTES, Grid, Part, Run, fill_part
+from seedbed.torch._local import PIECE_BYTES, Grid, Part, Run, fill_part, made_as
 
 __all__ = ["View", "view_of"]
 
@@ -58,7 +58,7 @@ class View:
             return
         for piece, low, high in self._pieces():
             run = Run(shape, start + low, start + high)
-            memory = torch.empty(run.size, dtype=_made_as(piece.tensor.dtype), device="cpu")
+            memory = torch.empty(run.size, dtype=made_as(piece.tensor.dtype), device="cpu")
             fill(memory, run.region())
             made = memory.as_strided(piece.tensor.shape, piece.strides, piece.offset - low)
             piece.tensor.copy_(made)
@@ -114,7 +114,7 @@ class View:
 
     def _pieces(self) -> Iterator[tuple[View, int, int]]:
         """Views that make up this one, each with an interval of at most 16 MiB of the part that has its elements."""
-        limit = PIECE_BYTES // _made_as(self.tensor.dtype).itemsize
+        limit = PIECE_BYTES // made_as(self.tensor.dtype).itemsize
         reach = [(size - 1) * stride for size, stride in zip(self.tensor.shape, self.strides)]
         high = self.offset + sum(reach) + 1
         if high - self.offset <= limit:
@@ -174,10 +174,6 @@ def view_of(tensor: torch.Tensor, part: Part) -> View | None:
             f"shape {tuple(local.shape)} and strides {local.stride()}, which is not contiguous"
         )
     return View(tensor, part, sum(first[axis] * unit[axis] for axis in axes), tuple(strides))
-
-
-def _made_as(dtype: torch.dtype) -> torch.dtype:
-    return torch.float32 if dtype == torch.float64 else dtype
 
 
 def _row_major(shape: Sequence[int]) -> list[int]:
