@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -187,16 +188,14 @@ def _of_torch(torch: Any, x: Any) -> Memory:
     span = _span(shape, strides, size)
     try:
         storage, start = x.untyped_storage(), x.storage_offset() * size
-        # set_ would enlarge a storage that is too small.
         if start + span > storage.nbytes():
             raise ValueError("the tensor's storage is freed; a fill needs memory to write to")
-        data = torch.empty(0, dtype=torch.uint8, device="cpu")
-        # PyTorch counts writes, so that autograd finds a tensor that was changed. The bytes are another tensor.
-        with torch.no_grad():
-            data.set_(storage, start, (span,), (1,))
-        array = data.numpy()
+        # Tensor.numpy() would fix the storage's size for good, and FSDP resizes storages to free them.
+        address = storage.data_ptr() + start if span else 0
     except RuntimeError as error:  # which NotImplementedError is, too
         raise ValueError(f"the memory of the {kind} can't be reached: {error}") from error
+    memory = (ctypes.c_uint8 * span).from_address(address) if span else b""
+    array = np.frombuffer(memory, np.uint8)
     written = _nothing if x.is_inference() else lambda: torch.autograd.graph.increment_version(x)
     return Memory(array, dtype, shape, strides, written)
 
