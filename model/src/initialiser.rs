@@ -78,6 +78,18 @@ pub fn content(init: &str, shape: &[u64], dtype: Dtype, stream: &str) -> Result<
     initialiser.content(&mut scope).map_err(|error| error.at(init))
 }
 
+/// Parses the text of an initialiser, as rules write it. `None`: what it makes follows from the shape, and [`content`]
+/// makes it.
+///
+/// # Errors
+/// A text that is no initialiser.
+pub fn initialiser(text: &str) -> Result<Option<Init>> {
+    match Initialiser::parse(text)?.kind {
+        Kind::Library { ready, .. } => Ok(ready),
+        _ => Ok(None),
+    }
+}
+
 /// What an initialiser is resolved with.
 pub(crate) struct Scope<'a> {
     /// The shape of the tensor to make.

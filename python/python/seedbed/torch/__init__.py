@@ -1,0 +1,1 @@
+"""Initialisation of PyTorch's modules and tensors."""
