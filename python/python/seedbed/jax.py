@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import Init, Key
-from ._content import Box, Content, content, element_type
+from seedbed import Init, Key
+from seedbed._content import Box, Content, content, element_type
 
 __all__ = [
     "Initializer",
@@ -66,7 +66,9 @@ def as_key(key) -> Key:
         return Key(int(key))
     if isinstance(key, jax.core.Tracer):
         raise TypeError("a key inside jit or vmap has no value yet; as_key needs a key outside of them")
-    return _key_of_words(np.asarray(_key_words(key)))
+    # The key has a value, also where the surroundings are traced.
+    with jax.ensure_compile_time_eval():
+        return _key_of_words(np.asarray(_key_words(key)))
 
 
 def _key_words(key) -> jax.Array:
@@ -192,8 +194,10 @@ def orthogonal(scale=1.0, column_axis=-1, dtype=None) -> Initializer:
 
 
 def delta_orthogonal(scale=1.0, column_axis=-1, dtype=None) -> Initializer:
-    """`jax.nn.initializers.delta_orthogonal`."""
-    return init(f"jax::delta_orthogonal({_number(scale)},{int(column_axis)})", dtype=dtype)
+    """`jax.nn.initializers.delta_orthogonal`. The distribution is the same for both values of `column_axis`, 0 and -1."""
+    if column_axis not in (-2, -1, 0, 1):
+        raise ValueError(f"column_axis is {column_axis}; the matrix in the middle has the axes 0 and 1")
+    return init(f"jax::delta_orthogonal({_number(scale)})", dtype=dtype)
 
 
 zeros = init("zeros()")
@@ -330,7 +334,7 @@ def _traced(content: Content, key, shape, dtype: np.dtype, out_sharding) -> jax.
 
 
 def _content_of(init: str | Init | Initializer) -> Content:
-    return init._content if isinstance(init, Initializer) else content(init, layers=False)
+    return init._content if isinstance(init, Initializer) else content(init, for_layers=False)
 
 
 def _shape(shape) -> tuple[int, ...]:

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from . import Init, Key, Region
-from ._content import Box, content, element_type
-from ._native import Plan
+from seedbed import Init, Key, Region
+from seedbed._content import Box, content, element_type
+from seedbed._native import Plan
 
 __all__ = ["Initializer", "initialize"]
 
@@ -100,7 +100,7 @@ def _of_plan(plan: Plan, path: str, weight, key: Key):
 def _tensor(make: Callable[[Box], np.ndarray], shape: tuple[int, ...], dtype: np.dtype, layout):
     if layout is None:
         return _convert(make([(0, size) for size in shape]))
-    from . import jax as sj
+    import seedbed.jax as sj
 
     return sj._make_parts(make, shape, getattr(layout, "backend_layout", layout), dtype)
 
