@@ -104,6 +104,9 @@ initialize(model, 42, rules=rules, preset="keras")
 assert bits(model.get_layer("head").kernel.value) == whole((144, 2), "normal(std=0.5)", Key(42).named("head/kernel")).tobytes()
 assert [bits(w.value) for w in model.weights][:-2] == first[:-2]
 
+initialize(model, 42, rules=rules + '\n[[rule]]\nmatch = "*"\nskip = true')
+assert [bits(w.value) for w in model.weights][:-2] == first[:-2]
+
 # Errors change nothing.
 before = [bits(w.value) for w in model.weights]
 raises(ValueError, "bn/gamma", lambda: initialize(model, 1, rules=rules))

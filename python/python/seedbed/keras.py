@@ -18,7 +18,8 @@ import numpy as np
 
 from seedbed import Init, Key, Region
 from seedbed._content import Box, content, element_type
-from seedbed._native import Plan
+from seedbed._fill import write
+from seedbed._native import Filler, Plan
 
 __all__ = ["Initializer", "initialize"]
 
@@ -65,33 +66,38 @@ def initialize(model: keras.Model, seed: int | Key, *, preset: str | None = None
     for weight in model.weights:
         if weights.setdefault(weight.path, weight) is not weight:
             raise ValueError(f"two weights have the path {weight.path!r}; give their layers different names")
-    parameters = {path: {"shape": list(w.shape), "dtype": _manifest_type(path, w)} for path, w in weights.items()}
+    parameters = {path: {"shape": list(w.shape), "dtype": _manifest_type(w.dtype)} for path, w in weights.items()}
     if preset is None and rules is None:
         preset = "keras"
     plan = Plan(json.dumps({"parameters": parameters}), rules=rules, preset=preset)
+    plan.check()
     key = seed if isinstance(seed, Key) else Key(int(seed))
-    for path, weight in weights.items():
-        weight.assign(_of_plan(plan, path, weight, key))
+    fillers = {}
+    for entry in plan.entries():
+        # A rule may skip a weight, which keeps its values, or tie it to another one.
+        if entry["outcome"] != "skip":
+            path = entry["name"]
+            fillers[path] = filler = plan.filler(entry["tied_to"] or path, key)
+            filler.check(weights[path].dtype, Region(weights[path].shape))
+    for path, filler in fillers.items():
+        weights[path].assign(_filled(filler, weights[path]))
     return model
 
 
-_MANIFEST_TYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+def _manifest_type(dtype: str) -> str:
+    """The name in manifests, such as BF16, of a type of Keras, such as bfloat16."""
+    name = dtype.upper()
+    for keras_name, name_in_manifests in [("FLOAT", "F"), ("UINT", "U"), ("INT", "I")]:
+        name = name.replace(keras_name, name_in_manifests)
+    return name
 
 
-def _manifest_type(path: str, weight) -> str:
-    try:
-        return _MANIFEST_TYPES[weight.dtype]
-    except KeyError:
-        raise ValueError(f"{path} has the type {weight.dtype}; float32, float16 and bfloat16 are made") from None
-
-
-def _of_plan(plan: Plan, path: str, weight, key: Key):
+def _filled(filler: Filler, weight):
     shape, dtype = tuple(weight.shape), element_type(weight.dtype)
 
     def make(box: Box) -> np.ndarray:
         part = np.empty([end - start for start, end in box], dtype)
-        region = Region(shape).shard([start for start, _ in box], part.shape)
-        plan.fill(path, part, key, region=region)
+        write(part, filler, Region(shape).shard([start for start, _ in box], part.shape))
         return part
 
     return _tensor(make, shape, dtype, getattr(weight, "_layout", None))
