@@ -5,6 +5,7 @@ use std::sync::Arc;
 use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use rayon::prelude::*;
 use seedbed::program::Placement;
 use seedbed::{Init, Key, host};
 use seedbed_model::{Dtype, Keys, Maker, Segment, Source, Tensor, float, unit_size};
@@ -156,16 +157,19 @@ impl Resolved {
             Self::Tensor(tensor, keys) => {
                 if self.may_fail() {
                     // Elements that the type does not have are found before anything is written.
-                    segments(tensor, *keys, memory, region, row_pitch, true)?;
+                    make(tensor, *keys, memory, region, row_pitch, true)?;
                 }
-                segments(tensor, *keys, memory, region, row_pitch, false)
+                make(tensor, *keys, memory, region, row_pitch, false)
             }
         }
     }
 }
 
-/// Makes the runs of a region one after the other.
-fn segments(
+/// The elements that a thread makes at a time.
+const PART: u64 = 1 << 16;
+
+/// Makes the elements of a region, of any content, on all threads. A dry run makes all elements and writes none.
+fn make(
     tensor: &Tensor,
     keys: Keys,
     memory: &mut [u8],
@@ -173,46 +177,60 @@ fn segments(
     row_pitch: Option<u64>,
     dry: bool,
 ) -> Result<(), String> {
-    const SCRATCH: u64 = 1 << 18;
     let size = unit_size(tensor.dtype);
-    let row = region.local().last().copied().unwrap_or(1) * size;
-    let pitch = row_pitch.unwrap_or(row);
-    let content = Periodic::of(tensor);
-    let mut maker = Maker::with_keys(keys, None);
-    let mut scratch = Vec::new();
-    let mut done = 0;
-    for (first, len) in region.runs() {
-        let mut at = first;
-        while at < first + len {
-            let Segment { source, elements } = content.at(at, first + len);
-            let mut start = elements.start;
-            while start < elements.end {
-                // A run is longer than a row where rows are neighbours.
-                let in_row = done % row.max(1);
-                let mut stop = elements.end;
-                if pitch != row {
-                    stop = stop.min(start + (row - in_row) / size);
-                }
-                if dry {
-                    stop = stop.min(start + SCRATCH);
-                }
-                let bytes = ((stop - start) * size) as usize;
-                let to = if pitch == row { done } else { done / row * pitch + in_row };
-                let destination = if dry {
-                    scratch.resize(bytes, 0);
-                    &mut scratch[..]
-                } else {
-                    let to = to as usize;
-                    memory.get_mut(to..to + bytes).ok_or("the memory is smaller than the region")?
-                };
-                maker.make(tensor, source, start..stop, destination).map_err(|error| error.to_string())?;
-                done += bytes as u64;
-                at += stop - start;
-                start = stop;
-            }
-        }
+    let local = region.local();
+    let count: u64 = local.iter().product();
+    if count == 0 {
+        return Ok(());
     }
-    Ok(())
+    // Without gaps, all elements are one row.
+    let row = local.last().copied().unwrap_or(1);
+    let (row, pitch) = match row_pitch {
+        Some(pitch) if pitch != row * size => (row, pitch),
+        _ => (count, count * size),
+    };
+    let span = (count / row - 1) * pitch + row * size;
+    let memory = memory.get_mut(..span as usize).ok_or("the memory is smaller than the region")?;
+    let (content, layout) = (Periodic::of(tensor), region.layout());
+    let elements = |maker: &mut Maker<'_>, first: u64, memory: &mut [u8]| -> Result<(), String> {
+        let (mut at, mut rest) = (first, memory);
+        while !rest.is_empty() {
+            let (element, neighbours) = layout.run(at);
+            let len = neighbours.min(rest.len() as u64 / size);
+            let Segment { source, elements } = content.at(element, len);
+            let len = elements.end - elements.start;
+            let (now, later) = rest.split_at_mut((len * size) as usize);
+            maker.make(tensor, source, elements, now).map_err(|error| error.to_string())?;
+            (at, rest) = (at + len, later);
+        }
+        Ok(())
+    };
+    // A source that is made as a whole is made once, by one maker. Its own arithmetic runs on all threads.
+    let is_whole = tensor.content.sources.iter().any(Source::is_whole);
+    let part = if is_whole { count } else { PART };
+    if dry {
+        return (0..count.div_ceil(part)).into_par_iter().try_for_each(|index| {
+            let first = index * part;
+            let mut scratch = vec![0; (part.min(count - first) * size) as usize];
+            elements(&mut Maker::with_keys(keys, None), first, &mut scratch)
+        });
+    }
+    if row == count {
+        return memory.par_chunks_mut((part * size) as usize).enumerate().try_for_each(
+            |(index, part_of_memory)| {
+                elements(&mut Maker::with_keys(keys, None), index as u64 * part, part_of_memory)
+            },
+        );
+    }
+    let rows = (part / row).max(1);
+    memory.par_chunks_mut((rows * pitch) as usize).enumerate().try_for_each(|(index, part)| {
+        let mut maker = Maker::with_keys(keys, None);
+        for (i, padded) in part.chunks_mut(pitch as usize).enumerate() {
+            let first = (index as u64 * rows + i as u64) * row;
+            elements(&mut maker, first, &mut padded[..(row * size) as usize])?;
+        }
+        Ok(())
+    })
 }
 
 /// The runs of a content, with the element of the tensor where each begins.
@@ -233,14 +251,14 @@ impl<'a> Periodic<'a> {
         Self { starts: starts.collect(), tensor, period }
     }
 
-    /// The longest segment that begins at element `at` of the tensor and ends at `end` or before.
-    fn at(&self, at: u64, end: u64) -> Segment {
+    /// The longest segment that begins at element `at` of the tensor and has `max` elements or fewer.
+    fn at(&self, at: u64, max: u64) -> Segment {
         let (repetition, within) = (at / self.period, at % self.period);
         let index = self.starts.partition_point(|&start| start <= within) - 1;
         let run = &self.tensor.content.runs[index];
         let skipped = within - self.starts[index];
         let start = run.first + repetition * run.stride + skipped;
-        let len = (run.len - skipped).min(end - at);
+        let len = (run.len - skipped).min(max);
         Segment { source: run.source, elements: start..start + len }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `key.rs`, `init.rs`, `region.rs` | the classes `Key`, `Init`, `Region` |
 //! | `filler.rs` | what a fill writes: an initialiser and its key, or a parameter's content by the rules of a model |
+//! | `plan.rs` | the class `Plan`: the rules of a model |
 //! | `memory.rs` | the bytes of an array, for one fill at a time |
 //! | `pool.rs` | the threads, also in a process that was forked |
 //! | `numbers.rs` | integers and shapes of Python, and how they are refused |
@@ -16,6 +17,7 @@ mod init;
 mod key;
 mod memory;
 mod numbers;
+mod plan;
 mod pool;
 mod region;
 
@@ -38,6 +40,8 @@ mod _native {
     use crate::init::PyInit;
     #[pymodule_export]
     use crate::key::PyKey;
+    #[pymodule_export]
+    use crate::plan::PyPlan;
     #[pymodule_export]
     use crate::region::PyRegion;
     #[pymodule_export]

@@ -50,23 +50,41 @@ impl PyRegion {
         self.library().local_shape().into_owned()
     }
 
-    /// The elements of the whole tensor that the part holds, as runs of neighbours: first element, number of elements.
-    pub(crate) fn runs(&self) -> Runs {
-        let strides = |shape: &[u64]| {
-            let mut strides = vec![1_u64; shape.len()];
-            for i in (1..shape.len()).rev() {
-                strides[i - 1] = strides[i].saturating_mul(shape[i]);
+    /// Where the elements of the part lie in the whole tensor.
+    pub(crate) fn layout(&self) -> Layout {
+        let whole =
+            |len: u64| Layout { dimensions: vec![Dimension { ranges: vec![(0, len)], stride: 1, len }] };
+        let ranges: Vec<Vec<(u64, u64)>> = match &self.part {
+            Part::Whole => return whole(self.shape.iter().product()),
+            Part::Elements(start, stop) => {
+                let (len, ranges) = (stop - start, vec![(*start, *stop)]);
+                return Layout { dimensions: vec![Dimension { ranges, stride: 1, len }] };
             }
-            strides
+            Part::Shard { start, shape } => {
+                start.iter().zip(shape).map(|(&start, &len)| vec![(start, start + len)]).collect()
+            }
         };
-        let (start, local) = match &self.part {
-            Part::Whole => return Runs::one(0, self.shape.iter().product()),
-            Part::Elements(start, stop) => return Runs::one(*start, stop - start),
-            Part::Shard { start, shape } => (start, shape),
-        };
-        let strides = strides(&self.shape);
-        let first = start.iter().zip(&strides).map(|(start, stride)| start * stride).sum();
-        Runs { first, strides, local: local.clone(), index: vec![0; local.len()], done: local.contains(&0) }
+        let (mut dimensions, mut stride): (Vec<Dimension>, _) = (Vec::new(), 1);
+        for (ranges, &size) in ranges.into_iter().zip(&self.shape).rev() {
+            let len = ranges.iter().map(|(start, stop)| stop - start).sum();
+            match dimensions.last_mut() {
+                // Rows that are whole make one longer row with those of the dimension around them.
+                Some(Dimension { ranges: inner, stride: of_inner, len: inner_len })
+                    if inner[..] == [(0, stride / *of_inner)] =>
+                {
+                    let scale = stride / *of_inner;
+                    *inner = ranges.into_iter().map(|(start, stop)| (start * scale, stop * scale)).collect();
+                    *inner_len = len * scale;
+                }
+                _ => dimensions.push(Dimension { ranges, stride, len }),
+            }
+            stride *= size;
+        }
+        if dimensions.is_empty() {
+            return whole(1);
+        }
+        dimensions.reverse();
+        Layout { dimensions }
     }
 
     fn whole(&self) -> PyResult<&Self> {
@@ -82,40 +100,41 @@ impl PyRegion {
     }
 }
 
-/// Runs of neighbouring elements, row by row.
-pub(crate) struct Runs {
-    first: u64,
-    strides: Vec<u64>,
-    local: Vec<u64>,
-    index: Vec<u64>,
-    done: bool,
+/// Where the elements of a part lie in the whole tensor.
+pub(crate) struct Layout {
+    /// Outermost first, at least one.
+    dimensions: Vec<Dimension>,
 }
 
-impl Runs {
-    fn one(first: u64, len: u64) -> Self {
-        Self { first, strides: vec![1], local: vec![len], index: vec![0], done: len == 0 }
-    }
+struct Dimension {
+    /// The indexes that the part holds, as start and stop.
+    ranges: Vec<(u64, u64)>,
+    /// The elements from one index to the next, in the whole tensor.
+    stride: u64,
+    /// The number of indexes that the part holds.
+    len: u64,
 }
 
-impl Iterator for Runs {
-    type Item = (u64, u64);
-
-    fn next(&mut self) -> Option<(u64, u64)> {
-        if self.done {
-            return None;
-        }
-        let len = self.local.last().copied().unwrap_or(1);
-        let offset: u64 = self.index.iter().zip(&self.strides).map(|(index, stride)| index * stride).sum();
-        self.done = true;
-        for i in (0..self.local.len().saturating_sub(1)).rev() {
-            self.index[i] += 1;
-            if self.index[i] < self.local[i] {
-                self.done = false;
-                break;
+impl Layout {
+    /// The element of the whole tensor that is element `local` of the part, and the number of elements from there on that
+    /// are neighbours in both.
+    pub(crate) fn run(&self, local: u64) -> (u64, u64) {
+        let (mut element, mut rest, mut neighbours) = (0, local, 1);
+        for (place, dimension) in self.dimensions.iter().rev().enumerate() {
+            let mut index = rest % dimension.len;
+            rest /= dimension.len;
+            for &(start, stop) in &dimension.ranges {
+                if index < stop - start {
+                    element += (start + index) * dimension.stride;
+                    if place == 0 {
+                        neighbours = stop - start - index;
+                    }
+                    break;
+                }
+                index -= stop - start;
             }
-            self.index[i] = 0;
         }
-        Some((self.first + offset, len))
+        (element, neighbours)
     }
 }
 
