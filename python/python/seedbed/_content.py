@@ -46,8 +46,8 @@ class Content:
         """
         init, region = self.resolve(shape), Region(shape)
         # A mistake is an error now, and not where the first part is made.
-        Filler(init, key).check(dtype.name, region)
-        if "orthogonal(" in f"{init}(":
+        costs_as_the_whole = Filler(init, key).check(dtype.name, region)
+        if costs_as_the_whole:
             return _cutter(lambda: fill(np.empty(shape, dtype), init, key))
 
         def make(box: Box) -> np.ndarray:

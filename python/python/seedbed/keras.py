@@ -11,7 +11,9 @@ The host makes the elements, so the same seed gives the same bits on the backend
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -52,13 +54,19 @@ class Initializer(keras.initializers.Initializer):
         return {"text": self.text, "seed": self.seed, "name": self.name}
 
 
-def initialize(model: keras.Model, seed: int | Key, *, preset: str | None = None, rules: str | None = None):
+def initialize(
+    model: keras.Model,
+    seed: int | Key,
+    *,
+    preset: str | None = None,
+    rules: str | os.PathLike[str] | None = None,
+) -> keras.Model:
     """Initialises each weight of a built model from the key of its path, such as `dense/kernel`, and returns the model.
 
-    `preset` names a built-in set of rules, and `rules` is the text of a rules file (TOML) that stands before the preset.
-    With neither, the preset is `keras`: the default initialisers of Keras's layers. Tensors are made with one weight's
-    memory at a time. A mistake in the rules, and a weight that no rule can make, is a ValueError before any weight
-    changes.
+    `preset` names a preset, and `rules` is the path of a TOML file (a str must end in .toml) or its text; both mean the
+    rules and then the preset. With neither, the preset is `keras`: the default initialisers of Keras's layers.
+
+    ValueError: a mistake in the rules, weights that no rule can make. No weight has changed then.
     """
     if not model.built:
         raise ValueError("the model has no variables yet: call model.build(input_shape), or call the model once")
@@ -69,6 +77,8 @@ def initialize(model: keras.Model, seed: int | Key, *, preset: str | None = None
     parameters = {path: {"shape": list(w.shape), "dtype": _manifest_type(w.dtype)} for path, w in weights.items()}
     if preset is None and rules is None:
         preset = "keras"
+    if isinstance(rules, os.PathLike) or isinstance(rules, str) and rules.endswith(".toml"):
+        rules = Path(rules).read_text(encoding="utf-8")
     plan = Plan(json.dumps({"parameters": parameters}), rules=rules, preset=preset)
     plan.check()
     key = seed if isinstance(seed, Key) else Key(int(seed))
