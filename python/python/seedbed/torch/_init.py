@@ -1,0 +1,306 @@
+"""`init_` initialises a model by rules, `fill_` one tensor; `manifest` lists what a model has.
+
+All of them take tensors that are spread over processes. Each process makes its own part from the seed, the name and
+the global shape, and no process talks to another.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from seedbed import Init, Key, Region, _native
+from seedbed import fill as fill_host
+from seedbed._fill import write
+
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
+
+__all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
+
+_log = logging.getLogger("seedbed.torch")
+
+Module = TypeVar("Module", bound=nn.Module)
+Tensor = TypeVar("Tensor", bound=torch.Tensor)
+
+# The element types of the safetensors format, by PyTorch's names without "torch.". PyTorch gains some by the year.
+_NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
+    "complex64": "C64",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint64": "U64",
+    "uint32": "U32",
+    "uint16": "U16",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+
+
+class UnfilledBufferWarning(UserWarning):
+    """Non-persistent buffers of the model, which no checkpoint holds and `init_` does not make."""
+
+
+class UntiedWarning(UserWarning):
+    """Parameters that the model ties and that are not one parameter now."""
+
+
+def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
+    """Fills a tensor in place, as `seedbed.fill` does, and returns the tensor.
+
+    The tensor may be a DTensor: each process makes what it holds of it, and fans are those of the global shape. The
+    tensor may lie on a GPU: pieces of at most 16 MiB are made on the host and copied. An orthogonal tensor is made
+    whole in each process. float64 is made as float32 and widened.
+
+    ValueError: a tensor or initialiser that can't be filled; nothing is written then.
+    """
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"a torch.Tensor is filled, not a {type(tensor).__name__}")
+    init = Init(init) if isinstance(init, str) else init
+    if tensor.dtype not in FLOATS:
+        raise ValueError(f"elements of {tensor.dtype} can't be made; the types are {_floats()}")
+    pieces = parts(tensor)
+    # A process that holds no element refuses what the others refuse, or it would wait for them.
+    nothing = torch.empty(0, dtype=made_as(tensor.dtype), device="cpu")
+    fill_host(nothing, init, key, region=Region(list(tensor.shape)).elements(0, 0))
+
+    def fill(x: torch.Tensor, region: Region) -> None:
+        fill_host(x, init, key, region=region)
+
+    for part in pieces:
+        fill_part(part, fill, whole=_is_whole(str(init)))
+    return tensor
+
+
+def manifest(model: nn.Module) -> dict[str, dict[str, dict[str, Any]]]:
+    """The parameters and persistent buffers of a model: `{"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}`.
+
+    The shapes are global, whatever the mesh. A tied parameter has its first name only. The model may be on the device
+    meta. `json.dump` writes a file that the program `seedbed` takes as a model.
+    """
+    return {"parameters": {item.name: _entry(item) for item in _of_checkpoint(held(model))}}
+
+
+def init_(
+    model: Module,
+    seed: int | Key,
+    *,
+    preset: str | None = None,
+    rules: str | os.PathLike[str] | None = None,
+    config: Mapping[str, Any] | str | None = None,
+    strip_prefix: str | Iterable[str] = (),
+    rename: Callable[[str], str] | None = None,
+    manifest: Mapping[str, Any] | str | None = None,
+) -> Module:
+    """Initialises all parameters and persistent buffers of a model in place, and returns the model.
+
+    Use this after `model.to_empty(device=...)`, in every process with the same arguments. Each parameter gets what the
+    program `seedbed init` writes for the model's manifest with the same rules and seed, whatever the mesh.
+
+    `preset` names a preset, and `rules` is the path of a TOML file (a str must end in .toml) or its text; both mean
+    the rules and then the preset. Without both, the config's `model_type` chooses the preset, or the built-in rules
+    are used. `config` is Hugging Face's configuration, a dict or JSON; without it, that of `model.config`.
+
+    Streams come from names. `strip_prefix` lists prefixes of names that streams do without. `rename` gives each name
+    of this model its name in the whole model, and `manifest` is that of the whole model, where this model is a stage
+    of a pipeline: rules may count layers, and a stage has only some of them.
+
+    ValueError: parameters that no rule fits, names that come twice, tensors that can't be written; an error lists all
+    parameters of its kind. Nothing is written then.
+    """
+    items = _of_checkpoint(held(model), rename)
+    own = {item.name: _entry(item) for item in items}
+    whole = own if manifest is None else _whole_manifest(manifest, own)
+    plan = _plan(whole, preset, rules, _config(model, config), strip_prefix)
+    # The whole plan, so that every stage of a pipeline refuses what one stage refuses.
+    plan.check()
+    planned = {entry["name"]: entry for entry in plan.entries()}
+
+    problems: dict[str, list[str]] = {}
+    work: list[tuple[_native.Filler, list[Part], bool]] = []
+    for item in items:
+        entry = planned[item.name]
+        if entry["outcome"] == "skip":
+            continue
+        try:
+            if entry["outcome"] == "copy":
+                raise ValueError("the rule copies from a checkpoint, which init_ does not read; load the checkpoint")
+            if item.dtype.is_floating_point and item.dtype not in FLOATS:
+                raise ValueError(
+                    f"elements of {item.dtype} can't be made; the types are {_floats()}; initialise before the model "
+                    "is quantised"
+                )
+            work.append((plan.filler(item.name, seed), item.parts(), _is_whole(entry["init"])))
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{item.name}: ")
+            problems.setdefault(reason, []).append(item.name)
+    if problems:
+        raise ValueError(_listed(problems))
+    for text in plan.warnings:
+        warnings.warn(text, stacklevel=2)
+    _warn_of_ties(model, own)
+    _warn_of_buffers(model)
+    origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
+    _log.info("%d parameters and buffers by the rules of %s", len(work), ", ".join(origins))
+
+    for filler, pieces, is_whole in work:
+
+        def fill(x: torch.Tensor, region: Region, filler: _native.Filler = filler) -> None:
+            write(x, filler, region)
+
+        for part in pieces:
+            fill_part(part, fill, whole=is_whole)
+    return model
+
+
+def _plan(parameters: Mapping[str, Any], preset, rules, config: str | None, strip_prefix) -> _native.Plan:
+    # The library makes no float64: a float32 is made, and widened when it is written.
+    made = {
+        name: {"shape": list(entry["shape"]), "dtype": "F32" if entry["dtype"] == "F64" else entry["dtype"]}
+        for name, entry in parameters.items()
+    }
+    prefixes = [strip_prefix] if isinstance(strip_prefix, str) else list(strip_prefix)
+    text = json.dumps({"parameters": made})
+    return _native.Plan(text, rules=_rules(rules), preset=preset, config=config, strip_prefix=prefixes)
+
+
+def _rules(rules: str | os.PathLike[str] | None) -> str | None:
+    """The text of the rules."""
+    if rules is None:
+        return None
+    is_path = not isinstance(rules, str) or ("\n" not in rules and rules.endswith(".toml"))
+    if not is_path:
+        return rules
+    with open(rules, encoding="utf-8") as file:
+        return file.read()
+
+
+def _config(model: nn.Module, config: Mapping[str, Any] | str | None) -> str | None:
+    """The configuration as JSON, or None."""
+    if isinstance(config, str):
+        return config
+    if config is None:
+        found = _attribute(model, "config")
+        to_dict = getattr(found, "to_dict", None)
+        if not callable(to_dict):
+            return None
+        config = to_dict()
+    # Configurations hold types such as torch.dtype, which the rules do not ask for.
+    return json.dumps(config, default=str)
+
+
+def _attribute(model: nn.Module, name: str) -> object | None:
+    """The attribute of the model, or of the model inside a wrapper such as DistributedDataParallel."""
+    while True:
+        found = getattr(model, name, None)
+        if found is not None:
+            return found
+        inner = getattr(model, "module", None)
+        if not isinstance(inner, nn.Module):
+            return None
+        model = inner
+
+
+def _whole_manifest(manifest: Mapping[str, Any] | str, own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters of the whole model's manifest, which has all of the model's own."""
+    if isinstance(manifest, str):
+        manifest = json.loads(manifest)
+    whole = manifest.get("parameters", manifest)
+    problems: dict[str, list[str]] = {}
+    for name, entry in own.items():
+        other = whole.get(name)
+        if other is None:
+            problems.setdefault("the whole model's manifest has no such parameter; see rename=", []).append(name)
+        elif list(other["shape"]) != entry["shape"]:
+            reason = f"the shape is {entry['shape']}, but {list(other['shape'])} in the whole model's manifest"
+            problems.setdefault(reason, []).append(name)
+    if problems:
+        raise ValueError(_listed(problems))
+    # The model's own element types count: stages may hold others than the manifest's author did.
+    return {name: own.get(name, entry) for name, entry in whole.items()}
+
+
+def _of_checkpoint(items: list[Held], rename: Callable[[str], str] | None = None) -> list[Held]:
+    """What a checkpoint of the model holds: each parameter and persistent buffer once, by its first name."""
+    found: dict[str, Held] = {}
+    seen = set()
+    for item in items:
+        if not item.is_persistent or item.identity in seen:
+            continue
+        seen.add(item.identity)
+        name = item.name if rename is None else rename(item.name)
+        if not isinstance(name, str):
+            raise TypeError(f"rename({item.name!r}) gives a {type(name).__name__}, not a str")
+        if name in found:
+            raise ValueError(f"two parameters have the name {name!r} without the prefixes of wrappers")
+        if item.tensor is not None and isinstance(item.tensor, nn.parameter.UninitializedTensorMixin):
+            raise ValueError(f"{name}: the lazy module has no shape yet: run it once on an example first")
+        found[name] = item.named(name)
+    return list(found.values())
+
+
+def _entry(item: Held) -> dict[str, Any]:
+    name = str(item.dtype).removeprefix("torch.")
+    if name not in _NAMES:
+        raise ValueError(f"{item.name}: elements of {item.dtype} have no name in the safetensors format")
+    return {"shape": list(item.shape), "dtype": _NAMES[name]}
+
+
+def _is_whole(init: str) -> bool:
+    """Whether any element of the initialiser costs as much as all of them."""
+    return "orthogonal" in init or "norm(of=" in init
+
+
+def _floats() -> str:
+    return ", ".join(str(dtype).removeprefix("torch.") for dtype in FLOATS)
+
+
+def _listed(problems: Mapping[str, list[str]]) -> str:
+    lines = []
+    for reason, names in problems.items():
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        lines.append(f"{shown}: {reason}")
+    return "\n".join(lines)
+
+
+def _warn_of_ties(model: nn.Module, own: Mapping[str, Any]) -> None:
+    # transformers lists the parameters that are to be one; to_empty on the device meta makes each its own.
+    ties = _attribute(model, "all_tied_weights_keys")
+    loose = [name for name in ties if name in own] if isinstance(ties, Mapping) else []
+    if loose:
+        warnings.warn(
+            f"{', '.join(loose)}: the model ties these parameters to others, and now they are parameters of their own; "
+            "call model.tie_weights() between to_empty and init_",
+            UntiedWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_buffers(model: nn.Module) -> None:
+    names = [item.name for item in held(model) if not item.is_persistent]
+    if names:
+        warnings.warn(
+            "no checkpoint holds the non-persistent buffers "
+            + ", ".join(names[:5])
+            + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            + ", and init_ leaves them as they are; after to_empty they hold garbage until the model computes them "
+            "anew (docs/distributed/pytorch.md)",
+            UnfilledBufferWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,475 @@
+"""`seeded`: a model's own initialisation, with values from the streams of the parameters' names."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from seedbed import Init, Key, Region
+from seedbed import fill as fill_host
+from seedbed._fill import write
+from seedbed._native import Filler
+
+from seedbed.torch import _functions
+from seedbed.torch._local import FLOATS, Grid, Held, Part, fill_part, held
+from seedbed.torch._names import strip
+from seedbed.torch._views import View, view_of
+
+__all__ = ["UnseededWarning", "seeded"]
+
+
+class UnseededWarning(UserWarning):
+    """PyTorch's generator drew values inside a block of `seeded`, for a tensor that is not of the model."""
+
+
+# In-place methods of which seedbed has the distribution.
+_DRAWN = {
+    torch.Tensor.uniform_: "uniform_",
+    torch.Tensor.normal_: "normal_",
+    torch.Tensor.log_normal_: "log_normal_",
+}
+
+# In-place methods that draw from distributions that seedbed does not have.
+_REFUSED = {
+    getattr(torch.Tensor, name): name for name in ("exponential_", "cauchy_", "geometric_", "bernoulli_", "random_")
+}
+
+# In-place methods that draw nothing.
+_CONSTANT = {
+    torch.Tensor.fill_: "fill_",
+    torch.fill_: "fill_",
+    torch.Tensor.zero_: "zero_",
+    torch.zero_: "zero_",
+}
+
+# Functions that make new tensors of random elements.
+_MADE = {
+    getattr(torch, name): name
+    for name in (
+        "rand",
+        "rand_like",
+        "randn",
+        "randn_like",
+        "randint",
+        "randint_like",
+        "randperm",
+        "normal",
+        "bernoulli",
+        "multinomial",
+        "poisson",
+    )
+}
+
+_TEXTS = {"zero_": "zeros()", "zeros_": "zeros()", "ones_": "ones()", "eye_": "eye()", "dirac_": "dirac()"}
+
+_OF_INIT = {function: name for name, function in _functions.FUNCTIONS.items()}
+
+_WATCHED = {*_OF_INIT, *_DRAWN, *_REFUSED, *_CONSTANT, *_MADE}
+
+
+class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torch.no_grad is)
+    """Initialises a model by its own code, with the same values on every device, in every order, on every mesh.
+
+    Inside the block, `torch.nn.init`'s functions and the in-place methods `normal_`, `uniform_` and `log_normal_` of
+    the model's parameters and buffers, and of views into them, take their values from the stream of the parameter's
+    name: `Key(seed).named(name)`. Everything else stays as it is:
+
+    >>> import torch, seedbed, seedbed.torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> with seedbed.torch.seeded(model, 42):
+    ...     for module in model:
+    ...         if isinstance(module, torch.nn.Linear):
+    ...             torch.nn.init.xavier_normal_(module.weight)
+    ...             torch.nn.init.zeros_(module.bias)
+    >>> whole = seedbed.fill(torch.empty(8, 4), "xavier_normal()", seedbed.Key(42).named("0.weight"))
+    >>> torch.equal(model[0].weight, whole)
+    True
+
+    The values are those of `seedbed.fill` with the initialiser of the same name and arguments, bit for bit. So an
+    initialisation is a function of the seed, the name, the initialiser and the element's index, and of nothing else:
+
+    - A second initialisation of a parameter gives the same values. `a.normal_(); b = a.clone(); a.normal_()` makes
+      `a` and `b` equal. A `generator=` is not used, and no generator moves on.
+    - A view (`weight[:n]`, `weight.T`, `weight.data`, a chunk of a fused weight) gets what the whole tensor has at the
+      view's elements. Fans are those of the view's shape, as in PyTorch.
+    - `orthogonal_` and `sparse_` of a view make a matrix of the view's shape, from the stream of the name folded with
+      the index of the view's first element.
+    - A DTensor gets its part of the whole tensor, and fans are those of the whole tensor.
+    - float64 is made as float32 and widened.
+    - Tied parameters have the first of their names, in the order of `named_parameters`.
+    - Names are those of the model without wrappers: `_orig_mod.` of torch.compile, `module.` of
+      DistributedDataParallel, `_fsdp_wrapped_module.`, `_checkpoint_wrapped_module.`.
+
+    What PyTorch's generator draws for other tensors inside the block is left to PyTorch, with one `UnseededWarning`:
+    `torch.randn` and its like, tensors and modules that are made inside the block and are not registered in the model.
+    `exponential_`, `cauchy_`, `geometric_`, `bernoulli_` and `random_` of a parameter are errors, and so is the
+    initialisation of a parameter on the device meta.
+
+    Args:
+        model: the model; names are looked up again when a tensor is unknown, so parameters may be replaced inside the
+            block.
+        seed: the seed of `seedbed init`, or a `seedbed.Key`.
+        strip_prefix: prefixes that are taken off the names, in any order and number.
+        rename: a function that gives each name its name in the stream, after strip_prefix: for example, the name in
+            the whole model of a parameter of a pipeline stage.
+
+    `with seeded(model, 42) as block` gives the block. `block.initialised` maps the name of each parameter and buffer
+    that was initialised to the texts of its initialisers, in their order; those of views are among them.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        seed: int | Key,
+        *,
+        strip_prefix: str | Iterable[str] = (),
+        rename: Callable[[str], str] | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"seeded takes a torch.nn.Module, not a {type(model).__name__}")
+        self._key = seed if isinstance(seed, Key) else Key(seed)
+        self._named = _Named(model, strip_prefix, rename)
+        self._warned = False
+        self.initialised: dict[str, list[str]] = {}
+
+    def __enter__(self) -> seeded:
+        with _undisturbed():
+            self._named.refresh()
+        self._warned = False
+        _functions.catch()
+        try:
+            return super().__enter__()
+        except BaseException:
+            _functions.free()
+            raise
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            _functions.free()
+            self._named.forget()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function not in _WATCHED:
+            return function(*args, **kwargs)
+        if function in _MADE:
+            self._warn(f"torch.{_MADE[function]}", "", kwargs)
+            return function(*args, **kwargs)
+        call = _Call.of(function, args, kwargs)
+        if call is None or call.tensor.numel() == 0 and call.tensor.device.type != "meta":
+            return function(*args, **kwargs)
+        with _undisturbed():
+            # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
+            found = self._named.find(call.tensor, refresh=not call.is_constant or isinstance(call.tensor, nn.Parameter))
+        if found is None:
+            if not call.is_constant and call.tensor.device.type != "meta":
+                self._warn(call.name, f" of the shape {tuple(call.tensor.shape)}", call.arguments)
+            return function(*args, **kwargs)
+        if call.is_constant:
+            return self._constant(call, found)
+        if function in _REFUSED:
+            raise NotImplementedError(
+                f"{found.name}: seedbed has no distribution for {call.name}; make the values from uniform_() or "
+                "normal_() by arithmetic in place, or initialise the parameter before the block of seeded"
+            )
+        if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
+            # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
+            return function(*args, **kwargs)
+        if call.tensor.dtype not in FLOATS:
+            if call.tensor.dtype.is_floating_point or call.tensor.dtype.is_complex:
+                raise ValueError(
+                    f"{found.name}: {call.name} of {call.tensor.dtype} can't be seeded; seedbed makes float32, float16, "
+                    "bfloat16 and float64"
+                )
+            # PyTorch has no such distribution of whole numbers either, and says so.
+            return function(*args, **kwargs)
+        with _undisturbed():
+            self._draw(call, found)
+        return call.tensor
+
+    def _draw(self, call: _Call, found: _Found) -> None:
+        """Fills the tensor from the stream of its name."""
+        try:
+            init = Init(call.initialiser(None if found.fans == found.shape else found.fans))
+            key = self._key.named(found.name)
+            if found.view is not None:
+                if call.name in _functions.MATRIX:
+                    _fill_matrix(found, init, key)
+                else:
+                    found.view.fill(_filler(init, key))
+        except ValueError as error:
+            raise ValueError(f"{found.name}: {error}") from None
+        # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the version.
+        torch._C._increment_version((call.tensor,))
+        self._note(found, str(init))
+
+    def _constant(self, call: _Call, found: _Found) -> Any:
+        """Lets PyTorch write a constant: its bits are the same everywhere."""
+        if call.name in _functions.MATRIX and found.is_distributed:
+            # PyTorch would write the identity of the local shape.
+            with _undisturbed():
+                self._draw(call, found)
+            return call.tensor
+        value = call.value()
+        if value is None:
+            result = call.function(*call.args, **call.kwargs)
+            text = _TEXTS.get(call.name, call.name)
+        else:
+            # PyTorch rounds an f64 to bfloat16 by way of f32; the library rounds once.
+            result = call.with_value(_rounded(value, call.tensor.dtype))
+            text = f"constant({value!r})"
+        self._note(found, text)
+        return result
+
+    def _note(self, found: _Found, text: str) -> None:
+        self.initialised.setdefault(found.name, []).append(text)
+
+    def _warn(self, name: str, what: str, kwargs: dict[str, Any]) -> None:
+        """Warns once that PyTorch's generator draws, unless a block around this one may know the tensor."""
+        if self._warned or kwargs.get("generator") is not None:
+            return
+        if any(isinstance(mode, seeded) for mode in torch.overrides._get_current_function_mode_stack()):
+            return
+        self._warned = True
+        warnings.warn(
+            f"{name}{what} draws from PyTorch's generator, and not from the seed of seeded(): the tensor is no parameter "
+            "or buffer of the model. Initialise the parameter itself in place, register the module before it is "
+            "initialised, or pass a generator= of your own. The block does not warn again.",
+            UnseededWarning,
+            stacklevel=3,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    """A call that initialises a tensor: a function of torch.nn.init, or an in-place method."""
+
+    function: Callable
+    args: tuple
+    kwargs: dict[str, Any]
+    name: str
+    tensor: torch.Tensor
+    # The arguments by name; for a method, those that are given by name.
+    arguments: dict[str, Any]
+    is_method: bool
+
+    @classmethod
+    def of(cls, function: Callable, args: tuple, kwargs: dict[str, Any]) -> _Call | None:
+        """None: the call is none of a tensor, and PyTorch says what is wrong with it."""
+        name = _OF_INIT.get(function)
+        if name is not None:
+            arguments = _functions.bound(function, args, kwargs)
+            tensor = arguments["tensor"]
+        else:
+            arguments = kwargs
+            tensor = args[0] if args else kwargs.get("input")
+        if not isinstance(tensor, torch.Tensor):
+            return None
+        return cls(function, args, kwargs, name or function.__name__, tensor, arguments, name is None)
+
+    @property
+    def is_constant(self) -> bool:
+        return self.name in _functions.CONSTANT or self.function in _CONSTANT
+
+    def initialiser(self, fans: tuple[int, ...] | None) -> str:
+        if self.is_method:
+            return _functions.method_initialiser(self.name, self.args[1:], self.kwargs)
+        return _functions.initialiser(self.name, self.arguments, fans)
+
+    def value(self) -> float | None:
+        """The number that fill_ or constant_ writes; None for other functions, and for the element of a tensor."""
+        value = None
+        if self.name == "constant_":
+            value = self.arguments["val"]
+        elif self.name == "fill_":
+            value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    def with_value(self, value: float) -> Any:
+        return self.function(self.tensor, value)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """The parameter or buffer that a tensor is, or is a view of."""
+
+    name: str
+    # The shape of the whole parameter, and the shape of which PyTorch counts fans.
+    shape: tuple[int, ...]
+    fans: tuple[int, ...]
+    # None: this process holds no element.
+    view: View | None
+    # Whether the tensor is a DTensor or the parameter is spread over processes.
+    is_distributed: bool
+
+
+class _Named:
+    """The parameters and buffers of a model, by the memory in which they lie."""
+
+    def __init__(self, model: nn.Module, strip_prefix: str | Iterable[str], rename: Callable[[str], str] | None):
+        self._model = model
+        self._strip = (strip_prefix,) if isinstance(strip_prefix, str) else tuple(strip_prefix)
+        self._rename = rename
+        self.forget()
+
+    def forget(self) -> None:
+        """Lets go of the tensors."""
+        self._by_id: dict[int, Held] = {}
+        self._by_storage: dict[int, list[Held]] = {}
+
+    def refresh(self) -> None:
+        """Looks through the model anew. ValueError: two parameters have one name."""
+        self.forget()
+        names: dict[str, object] = {}
+        # Parameters come before buffers, as in a list of both.
+        items = sorted(held(self._model), key=lambda item: not item.is_parameter)
+        known = set()
+        for item in items:
+            if item.identity in known:
+                continue
+            known.add(item.identity)
+            item = item.named(self._stream(item.name))
+            if item.name in names:
+                raise ValueError(f"two parameters have the name {item.name!r} without the prefixes of wrappers")
+            names[item.name] = item.identity
+            if item.tensor is not None:
+                self._by_id[id(item.tensor)] = item
+            storage = _storage_of(item)
+            if storage:
+                self._by_storage.setdefault(storage, []).append(item)
+
+    def find(self, tensor: torch.Tensor, refresh: bool) -> _Found | None:
+        """The parameter of a tensor. ValueError: a parameter that can't be filled, or a view that is no region."""
+        found = self._find(tensor)
+        if found is None and refresh:
+            self.refresh()
+            found = self._find(tensor)
+        return found
+
+    def _stream(self, name: str) -> str:
+        name = strip(name, self._strip)
+        return name if self._rename is None else self._rename(name)
+
+    def _find(self, tensor: torch.Tensor) -> _Found | None:
+        own = self._by_id.get(id(tensor))
+        if tensor.device.type == "meta":
+            own = own or self._by_id.get(id(tensor._base))
+            if own is None:
+                return None
+            raise ValueError(f"{own.name}: the parameter is on the device meta: call to_empty(device=...) first")
+        distributed = _is_dtensor(tensor)
+        local = tensor._local_tensor if distributed else tensor
+        storage = _storage(local)
+        views = []
+        for item in self._by_storage.get(storage, ()):
+            for part in item.parts():
+                # The parameter may have been given other memory since the model was looked through.
+                if _storage(part.local) == storage:
+                    view = _named_view(item, local, part)
+                    if view is not None:
+                        views.append((item, view))
+        if not views:
+            if own is None:
+                return None
+            if any(part.where.size for part in own.parts()):
+                return None if storage else _unplaced(own)
+            return _Found(own.name, own.shape, own.shape, None, True)
+        # Parameters may lie in each other's memory: the one that the view is all of goes before those that it is a
+        # part of, and the first name before later names.
+        item, view = min(views, key=lambda entry: (not entry[1].is_whole, entry[1].part.where.size))
+        sharded = view.part.where.size != math.prod(item.shape)
+        fans = tuple(tensor.shape)
+        if not distributed and view.is_whole and fans == tuple(view.part.local.shape):
+            fans = item.shape
+        return _Found(item.name, item.shape, fans, view, distributed or sharded)
+
+
+def _named_view(item: Held, local: torch.Tensor, part: Part) -> View | None:
+    try:
+        return view_of(local, part)
+    except ValueError as error:
+        raise ValueError(f"{item.name}: {error}") from None
+
+
+def _unplaced(item: Held) -> _Found:
+    """The parameter itself, on a device that shows no addresses: views of it are not found."""
+    part = item.parts()[0]
+    view = view_of(part.local, part)
+    return _Found(item.name, item.shape, item.shape, view, view.part.where.size != math.prod(item.shape))
+
+
+def _fill_matrix(found: _Found, init: Init, key: Key) -> None:
+    """Fills a tensor whose elements depend on all of the matrix."""
+    view = found.view
+    # PyTorch flattens all dimensions but the first, so the whole tensor may have been reshaped.
+    rows_stay = len(found.fans) > 0 and found.fans[:1] == found.shape[:1]
+    if view.is_whole and (found.fans == found.shape or rows_stay and "orthogonal" in str(init)):
+        fill_part(view.part, _filler(init, key), whole=True)
+        return
+    if found.is_distributed:
+        raise ValueError(
+            f"{init} of a view of a distributed tensor: an element depends on all of the view, and this process may "
+            "hold a part of it; initialise the whole parameter, or initialise before it is distributed"
+        )
+    matrix = Part(Grid.whole(view.tensor.shape), view.tensor)
+    fill_part(matrix, _filler(init, key.fold_in(view.offset)), whole=True)
+
+
+def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
+    # One for all pieces of a tensor: a truncated normal's table takes a while.
+    filler = Filler(init, key)
+    return lambda x, region: write(x, filler, region)
+
+
+def _rounded(value: float, dtype: torch.dtype) -> float:
+    """The value of the element type that is nearest to the value."""
+    if dtype not in (torch.float16, torch.bfloat16) or not math.isfinite(value):
+        return value
+    with _undisturbed():
+        element = torch.empty(1, dtype=dtype, device="cpu")
+        try:
+            fill_host(element, f"constant({value!r})", Key(0))
+        except ValueError:
+            # Too large for the element type: PyTorch says so.
+            return value
+        return element.item()
+
+
+def _storage_of(item: Held) -> int:
+    """The address of the memory in which the tensor lies, 0 for none. Not every tensor can be filled."""
+    try:
+        return next((_storage(part.local) for part in item.parts()), 0)
+    except ValueError:
+        return 0
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError, ValueError):
+        # Sparse layouts and wrappers have no memory of their own, lazy parameters not yet.
+        return 0
+
+
+def _is_dtensor(tensor: torch.Tensor) -> bool:
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(tensor, module.DTensor)
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """No mode hears of the library's own calls, and autograd does not record them."""
+    with torch._C.DisableTorchFunction(), torch.no_grad():
+        yield

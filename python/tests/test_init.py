@@ -1,0 +1,374 @@
+"""`init_` gives every mesh the model that `seedbed init` writes into one file."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import tempfile
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import mesh_models
+import pytest
+import seedbed
+import torch
+from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, tensor_parallel
+from ranks import spawn
+from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest
+from torch import nn
+
+SEED = 42
+PRESETS = {"torch": "pytorch", "llama": None, "gpt2": None}
+
+
+def filled(model: nn.Module, name: str) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnfilledBufferWarning)
+        return init_(model, SEED, preset=PRESETS[name])
+
+
+def program() -> str:
+    found = os.environ.get("SEEDBED_BIN")
+    assert found, "set SEEDBED_BIN to the program: cargo build --release -p seedbed-cli"
+    return found
+
+
+def written(listing, *options: str, config=None) -> dict[str, torch.Tensor]:
+    """The tensors that the program writes for a manifest."""
+    from safetensors.torch import load_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "model.json").write_text(json.dumps(listing))
+        if config is not None:
+            Path(folder, "config.json").write_text(json.dumps(config, default=str))
+        out = Path(folder, "out.safetensors")
+        command = [program(), "init", Path(folder, "model.json"), "-o", out, "--seed", str(SEED), "--quiet", *options]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        return load_file(out)
+
+
+@functools.cache
+def expected(name: str) -> str:
+    """The digest of the program's file for a model."""
+    model = on_meta(MODELS[name])
+    preset = PRESETS[name]
+    config = model.config.to_dict() if preset is None else None
+    return digest(written(manifest(model), *(["--preset", preset] if preset else []), config=config))
+
+
+def own(state, model) -> str:
+    """The digest of the parameters that a manifest lists: a tied one once."""
+    return digest({name: state[name] for name in manifest(model)["parameters"]})
+
+
+def whole_fsdp1(model) -> dict[str, torch.Tensor]:
+    from seedbed.torch._names import clean
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    with FullyShardedDataParallel.summon_full_params(model, writeback=False, rank0_only=False):
+        tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers()]
+        return {clean(name): tensor.detach().clone() for name, tensor in tensors}
+
+
+def spread(rank: int, world: int) -> dict[str, str]:
+    """The digest of each model under each kind of parallelism."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FullyShardedDataParallel, ShardingStrategy
+    from torch.distributed.fsdp.wrap import ModuleWrapPolicy
+    from torch.nn.parallel import DistributedDataParallel
+
+    digests = {}
+    for name, make in MODELS.items():
+        listing = manifest(on_meta(make))
+
+        def check(case: str, model: nn.Module, state=None, name=name, listing=listing):
+            assert manifest(model) == listing, case
+            filled(model, name)
+            state = state(model) if state else gathered(model.state_dict())
+            digests[f"{name}: {case}"] = digest({name: state[name] for name in listing["parameters"]})
+
+        check("one device", materialise(on_meta(make)))
+
+        model = DistributedDataParallel(materialise(on_meta(make)))
+        check("DDP", model, lambda model: model.module.state_dict())
+
+        mesh = init_device_mesh("cpu", (world,))
+        model = on_meta(make)
+        fsdp2(model, mesh)
+        check("FSDP2", materialise(model))
+
+        if model.tensor_parallel is not None:
+            model = on_meta(make)
+            tensor_parallel(model, mesh)
+            check("tensor parallel", materialise(model))
+        for shape in {1: [], 2: [(1, 2), (2, 1)], 4: [(2, 2), (1, 4)]}[world]:
+            mesh = init_device_mesh("cpu", shape, mesh_dim_names=("dp", "tp"))
+            model = on_meta(make)
+            if model.tensor_parallel is not None:
+                tensor_parallel(model, mesh["tp"])
+            fsdp2(model, mesh["dp"])
+            check(f"FSDP2 and tensor parallel {shape}", materialise(model))
+
+        for use_orig_params in (True, False):
+            for strategy in (ShardingStrategy.FULL_SHARD, ShardingStrategy.NO_SHARD):
+                model = materialise(on_meta(make))
+                policy = ModuleWrapPolicy({type(model.blocks()[0])})
+                model = FullyShardedDataParallel(
+                    model,
+                    use_orig_params=use_orig_params,
+                    sharding_strategy=strategy,
+                    auto_wrap_policy=policy,
+                    device_id=torch.device("cpu"),
+                )
+                case = f"FSDP1 {strategy.name} {use_orig_params=}"
+                check(case, model, whole_fsdp1)
+                with FullyShardedDataParallel.summon_full_params(model):
+                    for parameter in model.parameters():
+                        parameter.data.fill_(77)
+                    filled(model, name)
+                state = whole_fsdp1(model)
+                digests[f"{name}: {case}, summoned"] = digest({n: state[n] for n in listing["parameters"]})
+    return digests
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_one_hash_on_every_mesh(world):
+    results = spawn(world, spread)
+    assert all(result == results[0] for result in results)
+    assert len(results[0]) == {1: 35, 2: 41, 4: 41}[world]
+    different = {case: sha for case, sha in results[0].items() if sha != expected(case.split(":")[0])}
+    assert not different, {name: expected(name) for name in MODELS}
+
+
+def saved(folder: str, rank: int, world: int) -> None:
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.device_mesh import init_device_mesh
+
+    model = on_meta(MODELS["torch"])
+    fsdp2(model, init_device_mesh("cpu", (world,)))
+    dcp.save(filled(materialise(model), "torch").state_dict(), checkpoint_id=folder)
+
+
+def loaded(folder: str, rank: int, world: int) -> list[str]:
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.device_mesh import init_device_mesh
+
+    digests = []
+    for shape in [(4,), (2, 2)]:
+        mesh = init_device_mesh("cpu", shape, mesh_dim_names=("dp", "tp")[: len(shape)])
+        model = on_meta(MODELS["torch"])
+        if len(shape) == 2:
+            tensor_parallel(model, mesh["tp"])
+        fsdp2(model, mesh["dp"])
+        state = materialise(model).state_dict()
+        dcp.load(state, checkpoint_id=folder)
+        digests.append(own(gathered(state), model))
+    return digests
+
+
+def test_a_distributed_checkpoint_of_two_ranks_loads_into_four(tmp_path):
+    spawn(2, functools.partial(saved, str(tmp_path)))
+    assert spawn(4, functools.partial(loaded, str(tmp_path))) == [[expected("torch")] * 2] * 4
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(5, 7)
+        self.norm = nn.BatchNorm1d(7)
+        self.layers = nn.ModuleList(nn.Linear(7, 7) for _ in range(4))
+
+
+def same(state, other) -> bool:
+    return state.keys() == other.keys() and all(torch.equal(state[name], other[name]) for name in state)
+
+
+def test_the_program_takes_the_manifest_and_writes_the_same():
+    model = init_(Small(), SEED)
+    listing = manifest(model)
+    assert listing["parameters"]["norm.num_batches_tracked"] == {"shape": [], "dtype": "I64"}
+    assert list(listing["parameters"]) == list(model.state_dict())
+    assert same(written(listing), model.state_dict())
+    # Buffers of integers are made too, and twice is once.
+    model.norm.num_batches_tracked.fill_(77)
+    assert same(init_(model, SEED).state_dict(), written(listing))
+    assert not same(init_(model, SEED + 1).state_dict(), written(listing))
+    assert same(init_(model, seedbed.Key(SEED)).state_dict(), written(listing))
+    assert not same(init_(model, seedbed.Key(SEED, 1)).state_dict(), written(listing))
+
+
+def test_types():
+    for dtype, option in [(torch.bfloat16, "bf16"), (torch.float16, "f16"), (torch.float64, "f32")]:
+        model = init_(Small().to(dtype), SEED)
+        listing = manifest(model)
+        program_state = written(listing, "--dtype", option)
+        assert same({name: tensor.to(program_state[name].dtype) for name, tensor in model.state_dict().items()},
+                    program_state)
+        assert model.first.weight.dtype == dtype
+
+
+RULES = """
+[let]
+layers = "count(layer)"
+
+[[rule]]
+match = "*layers.<layer>.weight"
+init = "normal(std=1/sqrt(layers))"
+
+[[rule]]
+match = "*first.weight"
+init = "orthogonal"
+
+[[rule]]
+match = "*norm.num_batches_tracked"
+skip = true
+"""
+
+
+def test_rules_of_ones_own(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES)
+    model = Small()
+    model.norm.num_batches_tracked.fill_(77)
+    text = init_(model, SEED, rules=RULES, preset="pytorch").state_dict()
+    assert text["norm.num_batches_tracked"] == 77
+    assert 0.4 < text["layers.0.weight"].std() < 0.6
+    for rules in (path, str(path)):
+        state = init_(Small(), SEED, rules=rules, preset="pytorch").state_dict()
+        assert same(state | {"norm.num_batches_tracked": torch.tensor(77)}, text)
+    listing = manifest(model)
+    file = written(listing, "--rules", str(path), "--preset", "pytorch")
+    assert same(file, {name: tensor for name, tensor in text.items() if not name.endswith("num_batches_tracked")})
+    with pytest.raises(ValueError, match="no rule matches"):
+        init_(model, SEED, rules=RULES)
+
+
+def test_prefixes_and_wrappers():
+    plain = init_(Small(), SEED).state_dict()
+    inside = nn.Module()
+    inside.backbone = Small()
+    init_(inside, SEED)
+    assert not same(inside.backbone.state_dict(), plain)
+    for prefix in ("backbone.", ["backbone."]):
+        assert same(init_(inside, SEED, strip_prefix=prefix).backbone.state_dict(), plain)
+    assert same(init_(inside, SEED, rename=lambda name: name.removeprefix("backbone.")).backbone.state_dict(), plain)
+
+    from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+
+    model = Small()
+    model.first = checkpoint_wrapper(model.first)
+    compiled = torch.compile(model)
+    assert manifest(compiled) == manifest(Small())
+    init_(compiled, SEED)
+    assert torch.equal(model.first._checkpoint_wrapped_module.weight, plain["first.weight"])
+
+    # A submodule that is called `module` is no wrapper.
+    inside = nn.Module()
+    inside.module = nn.Linear(2, 2)
+    assert list(manifest(inside)["parameters"]) == ["module.weight", "module.bias"]
+
+
+def test_a_stage_of_a_pipeline():
+    options = {"rules": RULES, "preset": "pytorch"}
+    whole = on_meta(Small)
+    state = init_(Small(), SEED, **options).state_dict()
+    stage = nn.Sequential(nn.Linear(7, 7), nn.Linear(7, 7))
+
+    def rename(name: str) -> str:
+        number, rest = name.split(".", 1)
+        return f"layers.{int(number) + 2}.{rest}"
+
+    init_(stage, SEED, manifest=manifest(whole), rename=rename, **options)
+    assert torch.equal(stage[1].weight, state["layers.3.weight"])
+    init_(stage, SEED, manifest=json.dumps(manifest(whole)), rename=rename, **options)
+    assert torch.equal(stage[0].bias, state["layers.2.bias"])
+    # The rules count layers, and the stage alone has fewer.
+    init_(stage, SEED, rename=rename, **options)
+    assert not torch.equal(stage[1].weight, state["layers.3.weight"])
+    with pytest.raises(ValueError, match=r"0\.weight.*no such parameter"):
+        init_(stage, SEED, manifest=manifest(whole), **options)
+    with pytest.raises(ValueError, match=r"layers\.0\.weight.*\[7, 6\].*\[7, 7\]"):
+        init_(nn.Sequential(nn.Linear(6, 7)), SEED, manifest=manifest(whole), rename=lambda name: f"layers.{name}")
+    with pytest.raises(ValueError, match="two parameters have the name 'x'"):
+        init_(stage, SEED, rename=lambda name: "x")
+    with pytest.raises(TypeError, match="NoneType"):
+        init_(stage, SEED, rename=lambda name: None)
+
+
+def test_tied_parameters_are_made_once_by_their_first_name():
+    model = MODELS["torch"]()
+    filled(model, "torch")
+    assert model.head.weight is model.embedding.weight
+    assert "head.weight" not in manifest(model)["parameters"]
+    shared = nn.Module()
+    shared.a = nn.Linear(3, 3)
+    shared.b = shared.a
+    assert list(manifest(shared)["parameters"]) == ["a.weight", "a.bias"]
+
+
+def test_a_model_that_to_empty_has_untied_is_named():
+    model = on_meta(MODELS["gpt2"])
+    model.to_empty(device="cpu")
+    # The preset gives both the same values; they are two parameters nonetheless.
+    with pytest.warns(UntiedWarning, match=r"lm_head\.weight.*tie_weights"):
+        init_(model, SEED)
+    assert torch.equal(model.lm_head.weight, model.transformer.wte.weight)
+    model.tie_weights()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UntiedWarning)
+        filled(model, "gpt2")
+
+
+def test_buffers_of_no_checkpoint_are_named():
+    model = materialise(on_meta(MODELS["llama"]))
+    with pytest.warns(UnfilledBufferWarning, match="model.rotary_emb.inv_freq"):
+        init_(model, SEED)
+    assert (model.model.rotary_emb.inv_freq == 77).all()
+    # What docs/distributed/pytorch.md says.
+    for module in model.modules():
+        if module._non_persistent_buffers_set:
+            model._init_weights(module)
+    filled(model, "llama")
+    assert torch.equal(model.model.rotary_emb.inv_freq, MODELS["llama"]().model.rotary_emb.inv_freq)
+
+
+class Packed(torch.Tensor):
+    """A subclass that nobody here knows, as those of quantisation libraries are."""
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        (lambda m: m.register_buffer("position_ids", torch.zeros(1, 4, dtype=torch.int64)), "the model computes"),
+        (lambda m: m.first.to(torch.float8_e4m3fn), "first.weight.*float8_e4m3fn can't be made"),
+        (lambda m: m.first.to("meta"), r"first\.weight, first\.bias: the tensor is on the device meta"),
+        (lambda m: m.register_buffer("packed", torch.zeros(2, 2).as_subclass(Packed)), "packed: .*Packed"),
+        (lambda m: m.register_parameter("lazy", nn.UninitializedParameter()), "lazy: the lazy module"),
+        (lambda m: m.register_buffer("scalar_x", torch.zeros(3, dtype=torch.complex128)), "scalar_x.*complex128"),
+    ],
+)
+def test_nothing_is_written_on_an_error(change, text):
+    model = Small()
+    change(model)
+    for parameter in model.layers.parameters():
+        parameter.data.fill_(77)
+    with pytest.raises(ValueError, match=text):
+        init_(model, SEED)
+    assert all((parameter == 77).all() for parameter in model.layers.parameters())
+
+
+def test_wrong_arguments():
+    for options in [{"preset": "gpt9"}, {"rules": "[[rule]]\nmatch = 3"}, {"config": "{"}, {"manifest": "{"}]:
+        with pytest.raises(ValueError):
+            init_(Small(), SEED, **options)
+    with pytest.raises(ValueError, match="copies from a checkpoint"):
+        init_(Small(), SEED, rules='[[rule]]\nmatch = "*"\ncopy = true')
+    with pytest.raises((ValueError, OverflowError)):
+        init_(Small(), -1)
+    with pytest.raises(FileNotFoundError):
+        init_(Small(), SEED, rules="no/such/file.toml")
+    with pytest.raises(ValueError, match="no name in the safetensors format"):
+        manifest(nn.ParameterDict({"x": nn.Parameter(torch.zeros(2, dtype=torch.complex128))}))
