@@ -211,8 +211,8 @@ pub enum Error {
     },
     /// A part of a view that is itself a part of a tensor.
     #[error(
-        "a {part} was taken of a range of elements or a shard; take it of a view of a whole tensor, whose shape is \
-         then that of the part"
+        "a {part} was taken of a range of elements, a shard or ranges of indices; take it of a view of a whole \
+         tensor, whose shape is then that of the part"
     )]
     PartOfPart {
         /// The part: "row", "column" or "slice".
@@ -256,6 +256,42 @@ pub enum Error {
         extent: u64,
         /// The tensor's elements in the dimension.
         len: u64,
+    },
+    /// Lists of index ranges for another number of dimensions than the tensor has.
+    #[error("the ranges have {lists} lists; give one list for each of the tensor's {rank} dimensions")]
+    RangesRank {
+        /// The number of lists.
+        lists: usize,
+        /// The number of dimensions of the tensor.
+        rank: usize,
+    },
+    /// A range of indices that its dimension does not have.
+    #[error(
+        "the range {start}..{end} of dimension {dimension} reaches out of the tensor, which has the indices 0..{len} \
+         there",
+        start = *start as i64, end = *end as i64
+    )]
+    RangeOutOfRange {
+        /// The dimension, counted from 0.
+        dimension: usize,
+        /// The first index. A negative index of a signed type is in two's complement.
+        start: u64,
+        /// The index after the last one, likewise.
+        end: u64,
+        /// The number of indices of the dimension.
+        len: u64,
+    },
+    /// A range of indices that ends before it begins.
+    #[error(
+        "the range {start}..{end} of dimension {dimension} ends before it begins; give the smaller index first"
+    )]
+    RangeReversed {
+        /// The dimension, counted from 0.
+        dimension: usize,
+        /// The first index.
+        start: u64,
+        /// The index after the last one.
+        end: u64,
     },
     /// Rows that overlap, or that begin between two elements.
     #[error(

@@ -2,8 +2,10 @@
 
 pub(crate) mod matrix;
 pub(crate) mod placement;
+pub(crate) mod ranges;
 pub(crate) mod region;
 pub(crate) mod runs;
+pub(crate) mod selection;
 pub(crate) mod shape;
 
 /// The product of the dimensions: 1 if there are none, 0 if any dimension is 0, `None` past 64 bits.

@@ -13,6 +13,7 @@ use seedbed_model::{Dtype, Keys, Maker, Segment, Source, Tensor, float, unit_siz
 use crate::init::PyInit;
 use crate::key::PyKey;
 use crate::memory::with_bytes;
+use crate::numbers::unsigned;
 use crate::refused;
 use crate::region::PyRegion;
 
@@ -186,11 +187,15 @@ fn make(
     // Without gaps, all elements are one row.
     let row = local.last().copied().unwrap_or(1);
     let (row, pitch) = match row_pitch {
-        Some(pitch) if pitch != row * size => (row, pitch),
+        Some(pitch) if pitch < row * size => {
+            return Err(format!("the row pitch is {pitch} bytes, and a row has {}", row * size));
+        }
+        Some(pitch) if pitch > row * size && count > row => (row, pitch),
         _ => (count, count * size),
     };
-    let span = (count / row - 1) * pitch + row * size;
-    let memory = memory.get_mut(..span as usize).ok_or("the memory is smaller than the region")?;
+    let span = (count / row - 1).checked_mul(pitch).and_then(|rows| rows.checked_add(row * size));
+    let memory = span.and_then(|span| memory.get_mut(..usize::try_from(span).ok()?));
+    let memory = memory.ok_or("the memory is smaller than the region")?;
     let (content, layout) = (Periodic::of(tensor), region.layout());
     let elements = |maker: &mut Maker<'_>, first: u64, memory: &mut [u8]| -> Result<(), String> {
         let (mut at, mut rest) = (first, memory);
@@ -290,8 +295,9 @@ impl Filler {
         memory: &Bound<'_, PyAny>,
         dtype: &str,
         region: &PyRegion,
-        row_pitch: Option<u64>,
+        row_pitch: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        let row_pitch = row_pitch.map(|pitch| unsigned(pitch, "the row pitch")).transpose()?;
         let memory = memory
             .cast::<PyArray1<u8>>()
             .map_err(|_| PyTypeError::new_err("the memory must be a one-dimensional array of uint8"))?;

@@ -26,7 +26,7 @@ const OF_RULES: [&str; 5] = [
 /// >>> str(Init("normal(std=0.02)"))
 /// 'normal(mean=0,std=0.02)'
 /// >>> Init("xavier_uniform", fans=(784, 256)).std([256])
-/// 0.04385290096535147
+/// 0.04385290096535146
 #[pyclass(name = "Init", module = "seedbed", frozen, from_py_object)]
 #[derive(Clone)]
 pub(crate) struct PyInit {

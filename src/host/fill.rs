@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 
-use super::parallel::{in_parallel, in_parts, share};
+use super::parallel::{PART, in_parallel, in_parts, share};
 use super::simd::vectorised;
 #[cfg(not(any(feature = "threads", feature = "vectors")))]
 use super::spans::Span;
@@ -18,13 +18,12 @@ use crate::init::kernel_args::{Generator, KernelArgs};
 use crate::key::Key;
 use crate::layout::placement::Placement;
 use crate::layout::region::Region;
-use crate::layout::runs::StridedRuns;
+use crate::layout::selection::Selection;
 use crate::layout::shape::IntoShape;
 use crate::math::exp::exp;
-#[cfg(any(feature = "threads", feature = "vectors"))]
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
-use crate::math::truncated_normal::truncated_normal;
+use crate::math::truncated_normal::{QuantileTable, truncated_normal};
 use crate::math::uniform;
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
@@ -99,8 +98,11 @@ pub fn fill<'a, E: Element>(
 ) -> Result<(), Error> {
     let region = region.into();
     let args = init.kernel_args(region.shape(), E::DTYPE)?;
-    let runs = checked(&region, destination.len())?;
-    write(destination, &runs, &args, key)
+    let selection = checked(&region, destination.len())?;
+    if !destination.is_empty() {
+        Source::new(&args, key)?.write(destination, &selection);
+    }
+    Ok(())
 }
 
 /// Checks that the host can fill a tensor of this shape, without a tensor: the initialiser, the shape, and
@@ -129,28 +131,104 @@ pub fn fill_bytes<'a>(
     init: &Init,
     key: Key,
 ) -> Result<(), Error> {
-    let region = region.into();
+    by_type(destination, dtype, None, &region.into(), init, key)
+}
+
+/// Writes the elements of a region to bytes: one after the other, or in rows.
+fn by_type(
+    memory: &mut [u8],
+    dtype: DType,
+    rows: Option<Rows>,
+    region: &Region<'_>,
+    init: &Init,
+    key: Key,
+) -> Result<(), Error> {
     match dtype {
-        DType::F32 => bytes::<f32>(destination, region, init, key),
-        DType::F16 => bytes::<half::f16>(destination, region, init, key),
-        DType::BF16 => bytes::<half::bf16>(destination, region, init, key),
+        DType::F32 => bytes::<f32>(memory, rows, region, init, key),
+        DType::F16 => bytes::<half::f16>(memory, rows, region, init, key),
+        DType::BF16 => bytes::<half::bf16>(memory, rows, region, init, key),
         DType::U32 => Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 }),
     }
 }
 
-fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, key: Key) -> Result<(), Error> {
-    if let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(destination) {
-        return fill(elements, region, init, key);
+/// Rows of host memory, in bytes.
+#[derive(Clone, Copy)]
+struct Rows {
+    len: usize,
+    /// The distance from the beginning of one row to the beginning of the next.
+    pitch: usize,
+}
+
+fn bytes<E: Element>(
+    memory: &mut [u8],
+    rows: Option<Rows>,
+    region: &Region<'_>,
+    init: &Init,
+    key: Key,
+) -> Result<(), Error> {
+    if rows.is_none()
+        && let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(memory)
+    {
+        return fill(elements, region.clone(), init, key);
     }
-    // The bytes are not aligned to elements, or end within one: fill aligned memory and copy it.
-    let whole = destination.len().div_ceil(size_of::<E>());
-    let mut elements = vec![E::rounded(0.0); whole];
-    fill(&mut elements, region, init, key)?;
-    let bytes = bytemuck::cast_slice::<E, u8>(&elements);
-    if bytes.len() != destination.len() {
-        return Err(Error::LengthMismatch { expected: whole as u64, actual: whole as u64 - 1 });
+    let size = size_of::<E>();
+    let args = init.kernel_args(region.shape(), E::DTYPE)?;
+    let selection = region.selection()?;
+    let len = memory.len();
+    let rows = rows.unwrap_or(Rows { len, pitch: len });
+    if rows.len == len {
+        let (expected, whole) = (selection.elements(), len.div_ceil(size) as u64);
+        if expected != whole {
+            return Err(Error::LengthMismatch { expected, actual: whole });
+        }
+        if !len.is_multiple_of(size) {
+            return Err(Error::LengthMismatch { expected, actual: whole - 1 });
+        }
     }
-    destination.copy_from_slice(bytes);
+    if memory.is_empty() {
+        return Ok(());
+    }
+    let source = Source::new(&args, key)?;
+    // Writes whole rows, the first of which holds the elements from this position on.
+    let write = |position: usize, bytes: &mut [u8], rows: Rows| {
+        if rows.len == bytes.len()
+            && let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(bytes)
+        {
+            return source.write_part(elements, &selection, position as u64);
+        }
+        let count = bytes.len().div_ceil(rows.pitch) * (rows.len / size);
+        let mut elements = vec![E::rounded(0.0); count];
+        source.write_part(&mut elements, &selection, position as u64);
+        let values = bytemuck::cast_slice::<E, u8>(&elements).chunks(rows.len);
+        for (to, from) in bytes.chunks_mut(rows.pitch).zip(values) {
+            to[..from.len()].copy_from_slice(from);
+        }
+    };
+    let row = rows.len / size;
+    match PART / row {
+        // Long rows are cut into pieces, which all cores write.
+        0 | 1 => {
+            let mut pieces: Vec<(usize, &mut [u8])> = Vec::new();
+            for (number, bytes) in memory.chunks_mut(rows.pitch).enumerate() {
+                let cut = bytes[..rows.len].chunks_mut(PART * size).enumerate();
+                pieces.extend(cut.map(|(piece, bytes)| (number * row + piece * PART, bytes)));
+            }
+            in_parts(&mut pieces, 1, |_, pieces| {
+                for (position, bytes) in pieces {
+                    let len = bytes.len();
+                    write(*position, bytes, Rows { len, pitch: len });
+                }
+            });
+        }
+        // Several short rows are a piece.
+        count => {
+            // The pitch of a single row may be any number.
+            let pitch = rows.pitch.min(memory.len());
+            in_parts(memory, pitch.saturating_mul(count), |at, bytes| {
+                write(at / pitch * row, bytes, Rows { pitch, ..rows });
+            });
+        }
+    }
     Ok(())
 }
 
@@ -158,8 +236,9 @@ fn bytes<E: Element>(destination: &mut [u8], region: Region<'_>, init: &Init, ke
 /// with the placement's row pitch, in this machine's byte order. All other bytes stay unchanged.
 ///
 /// Each [`Fill`](crate::Fill) of a list gives its placement, initialiser and key, so a test needs no second
-/// list. If the rows have padding or the elements are not aligned in memory, the call makes a second copy of the
-/// tensor.
+/// list. If the rows have padding or the elements are not aligned in memory, each thread computes pieces of at most
+/// 256 KiB in memory of its own, and copies them. The exception is an orthogonal matrix, which
+/// [`fill`] too computes whole, in f32, before it writes a part of it.
 ///
 /// ```
 /// use seedbed::program::Placement;
@@ -182,17 +261,14 @@ pub fn fill_buffer(memory: &mut [u8], placement: &Placement<'_>, init: &Init, ke
     let bytes = placement.bytes_in_memory(memory.len() as u64)?;
     let memory = &mut memory[bytes.start as usize..bytes.end as usize];
     let row = region.local_shape().last().copied().unwrap_or(1) * dtype.size();
-    match placement.row_pitch {
+    let rows = match placement.row_pitch {
+        // The row lies in memory, so its length fits `usize`. The pitch of a single row need not.
         Some(pitch) if pitch != row && !memory.is_empty() => {
-            let mut packed = vec![0; (region.element_count()? * dtype.size()) as usize];
-            fill_bytes(&mut packed, dtype, region.clone(), init, key)?;
-            for (to, from) in memory.chunks_mut(pitch as usize).zip(packed.chunks(row as usize)) {
-                to[..from.len()].copy_from_slice(from);
-            }
-            Ok(())
+            Some(Rows { len: row as usize, pitch: usize::try_from(pitch).unwrap_or(usize::MAX) })
         }
-        _ => fill_bytes(memory, dtype, region.clone(), init, key),
-    }
+        _ => None,
+    };
+    by_type(memory, dtype, rows, region, init, key)
 }
 
 /// Writes the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
@@ -200,121 +276,167 @@ pub fn fill_buffer(memory: &mut [u8], placement: &Placement<'_>, init: &Init, ke
 /// # Errors
 /// The errors of the region; [`Error::LengthMismatch`] unless `destination` has exactly as many elements.
 pub fn fill_words<'a>(destination: &mut [u32], region: impl Into<Region<'a>>, key: Key) -> Result<(), Error> {
-    let runs = checked(&region.into(), destination.len())?;
-    tiles(
-        destination,
-        &runs,
-        #[inline(always)]
-        move |tile| tile.words(key),
-        #[inline(always)]
-        |word| word,
-    );
-    Ok(())
-}
-
-fn checked(region: &Region<'_>, actual: usize) -> Result<StridedRuns, Error> {
-    let runs = region.runs()?;
-    let (expected, actual) = (runs.elements(), actual as u64);
-    if expected != actual {
-        return Err(Error::LengthMismatch { expected, actual });
-    }
-    Ok(runs)
-}
-
-fn write<E: Element>(
-    destination: &mut [E],
-    runs: &StridedRuns,
-    args: &KernelArgs,
-    key: Key,
-) -> Result<(), Error> {
-    if destination.is_empty() {
-        return Ok(());
-    }
-    let KernelArgs { mean, std, low, range, min, max, matrix, identity, zeros, .. } = *args;
-    match args.generator {
-        Generator::Constant => {
-            let value = E::rounded(f32::from_bits(args.value));
-            match bytemuck::bytes_of(&value) {
-                // Mostly zeros. Parts are large, because memset bypasses the caches for large ones.
-                [byte, rest @ ..] if rest.iter().all(|other| other == byte) => {
-                    let bytes = bytemuck::cast_slice_mut(destination);
-                    in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
-                }
-                _ => {
-                    let (head, body) = cache_line::split_at_line(destination, 0, 1);
-                    head.fill(value);
-                    in_parallel(body, 1, |_, part| {
-                        vectorised(
-                            #[inline(always)]
-                            || part.fill(value),
-                        );
-                    });
-                }
-            }
-        }
-        Generator::Words => unreachable!("no initialiser makes raw words"),
-        Generator::Uniform => tiles(
-            destination,
-            runs,
+    let selection = &checked(&region.into(), destination.len())?;
+    each_part(destination, selection, |first, part| {
+        tiles(
+            part,
+            selection,
+            first,
             #[inline(always)]
             move |tile| tile.words(key),
             #[inline(always)]
-            move |word| E::rounded(uniform::uniform(word, low, range, max)),
-        ),
-        Generator::Normal => tiles(
-            destination,
-            runs,
-            #[inline(always)]
-            move |tile| tile.normals(key),
-            #[inline(always)]
-            move |z| E::rounded(z * std + mean),
-        ),
-        Generator::LogNormal => tiles(
-            destination,
-            runs,
-            #[inline(always)]
-            move |tile| tile.normals(key),
-            #[inline(always)]
-            move |z| E::rounded(exp(z * std + mean)),
-        ),
-        Generator::TruncNormal => {
-            let Some(truncation) = args.truncation else { unreachable!("a truncated normal has its bounds") };
-            let table = &truncated_normal(truncation);
-            tiles(
-                destination,
-                runs,
-                #[inline(always)]
-                move |tile| tile.quantiles(key, table),
-                #[inline(always)]
-                move |z| E::rounded(uniform::within(z * std + mean, min, max)),
-            );
-        }
-        Generator::Identity => tiles(
-            destination,
-            runs,
-            #[inline(always)]
-            move |tile| tile.indexes(matrix),
-            #[inline(always)]
-            move |index| E::rounded(identity.value(index)),
-        ),
-        Generator::Sparse => tiles(
-            destination,
-            runs,
-            #[inline(always)]
-            move |tile| tile.sparse(key, matrix, zeros, std),
-            E::rounded,
-        ),
-        Generator::Copy => {
-            let whole = orthogonal::orthogonal(key, matrix.rows, matrix.columns)?;
-            in_parallel(destination, runs.len as usize, |at, part| {
-                for (element, dst_range) in contiguous_spans(runs, at as u64, part.len()) {
-                    let from = &whole[element as usize..][..dst_range.len()];
-                    part[dst_range].iter_mut().zip(from).for_each(|(to, from)| *to = E::rounded(from * std));
-                }
-            });
+            |word| word,
+        );
+    });
+    Ok(())
+}
+
+fn checked(region: &Region<'_>, actual: usize) -> Result<Selection, Error> {
+    let selection = region.selection()?;
+    let (expected, actual) = (selection.elements(), actual as u64);
+    if expected != actual {
+        return Err(Error::LengthMismatch { expected, actual });
+    }
+    Ok(selection)
+}
+
+/// A source of elements: a distribution, its stream, and what is computed once for all elements.
+struct Source<'a> {
+    args: &'a KernelArgs,
+    key: Key,
+    /// The table of a truncated normal distribution.
+    table: Option<QuantileTable>,
+    /// The elements of an orthogonal matrix.
+    matrix: Vec<f32>,
+}
+
+impl<'a> Source<'a> {
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    fn new(args: &'a KernelArgs, key: Key) -> Result<Self, Error> {
+        let matrix = match args.generator {
+            Generator::Copy => orthogonal::orthogonal(key, args.matrix.rows, args.matrix.columns)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { args, key, table: args.truncation.map(truncated_normal), matrix })
+    }
+
+    /// Writes a selection, on all cores.
+    fn write<E: Element>(&self, destination: &mut [E], selection: &Selection) {
+        let Generator::Constant = self.args.generator else {
+            return each_part(destination, selection, |first, part| self.write_part(part, selection, first));
+        };
+        let value = E::rounded(f32::from_bits(self.args.value));
+        match bytemuck::bytes_of(&value) {
+            // Mostly zeros. Parts are large, because memset bypasses the caches for large ones.
+            [byte, rest @ ..] if rest.iter().all(|other| other == byte) => {
+                let bytes = bytemuck::cast_slice_mut(destination);
+                in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
+            }
+            _ => {
+                let (head, body) = cache_line::split_at_line(destination, 0, 1);
+                head.fill(value);
+                in_parallel(body, 1, |_, part| self.write_part(part, selection, 0));
+            }
         }
     }
-    Ok(())
+
+    /// Writes the elements of a selection from position `first` on, on this thread.
+    fn write_part<E: Element>(&self, part: &mut [E], selection: &Selection, first: u64) {
+        let key = self.key;
+        let KernelArgs { mean, std, low, range, min, max, matrix, identity, zeros, .. } = *self.args;
+        match self.args.generator {
+            Generator::Constant => {
+                let value = E::rounded(f32::from_bits(self.args.value));
+                vectorised(
+                    #[inline(always)]
+                    || part.fill(value),
+                );
+            }
+            Generator::Words => unreachable!("no initialiser makes raw words"),
+            Generator::Uniform => tiles(
+                part,
+                selection,
+                first,
+                #[inline(always)]
+                move |tile| tile.words(key),
+                #[inline(always)]
+                move |word| E::rounded(uniform::uniform(word, low, range, max)),
+            ),
+            Generator::Normal => tiles(
+                part,
+                selection,
+                first,
+                #[inline(always)]
+                move |tile| tile.normals(key),
+                #[inline(always)]
+                move |z| E::rounded(z * std + mean),
+            ),
+            Generator::LogNormal => tiles(
+                part,
+                selection,
+                first,
+                #[inline(always)]
+                move |tile| tile.normals(key),
+                #[inline(always)]
+                move |z| E::rounded(exp(z * std + mean)),
+            ),
+            Generator::TruncNormal => {
+                let Some(table) = &self.table else { unreachable!("a truncated normal has its bounds") };
+                tiles(
+                    part,
+                    selection,
+                    first,
+                    #[inline(always)]
+                    move |tile| tile.quantiles(key, table),
+                    #[inline(always)]
+                    move |z| E::rounded(uniform::within(z * std + mean, min, max)),
+                );
+            }
+            Generator::Identity => tiles(
+                part,
+                selection,
+                first,
+                #[inline(always)]
+                move |tile| tile.indexes(matrix),
+                #[inline(always)]
+                move |index| E::rounded(identity.value(index)),
+            ),
+            Generator::Sparse => tiles(
+                part,
+                selection,
+                first,
+                #[inline(always)]
+                move |tile| tile.sparse(key, matrix, zeros, std),
+                E::rounded,
+            ),
+            Generator::Copy => {
+                for (element, dst_range) in contiguous_spans(selection, first, part.len()) {
+                    let from = &self.matrix[element as usize..][..dst_range.len()];
+                    part[dst_range].iter_mut().zip(from).for_each(|(to, from)| *to = E::rounded(from * std));
+                }
+            }
+        }
+    }
+}
+
+/// Calls `write` with each part of a destination and the position of the part's first element, on all cores.
+fn each_part<T: Send>(
+    destination: &mut [T],
+    selection: &Selection,
+    write: impl Fn(u64, &mut [T]) + Sync + Copy,
+) {
+    let Some(start) = selection.as_run() else {
+        return in_parallel(destination, selection.run_len() as usize, |at, part| write(at as u64, part));
+    };
+    // The head ends where a block begins, so that all parts of the body begin with a block.
+    let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
+    let (head, body) = cache_line::split_at_line(destination, ragged as usize, BLOCK as usize);
+    let first = head.len() as u64;
+    if first > 0 {
+        write(0, head);
+    }
+    in_parallel(body, BLOCK as usize, |at, part| write(first + at as u64, part));
 }
 
 /// Writes the first values of `from`, as many as `to` has room for.
@@ -324,88 +446,83 @@ fn put<V: Copy, T>(to: &mut [T], from: &[V], finish: impl Fn(V) -> T) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = finish(*from));
 }
 
-/// Writes runs one after the other. `values` computes the values of a tile's elements; `finish` turns a value
-/// into an element.
+/// Writes the elements of a selection from position `first` on. `values` computes the values of a tile's elements;
+/// `finish` turns a value into an element.
 ///
-/// Each part copies both functions, so that the parameters which they own are in registers. Parameters behind a
+/// The loop copies both functions, so that the parameters which they own are in registers. Parameters behind a
 /// pointer could be overwritten by the destination, as far as the compiler knows, and it would load them anew
 /// for every element.
 #[cfg(any(feature = "threads", feature = "vectors"))]
-fn tiles<V: Copy, T: Send>(
-    destination: &mut [T],
-    runs: &StridedRuns,
-    values: impl Fn(&mut Workspace) -> &[V; ELEMENTS] + Sync + Copy,
-    finish: impl Fn(V) -> T + Sync + Copy,
+fn tiles<V: Copy, T>(
+    part: &mut [T],
+    selection: &Selection,
+    first: u64,
+    values: impl Fn(&mut Workspace) -> &[V; ELEMENTS] + Copy,
+    finish: impl Fn(V) -> T + Copy,
 ) {
-    if !runs.dims.is_empty() {
-        return in_parallel(destination, runs.len as usize, |at, part| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    let (values, finish) = (values, finish);
-                    let (mut tile, mut spans) =
-                        (Workspace::new(), TileSpans::of(runs, at as u64, part.len()));
-                    while let Some(end) = spans.next(&mut tile) {
-                        cache_line::prefetch_write(&part[end..part.len().min(end + ELEMENTS)]);
-                        let values = values(&mut tile);
-                        for span in spans.of_tile() {
-                            put(&mut part[span.dst_range.clone()], &values[span.from..], finish);
-                        }
+    let Some(start) = selection.as_run() else {
+        return vectorised(
+            #[inline(always)]
+            || {
+                let (values, finish) = (values, finish);
+                let (mut tile, mut spans) = (Workspace::new(), TileSpans::of(selection, first, part.len()));
+                while let Some(end) = spans.next(&mut tile) {
+                    cache_line::prefetch_write(&part[end..part.len().min(end + ELEMENTS)]);
+                    let values = values(&mut tile);
+                    for span in spans.of_tile() {
+                        put(&mut part[span.dst_range.clone()], &values[span.from..], finish);
                     }
-                },
-            );
-        });
-    }
-    // The head ends where a block begins, so that all parts of the body begin with a block.
-    let start = runs.first;
-    let ragged = (start.next_multiple_of(BLOCK) - start).min(destination.len() as u64);
-    let (head, body) = cache_line::split_at_line(destination, ragged as usize, BLOCK as usize);
+                }
+            },
+        );
+    };
+    let start = start + first;
+    let ragged = (start.next_multiple_of(BLOCK) - start).min(part.len() as u64);
+    let (head, body) = part.split_at_mut(ragged as usize);
     if !head.is_empty() {
         let mut tile = Workspace::new();
         put(head, &values(tile.follow(start / BLOCK))[(start % BLOCK) as usize..], finish);
     }
-    let first = (start + head.len() as u64).div_ceil(BLOCK);
-    in_parallel(body, BLOCK as usize, |at, part| {
-        let first = first + at as u64 / BLOCK;
-        vectorised(
-            #[inline(always)]
-            || {
-                let (values, finish) = (values, finish);
-                let mut tile = Workspace::new();
-                let (mut first, mut part) = (first, part);
-                while !part.is_empty() {
-                    let (now, later) = part.split_at_mut(ELEMENTS.min(part.len()));
-                    cache_line::prefetch_write(&later[..later.len().min(ELEMENTS)]);
-                    put(now, values(tile.follow(first)), finish);
-                    (first, part) = (first + BLOCKS as u64, later);
-                }
-            },
-        );
-    });
+    let first = start.div_ceil(BLOCK);
+    vectorised(
+        #[inline(always)]
+        || {
+            let (values, finish) = (values, finish);
+            let mut tile = Workspace::new();
+            let (mut first, mut part) = (first, body);
+            while !part.is_empty() {
+                let (now, later) = part.split_at_mut(ELEMENTS.min(part.len()));
+                cache_line::prefetch_write(&later[..later.len().min(ELEMENTS)]);
+                put(now, values(tile.follow(first)), finish);
+                (first, part) = (first + BLOCKS as u64, later);
+            }
+        },
+    );
 }
 
-/// Writes runs one after the other. On one thread and without wide vectors all fills share the loop over tiles:
-/// WebAssembly is that much smaller.
+/// Writes the elements of a selection from position `first` on. On one thread and without wide vectors all fills
+/// share the loop over tiles: WebAssembly is that much smaller.
 #[cfg(not(any(feature = "threads", feature = "vectors")))]
 fn tiles<V: Copy, T>(
-    destination: &mut [T],
-    runs: &StridedRuns,
+    part: &mut [T],
+    selection: &Selection,
+    first: u64,
     values: impl Fn(&mut Workspace) -> &[V; ELEMENTS],
     finish: impl Fn(V) -> T + Copy,
 ) {
-    let len = destination.len();
-    each_tile(runs, len, &mut |tile, spans| {
+    let len = part.len();
+    each_tile(selection, first, len, &mut |tile, spans| {
         let values = values(tile);
         for span in spans {
-            put(&mut destination[span.dst_range.clone()], &values[span.from..], finish);
+            put(&mut part[span.dst_range.clone()], &values[span.from..], finish);
         }
     });
 }
 
-/// Calls `write` for each tile of the first `len` elements of the runs, with the tile's spans.
+/// Calls `write` for each tile of `len` elements of a selection, with the tile's spans.
 #[cfg(not(any(feature = "threads", feature = "vectors")))]
-fn each_tile(runs: &StridedRuns, len: usize, write: &mut dyn FnMut(&mut Workspace, &[Span])) {
-    let (mut tile, mut spans) = (Workspace::new(), TileSpans::of(runs, 0, len));
+fn each_tile(selection: &Selection, first: u64, len: usize, write: &mut dyn FnMut(&mut Workspace, &[Span])) {
+    let (mut tile, mut spans) = (Workspace::new(), TileSpans::of(selection, first, len));
     while spans.next(&mut tile).is_some() {
         write(&mut tile, spans.of_tile());
     }
@@ -511,6 +628,70 @@ mod tests {
             let bytes = &mut bytes[offset..offset + 36];
             fill_bytes(bytes, DType::F32, [9], &init, key).unwrap();
             assert_eq!(bytes, bytemuck::cast_slice::<f32, u8>(&aligned));
+        }
+    }
+
+    /// Rows of any length, also of several pieces, at every alignment: as the packed elements have them.
+    #[test]
+    fn rows_of_any_length_hold_what_packed_rows_hold() {
+        fn check<E: Element>(init: &Init, region: &Region<'_>, padding: u64, start: usize) {
+            let (key, size, dtype) = (Key::new(6), size_of::<E>() as u64, E::DTYPE);
+            let count = region.element_count().unwrap() as usize;
+            let mut packed = vec![E::rounded(0.0); count];
+            fill(&mut packed, region.clone(), init, key).unwrap();
+            let row = (region.local_shape().last().copied().unwrap() * size) as usize;
+            let pitch = row + (padding * size) as usize;
+            let rows = count * size as usize / row;
+            let mut expected = vec![0xA5; start + (rows - 1) * pitch + row + 9];
+            let mut memory = expected.clone();
+            for (number, values) in bytemuck::cast_slice::<E, u8>(&packed).chunks(row).enumerate() {
+                expected[start + number * pitch..][..row].copy_from_slice(values);
+            }
+            let placement =
+                Placement { row_pitch: Some(pitch as u64), ..Placement::new(dtype, region.clone()) };
+            fill_buffer(&mut memory[start..], &placement, init, key).unwrap();
+            assert!(memory == expected, "{init:?} {dtype} {region:?} {padding} {start}");
+        }
+        let long = PART as u64;
+        for (shape, part) in [
+            ([3, 2 * long + 5], None),
+            ([2, long], Some([vec![0..1], vec![3..long - 2]])),
+            ([3, long / 2 + 1], None),
+            ([5, long / 2], Some([vec![0..1, 2..3, 4..5], vec![1..long / 2]])),
+            ([4000, 40], Some([vec![0..100, 150..4000], vec![0..17, 20..21, 30..40]])),
+            ([70_000, 1], None),
+        ] {
+            let whole = Region::from(shape);
+            let region = if let Some(part) = part { whole.ranges(part) } else { whole };
+            for init in [
+                Init::normal(0.0, 1.0),
+                Init::trunc_normal(0.0, 1.0, -2.0, 2.0),
+                Init::Ones,
+                Init::sparse(0.3),
+            ] {
+                for (padding, start) in [(0, 1), (1, 0), (3, 4), (7, 3)] {
+                    check::<f32>(&init, &region, padding, start);
+                    check::<half::bf16>(&init, &region, padding, start);
+                }
+            }
+        }
+        for padding in [1, 4] {
+            let part = Region::from([300, 41]).ranges([vec![250..300, 0..40], vec![3..5, 7..40]]);
+            check::<half::f16>(&Init::orthogonal(), &part, padding, 1);
+        }
+    }
+
+    /// The pitch of a single row may be any number, also one that `usize` can't hold.
+    #[test]
+    fn a_single_row_has_any_pitch() {
+        let (init, key) = (Init::normal(0.0, 1.0), Key::new(5));
+        let mut expected = [0.0_f32; 9];
+        fill(&mut expected, [9], &init, key).unwrap();
+        for pitch in [40, 1 << 40, (1 << 63) - 8] {
+            let placement = Placement { row_pitch: Some(pitch), ..Placement::new(DType::F32, [1, 9]) };
+            let mut memory = [0.0_f32; 9];
+            fill_buffer(bytemuck::cast_slice_mut(&mut memory), &placement, &init, key).unwrap();
+            assert_eq!(memory, expected, "{pitch}");
         }
     }
 }

@@ -1,24 +1,27 @@
-//! Tiles of strided runs: spans of elements that are contiguous in the tensor and in the destination.
+//! Tiles of a selection: spans of elements that are contiguous in the tensor and in the destination.
 
 use std::ops::Range;
 
 use super::tile::{BLOCKS, ELEMENTS, Workspace};
-use crate::layout::runs::StridedRuns;
+use crate::layout::selection::Selection;
 use crate::math::philox::BLOCK;
 
 /// Yields (first element, destination range) of each contiguous span in `start..start + len`, in elements of
 /// the region; `start` may lie inside a run. Destination ranges count from 0.
 pub(super) fn contiguous_spans(
-    runs: &StridedRuns,
+    selection: &Selection,
     start: u64,
     len: usize,
 ) -> impl Iterator<Item = (u64, Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let (run, within) = ((start + at as u64) / runs.len, (start + at as u64) % runs.len);
-        let dst_range = at..len.min(at + (runs.len - within) as usize);
+        if at == len {
+            return None;
+        }
+        let (element, neighbours) = selection.neighbours_at(start + at as u64);
+        let dst_range = at..len.min(at.saturating_add(neighbours as usize));
         at = dst_range.end;
-        (!dst_range.is_empty()).then(|| (runs.start_of(run) + within, dst_range))
+        Some((element, dst_range))
     })
 }
 
@@ -43,12 +46,12 @@ pub(super) struct TileSpans<S> {
 impl TileSpans<()> {
     /// The spans of the elements `start..start + len` of a region.
     pub(super) fn of(
-        runs: &StridedRuns,
+        selection: &Selection,
         start: u64,
         len: usize,
     ) -> TileSpans<impl Iterator<Item = (u64, Range<usize>)>> {
         TileSpans {
-            contiguous_spans: contiguous_spans(runs, start, len),
+            contiguous_spans: contiguous_spans(selection, start, len),
             rest: (0, 0..0),
             of_tile: Vec::with_capacity(BLOCKS),
         }
@@ -90,6 +93,9 @@ impl<S: Iterator<Item = (u64, Range<usize>)>> TileSpans<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::ranges::{self, tests::lists};
+    use crate::layout::region::Region;
+    use crate::layout::runs::StridedRuns;
     use crate::layout::runs::tests::{by_definition, shards};
     use proptest::prelude::*;
 
@@ -107,28 +113,54 @@ mod tests {
                 dimensions
             });
             let all = by_definition(&shape, &start, &local, local.last().copied().unwrap_or(1));
-            let at = |fraction: f64| (fraction * all.len() as f64) as usize;
-            let part = at(begin)..at(end).max(at(begin));
-
             let runs = StridedRuns::of_shard(&shape, Some(&start), &local, None);
-            let mut spans = TileSpans::of(&runs, part.start as u64, part.len());
-            let (mut tile, mut taken, mut was_full) = (Workspace::new(), Vec::new(), true);
-            while let Some(end) = spans.next(&mut tile) {
-                prop_assert!(was_full);
-                for span in spans.of_tile() {
-                    prop_assert_eq!(span.dst_range.start, taken.len());
-                    taken.extend((span.from..span.from + span.dst_range.len()).map(|from| {
-                        tile.blocks[from / BLOCK as usize] * BLOCK + from as u64 % BLOCK
-                    }));
-                }
-                prop_assert_eq!(end, taken.len());
-                was_full = spans
-                    .of_tile()
-                    .last()
-                    .is_some_and(|span| span.from + span.dst_range.len() > ELEMENTS - BLOCK as usize);
-            }
-            let expected: Vec<_> = all[part].iter().map(|(_, element)| *element).collect();
-            prop_assert_eq!(taken, expected);
+            check_tiles(&Selection::Rectangle(runs), &all, begin, end)?;
         }
+
+        #[test]
+        fn tiles_cover_a_part_of_ranges_exactly(
+            (shape, mut lists) in lists(1..4),
+            scale in prop_oneof![Just(1_u64), Just(67)],
+            (begin, end) in (0.0..1.0, 0.0..=1.0),
+        ) {
+            let mut shape = shape;
+            if let (Some(len), Some(list)) = (shape.last_mut(), lists.last_mut()) {
+                *len *= scale;
+                list.iter_mut().for_each(|range| *range = range.start * scale..range.end * scale);
+            }
+            let all = ranges::tests::by_definition(&shape, &lists, 1 << 40);
+            let selection = Region::from(&shape).ranges(lists).selection().unwrap();
+            check_tiles(&selection, &all, begin, end)?;
+        }
+    }
+
+    fn check_tiles(
+        selection: &Selection,
+        all: &[(u64, u64)],
+        begin: f64,
+        end: f64,
+    ) -> Result<(), TestCaseError> {
+        let at = |fraction: f64| (fraction * all.len() as f64) as usize;
+        let part = at(begin)..at(end).max(at(begin));
+        let mut spans = TileSpans::of(selection, part.start as u64, part.len());
+        let (mut tile, mut taken, mut was_full) = (Workspace::new(), Vec::new(), true);
+        while let Some(end) = spans.next(&mut tile) {
+            prop_assert!(was_full);
+            for span in spans.of_tile() {
+                prop_assert_eq!(span.dst_range.start, taken.len());
+                taken.extend(
+                    (span.from..span.from + span.dst_range.len())
+                        .map(|from| tile.blocks[from / BLOCK as usize] * BLOCK + from as u64 % BLOCK),
+                );
+            }
+            prop_assert_eq!(end, taken.len());
+            was_full = spans
+                .of_tile()
+                .last()
+                .is_some_and(|span| span.from + span.dst_range.len() > ELEMENTS - BLOCK as usize);
+        }
+        let expected: Vec<_> = all[part].iter().map(|(_, element)| *element).collect();
+        prop_assert_eq!(taken, expected);
+        Ok(())
     }
 }

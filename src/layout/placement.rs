@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::product;
 use super::region::Region;
-use super::runs::StridedRuns;
+use super::selection::Selection;
 use super::shape::{Count, not_negative};
 use crate::dtype::DType;
 use crate::error::Error;
@@ -27,7 +27,7 @@ pub struct Placement<'a> {
 /// A placement that was checked against the size of its buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ResolvedPlacement {
-    pub(crate) runs: StridedRuns,
+    pub(crate) selection: Selection,
     /// Bytes of the buffer, from the first to the last byte that is written.
     pub(crate) bytes: Range<u64>,
 }
@@ -62,16 +62,16 @@ impl<'a> Placement<'a> {
         let Self { offset, row_pitch, dtype, .. } = *self;
         not_negative("the byte offset", offset)?;
         not_negative("the row pitch", row_pitch.unwrap_or(0))?;
-        let runs = self.region.runs_with(self.pitch_in_elements()?)?;
+        let selection = self.region.selection_with(self.pitch_in_elements()?)?;
         if !offset.is_multiple_of(dtype.size()) {
             return Err(Error::MisalignedOffset { offset, alignment: dtype.size(), dtype });
         }
-        let bytes = runs.span().and_then(|elements| elements.checked_mul(dtype.size()));
+        let bytes = selection.span().and_then(|elements| elements.checked_mul(dtype.size()));
         let end = bytes.and_then(|bytes| offset.checked_add(bytes));
         let words_end = end.and_then(|end| end.checked_next_multiple_of(word));
         match (end, words_end) {
             (Some(end), Some(words_end)) if words_end <= size => {
-                Ok(ResolvedPlacement { runs, bytes: offset..end })
+                Ok(ResolvedPlacement { selection, bytes: offset..end })
             }
             _ => {
                 let end = words_end.unwrap_or(u64::MAX);
@@ -277,7 +277,9 @@ mod tests {
         assert!(matches!(reversed, Err(Error::ShardOutOfRange { .. })));
         assert!(matches!(Placement::new(DType::F32, ()).slice(0), Err(Error::ShardOutOfRange { .. })));
         let part = Placement::new(DType::F32, Region::from([4, 6]).elements(0..4));
-        assert!(message(part.rows(0..1)).starts_with("a row was taken of a range of elements or a shard"));
+        assert!(message(part.rows(0..1)).starts_with(
+            "a row was taken of a range of elements, a shard or ranges of indices; take it of a view of a whole tensor"
+        ));
         let huge = Placement { row_pitch: Some(1 << 61), ..Placement::new(DType::F32, [1_u64 << 30, 1]) };
         let far = huge.rows(1 << 29..1 << 30).unwrap();
         let error = far.bytes(u64::MAX).unwrap_err();

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::layout::product;
+use crate::layout::ranges::{self, OuterProduct};
 use crate::layout::runs::StridedRuns;
+use crate::layout::selection::Selection;
 use crate::layout::shape::{Count, IntoShape, check_dimensions, not_negative};
 
 /// The largest element count: byte offsets, block indexes and the ends of ranges then fit 64 bits.
@@ -24,6 +26,8 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// let second_half_of_the_rows = Region::from([50257, 768]).elements(25128 * 768..50257 * 768);
 /// // The shard of one of 2 x 4 devices: 25129 rows, and 192 columns of each.
 /// let shard = Region::from([50257, 768]).shard([0, 576], [25129, 192]);
+/// // Two ranges of rows, one behind the other: 200 rows.
+/// let two_ranges = Region::from([50257, 768]).ranges([vec![0..100, 25000..25100], vec![0..768]]);
 /// ```
 ///
 /// The feature `serde` serialises a `Region` as its shape and its part. Deserialising gives a region that
@@ -38,6 +42,10 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 ///     (
 ///         r#"{"shape":[4,3],"part":{"shard":{"start":[0,1],"shape":[4,2]}}}"#,
 ///         Region::from([4, 3]).shard([0, 1], [4, 2]),
+///     ),
+///     (
+///         r#"{"shape":[4,3],"part":{"ranges":[[{"start":0,"end":1},{"start":2,"end":4}],[{"start":0,"end":3}]]}}"#,
+///         Region::from([4, 3]).ranges([vec![0..1, 2..4], vec![0..3]]),
 ///     ),
 /// ] {
 ///     assert_eq!(serde_json::to_string(&region)?, json);
@@ -65,6 +73,7 @@ enum Part {
         start: Vec<u64>,
         shape: Vec<u64>,
     },
+    Ranges(Vec<Vec<Range<u64>>>),
 }
 
 impl<'a> Region<'a> {
@@ -98,13 +107,50 @@ impl<'a> Region<'a> {
         Self { part: Part::Shard { start, shape }, ..self }
     }
 
+    /// Selects the outer product of index ranges: one list of ranges for each dimension, in any order. The
+    /// destination holds, row-major, the elements at every combination of listed indices, in the order of the
+    /// lists, as numpy's `x[np.ix_(rows, columns)]` does. Two ranges may have indices in common; the elements
+    /// there are then written twice.
+    ///
+    /// ```
+    /// use seedbed::{Init, Key, Region, host};
+    ///
+    /// let (init, key) = (Init::normal(0.0, 1.0), Key::new(42));
+    /// let mut whole = [0.0_f32; 8 * 3];
+    /// host::fill(&mut whole, [8, 3], &init, key)?;
+    /// // Rows 0, 1, 6 and 7: what the first of two devices holds of a tensor whose rows were sharded twice.
+    /// let mut part = [0.0_f32; 4 * 3];
+    /// host::fill(&mut part, Region::from([8, 3]).ranges([vec![0..2, 6..8], vec![0..3]]), &init, key)?;
+    /// assert_eq!((&part[..6], &part[6..]), (&whole[..6], &whole[18..]));
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    ///
+    /// PyTorch's `_StridedShard` gives a process several ranges of rows, and a view of a parameter may be several
+    /// ranges too.
+    ///
+    /// Empty ranges count for nothing, and a range that begins where the one before it ends continues that range.
+    /// A list for each dimension with one range then is a shard, and [`shard`](Self::shard) says what its runs
+    /// cost. Several ranges make several rectangles: as many as the lists have combinations of ranges. Ranges of
+    /// one length at equal distances count as one range. On a device each rectangle is planned as a shard of its
+    /// own, which takes about half a kilobyte of memory and a block of 256 bytes of parameters; up to 64
+    /// rectangles that lie in one binding share a dispatch. On the host a rectangle costs nothing: memory grows
+    /// with the lists alone.
+    #[must_use]
+    pub fn ranges<C: Count, L: IntoIterator<Item = Range<C>>>(
+        self,
+        ranges: impl IntoIterator<Item = L>,
+    ) -> Self {
+        let list = |list: L| list.into_iter().map(|range| range.start.to_u64()..range.end.to_u64()).collect();
+        Self { part: Part::Ranges(ranges.into_iter().map(list).collect()), ..self }
+    }
+
     /// The same region with its own copy of the shape.
     #[must_use]
     pub fn into_owned(self) -> Region<'static> {
         Region { shape: Cow::Owned(self.shape.into_owned()), part: self.part }
     }
 
-    /// Whether the region is a range of elements or a shard.
+    /// Whether the region is a range of elements, a shard or ranges of indices.
     pub(crate) fn is_part(&self) -> bool {
         !matches!(self.part, Part::Whole)
     }
@@ -120,6 +166,7 @@ impl<'a> Region<'a> {
             Part::Whole => Cow::Borrowed(&self.shape),
             Part::Elements(range) => Cow::Owned(vec![range.end.saturating_sub(range.start)]),
             Part::Shard { shape, .. } => Cow::Borrowed(shape),
+            Part::Ranges(lists) => Cow::Owned(ranges::local_shape(lists)),
         }
     }
 
@@ -127,40 +174,64 @@ impl<'a> Region<'a> {
     ///
     /// # Errors
     /// [`Error::Negative`], [`Error::ShapeOverflow`], [`Error::ElementsOutOfRange`], [`Error::ShardRank`],
-    /// [`Error::ShardOutOfRange`].
+    /// [`Error::ShardOutOfRange`], [`Error::RangesRank`], [`Error::RangeOutOfRange`], [`Error::RangeReversed`].
     pub fn element_count(&self) -> Result<u64, Error> {
-        Ok(self.runs()?.elements())
-    }
-
-    /// The runs of the region, in a destination whose rows follow each other without a gap.
-    pub(crate) fn runs(&self) -> Result<StridedRuns, Error> {
-        self.runs_with(None)
-    }
-
-    /// The runs of the region, in a destination whose rows (of the last dimension) begin every `row_pitch`
-    /// elements. `row_pitch` is at least the number of elements of a row.
-    pub(crate) fn runs_with(&self, row_pitch: Option<u64>) -> Result<StridedRuns, Error> {
-        check_dimensions(&self.shape)?;
-        let len = product(&self.shape)
-            .filter(|&len| len <= MAX_ELEMENTS)
-            .ok_or_else(|| Error::ShapeOverflow { shape: self.shape.to_vec() })?;
         match &self.part {
-            Part::Whole if row_pitch.is_none() => Ok(StridedRuns::contiguous(0..len)),
-            Part::Whole => Ok(StridedRuns::of_shard(&self.shape, None, &self.shape, row_pitch)),
+            // A selection has a copy of the lists.
+            Part::Ranges(lists) => self.tensor_len().and_then(|_| self.check_ranges(lists)),
+            _ => Ok(self.selection()?.elements()),
+        }
+    }
+
+    /// The elements of the region, in a destination whose rows follow each other without a gap.
+    pub(crate) fn selection(&self) -> Result<Selection, Error> {
+        self.selection_with(None)
+    }
+
+    /// The number of elements of the whole tensor.
+    fn tensor_len(&self) -> Result<u64, Error> {
+        check_dimensions(&self.shape)?;
+        checked_product(&self.shape)
+    }
+
+    /// The elements of the region, in a destination whose rows (of the last dimension) begin every `row_pitch`
+    /// elements. `row_pitch` is at least the number of elements of a row.
+    pub(crate) fn selection_with(&self, row_pitch: Option<u64>) -> Result<Selection, Error> {
+        let len = self.tensor_len()?;
+        let runs = match &self.part {
+            Part::Whole if row_pitch.is_none() => StridedRuns::contiguous(0..len),
+            Part::Whole => StridedRuns::of_shard(&self.shape, None, &self.shape, row_pitch),
             Part::Elements(range) if range.start <= range.end && range.end <= len => {
-                Ok(StridedRuns::contiguous(range.clone()))
+                StridedRuns::contiguous(range.clone())
             }
             Part::Elements(range) => {
                 not_negative("the first element", range.start)?;
                 not_negative("the end of the elements", range.end)?;
                 let (start, end, shape) = (range.start, range.end, self.shape.to_vec());
-                Err(Error::ElementsOutOfRange { start, end, len, shape })
+                return Err(Error::ElementsOutOfRange { start, end, len, shape });
             }
             Part::Shard { start, shape } => {
                 self.check_shard(start, shape)?;
-                Ok(StridedRuns::of_shard(&self.shape, Some(start), shape, row_pitch))
+                StridedRuns::of_shard(&self.shape, Some(start), shape, row_pitch)
             }
-        }
+            Part::Ranges(lists) if self.check_ranges(lists)? == 0 => StridedRuns::contiguous(0..0),
+            Part::Ranges(lists) => {
+                let lists: Vec<_> = lists.iter().map(|list| ranges::merged(list)).collect();
+                if lists.iter().any(|list| list.len() > 1) {
+                    return Ok(Selection::Product(OuterProduct::new(&self.shape, lists, row_pitch)));
+                }
+                let start: Vec<u64> = lists.iter().flatten().map(|range| range.start).collect();
+                let local: Vec<u64> = lists.iter().flatten().map(|range| range.end - range.start).collect();
+                StridedRuns::of_shard(&self.shape, Some(&start), &local, row_pitch)
+            }
+        };
+        Ok(Selection::Rectangle(runs))
+    }
+
+    /// Checks lists of ranges, and counts their elements.
+    fn check_ranges(&self, lists: &[Vec<Range<u64>>]) -> Result<u64, Error> {
+        ranges::check(&self.shape, lists)?;
+        checked_product(&ranges::local_shape(lists))
     }
 
     fn check_shard(&self, start: &[u64], local: &[u64]) -> Result<(), Error> {
@@ -177,6 +248,12 @@ impl<'a> Region<'a> {
         }
         Ok(())
     }
+}
+
+/// The number of elements of a tensor of this shape.
+fn checked_product(shape: &[u64]) -> Result<u64, Error> {
+    let len = product(shape).filter(|&len| len <= MAX_ELEMENTS);
+    len.ok_or_else(|| Error::ShapeOverflow { shape: shape.to_vec() })
 }
 
 /// A region as it is read, which may reach out of its tensor.
@@ -212,19 +289,20 @@ mod tests {
 
     #[test]
     fn resolves() {
-        let runs = |region: Region<'_>| region.runs();
-        assert_eq!(runs(Region::from(&[2, 3])), Ok(StridedRuns::contiguous(0..6)));
-        assert_eq!(runs(Region::from(())), Ok(StridedRuns::contiguous(0..1)));
-        assert_eq!(runs(Region::from(&[2, 3]).elements(1..6)), Ok(StridedRuns::contiguous(1..6)));
-        assert_eq!(runs(Region::from(&[4, 3]).shard([1, 0], [2, 3])), Ok(StridedRuns::contiguous(3..9)));
+        let selection = |region: Region<'_>| region.selection();
+        let run = |elements| Ok(Selection::Rectangle(StridedRuns::contiguous(elements)));
+        assert_eq!(selection(Region::from(&[2, 3])), run(0..6));
+        assert_eq!(selection(Region::from(())), run(0..1));
+        assert_eq!(selection(Region::from(&[2, 3]).elements(1..6)), run(1..6));
+        assert_eq!(selection(Region::from(&[4, 3]).shard([1, 0], [2, 3])), run(3..9));
         assert_eq!(Region::from(&[4, 3]).shard([1, 1], [2, 2]).element_count(), Ok(4));
         assert_eq!(*Region::from(&[4, 3]).elements(2..7).local_shape(), [5]);
         #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
         for bad in [0..7, 7..7, 3..2] {
-            let error = Region::from(&[2, 3]).elements(bad).runs().unwrap_err();
+            let error = Region::from(&[2, 3]).elements(bad).selection().unwrap_err();
             assert!(matches!(error, Error::ElementsOutOfRange { len: 6, .. }), "{error}");
         }
-        assert!(matches!(runs(Region::from(&[1_u64 << 32, 1 << 32])), Err(Error::ShapeOverflow { .. })));
+        assert!(matches!(selection(Region::from(&[1_u64 << 32, 1 << 32])), Err(Error::ShapeOverflow { .. })));
     }
 
     #[cfg(feature = "serde")]
@@ -237,6 +315,9 @@ mod tests {
             Region::from(&shape),
             Region::from(&shape).elements(1_u64 << 41..1 << 41),
             Region::from(&shape).shard([1_u64 << 39, 1], [1_u64 << 38, 2]),
+            Region::from(&shape).ranges([vec![1_u64 << 39..1 << 40, 0..2, 7..7], vec![2..3, 0..1]]),
+            Region::from(&[0, 7]).ranges([vec![], vec![0..7]]),
+            Region::from(()).ranges(Vec::<Vec<Range<u64>>>::new()),
         ] {
             let json = serde_json::to_string(&region).unwrap();
             assert_eq!(serde_json::from_str::<Region<'static>>(&json).unwrap(), region, "{json}");
@@ -248,6 +329,8 @@ mod tests {
             Region::from([2, 3]).elements(0..7),
             Region::from([2, 3]).shard([0], [2, 3]),
             Region::from([2, 3]).shard([1, 0], [2, 3]),
+            Region::from([2, 3]).ranges([vec![0..2]]),
+            Region::from([2, 3]).ranges([vec![0..1], vec![0..1, 3..4]]),
         ] {
             let error = read(&serde_json::to_string(&region).unwrap()).unwrap_err().to_string();
             assert!(error.starts_with(&region.element_count().unwrap_err().to_string()), "{error}");
@@ -257,6 +340,8 @@ mod tests {
             r#"{"shape":[-1]}"#,
             r#"{"shape":[1],"part":"half"}"#,
             r#"{"shape":[1],"x":0}"#,
+            r#"{"shape":[3],"part":{"ranges":[[{"start":2,"end":1}]]}}"#,
+            r#"{"shape":[3],"part":{"ranges":[[{"start":-1,"end":1}]]}}"#,
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
@@ -277,5 +362,61 @@ mod tests {
             "the shard begins at [0] and has the shape [4, 3]; \
              both need one number for each of the tensor's 2 dimensions"
         );
+    }
+
+    #[test]
+    fn ranges_of_one_rectangle_are_a_shard() {
+        let whole = || Region::from([8, 4, 5]);
+        for (ranges, start, local) in [
+            ([vec![2..5], vec![0..4], vec![1..2]], [2, 0, 1], [3, 4, 1]),
+            ([vec![0..2, 2..4, 4..4, 4..7], vec![0..0, 3..4], vec![0..5]], [0, 3, 0], [7, 1, 5]),
+            ([vec![5..5, 2..5], vec![1..3, 3..4], vec![0..1, 1..4, 4..5]], [2, 1, 0], [3, 3, 5]),
+        ] {
+            let (region, shard) = (whole().ranges(ranges), whole().shard(start, local));
+            for row_pitch in [None, Some(5), Some(7)] {
+                assert_eq!(region.selection_with(row_pitch), shard.selection_with(row_pitch));
+            }
+            assert_eq!(region.local_shape(), shard.local_shape());
+        }
+        let empty = whole().ranges([vec![2..5, 0..1], vec![], vec![1..2, 0..1]]);
+        assert_eq!(empty.selection(), Ok(Selection::Rectangle(StridedRuns::contiguous(0..0))));
+        assert_eq!(*empty.local_shape(), [4, 0, 2]);
+    }
+
+    #[test]
+    fn bad_ranges_are_named() {
+        fn error<C: Count, const N: usize>(ranges: [Vec<Range<C>>; N]) -> String {
+            Region::from(&[8, 3]).ranges(ranges).element_count().unwrap_err().to_string()
+        }
+        let one = |range: Range<i32>| error([vec![0..2, range], vec![0..3]]);
+        assert_eq!(
+            one(6..9),
+            "the range 6..9 of dimension 0 reaches out of the tensor, which has the indices 0..8 there"
+        );
+        assert_eq!(
+            one(-1..3),
+            "the range -1..3 of dimension 0 reaches out of the tensor, which has the indices 0..8 there"
+        );
+        assert_eq!(
+            error([vec![0..8], vec![9..9_u64]]),
+            "the range 9..9 of dimension 1 reaches out of the tensor, which has the indices 0..3 there"
+        );
+        #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
+        let reversed = one(6..2);
+        assert_eq!(
+            reversed,
+            "the range 6..2 of dimension 0 ends before it begins; give the smaller index first"
+        );
+        assert_eq!(
+            error([vec![0..2]]),
+            "the ranges have 1 lists; give one list for each of the tensor's 2 dimensions"
+        );
+        let all = 0_u64..1 << 30;
+        let often = Region::from([1_u64 << 30, 1 << 30]).ranges([vec![all.clone()], vec![all.clone(), all]]);
+        assert_eq!(
+            often.element_count().unwrap_err().to_string(),
+            "the shape [1073741824, 2147483648] has more than 2^60 elements"
+        );
+        assert_eq!(often.selection().unwrap_err(), often.element_count().unwrap_err());
     }
 }

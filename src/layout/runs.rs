@@ -60,6 +60,15 @@ impl StridedRuns {
         runs
     }
 
+    /// Runs from `first` on, within these dimensions, innermost first. The first dimension with a count of two or
+    /// more is the run if it has no gaps.
+    pub(super) fn nested(first: u64, dims: impl IntoIterator<Item = StridedDim>) -> Self {
+        let mut runs = Self::contiguous(first..first + 1);
+        dims.into_iter().for_each(|dim| runs.nest(dim));
+        runs.dims.reverse();
+        runs
+    }
+
     /// Puts a dimension around the runs. `dims` is innermost first here.
     fn nest(&mut self, outer: StridedDim) {
         if outer.count == 1 {

@@ -183,7 +183,7 @@ impl Planner {
             return Err(Error::BufferNumber { number: destination.buffer, max: MAX_BUFFER_NUMBER });
         }
         let mut input = Input::None;
-        if !placement.runs.is_empty() {
+        if !placement.selection.is_empty() {
             self.limits()?;
             input = self.input(&args)?;
         }
@@ -276,9 +276,7 @@ impl Planner {
             let max_elements =
                 matches!(fill.input, Input::Matrix(_)).then(|| assembly.limits.matrix_elements());
             let (generator, rounding) = (fill.args.generator, fill.rounding);
-            for item in
-                split(assembly.limits, generator, rounding, &fill.placement.runs, bytes.start, max_elements)
-            {
+            let mut add = |item: WorkItem| {
                 let addressing = match item.dims.is_empty() {
                     true => Addressing::Contiguous,
                     false => Addressing::Strided,
@@ -292,7 +290,13 @@ impl Planner {
                         index
                     });
                 groups[index].2.push((number, item));
-            }
+            };
+            fill.placement.selection.each_rectangle(|first, runs| {
+                let offset = bytes.start + first * rounding.element_bytes();
+                split(assembly.limits, generator, rounding, runs, offset, max_elements)
+                    .into_iter()
+                    .for_each(&mut add);
+            });
         }
         for (Group { buffer, .. }, kernel, items) in groups {
             let batches = match kernel.generator {
@@ -415,11 +419,11 @@ struct Group {
 impl CheckedFill {
     /// Whether a clear before all dispatches can write this fill.
     fn can_be_cleared(&self) -> bool {
-        let ResolvedPlacement { runs, bytes } = &self.placement;
+        let ResolvedPlacement { selection, bytes } = &self.placement;
         self.destination.can_clear
             && self.args.are_zeros()
             && !bytes.is_empty()
-            && runs.dims.is_empty()
+            && selection.as_run().is_some()
             && bytes.start.is_multiple_of(4)
             && bytes.end.is_multiple_of(4)
     }

@@ -104,7 +104,7 @@ impl<'a, A: Api> TensorView<'a, A> {
     ///
     /// # Errors
     /// [`Error::ShardOutOfRange`] for rows that the tensor does not have, [`Error::PartOfPart`] for a view of a
-    /// range of elements or a shard.
+    /// range of elements, a shard or ranges of indices.
     pub fn rows<C: Count>(&self, rows: Range<C>) -> Result<Self, Error> {
         Ok(Self { buffer: self.buffer.clone(), placement: self.placement.rows(rows)? })
     }

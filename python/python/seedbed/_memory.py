@@ -134,7 +134,11 @@ def _span(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> in
 
 
 class _Bytes:
-    """Memory as numpy's array interface describes it. The object keeps the array that owns the memory."""
+    """Memory as numpy's array interface describes it. The object keeps the array that owns the memory.
+
+    The bytes are no view of the array: the native half counts who borrows an array, and a process that is forked during
+    a fill would never see its end.
+    """
 
     def __init__(self, owner: np.ndarray, size: int) -> None:
         self.owner = owner
@@ -157,12 +161,7 @@ def _of_numpy(x: np.ndarray) -> Memory:
     # Without the methods of a subclass, such as np.matrix.
     x = np.asarray(x)
     span = _span(x.shape, x.strides, x.itemsize)
-    if span == 0:
-        data = np.empty(0, np.uint8)
-    elif x.flags.c_contiguous:
-        data = x.reshape(-1).view(np.uint8)
-    else:
-        data = np.asarray(_Bytes(x, span))
+    data = np.asarray(_Bytes(x, span)) if span else np.empty(0, np.uint8)
     return Memory(data, name, x.shape, x.strides)
 
 
