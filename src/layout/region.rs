@@ -216,13 +216,11 @@ impl<'a> Region<'a> {
             }
             Part::Ranges(lists) if self.check_ranges(lists)? == 0 => StridedRuns::contiguous(0..0),
             Part::Ranges(lists) => {
-                let lists: Vec<_> = lists.iter().map(|list| ranges::merged(list)).collect();
-                if lists.iter().any(|list| list.len() > 1) {
-                    return Ok(Selection::Product(OuterProduct::new(&self.shape, lists, row_pitch)));
+                let product = OuterProduct::new(&self.shape, lists, row_pitch);
+                match product.as_rectangle() {
+                    Some(runs) => runs,
+                    None => return Ok(Selection::Product(product)),
                 }
-                let start: Vec<u64> = lists.iter().flatten().map(|range| range.start).collect();
-                let local: Vec<u64> = lists.iter().flatten().map(|range| range.end - range.start).collect();
-                StridedRuns::of_shard(&self.shape, Some(&start), &local, row_pitch)
             }
         };
         Ok(Selection::Rectangle(runs))

@@ -6,7 +6,7 @@ use super::runs::StridedRuns;
 /// The elements of a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// One rectangle: the whole tensor, a range of elements, or a shard.
+    /// One rectangle: the whole tensor, a range of elements, a shard, or ranges that repeat each other.
     Rectangle(StridedRuns),
     /// Several rectangles.
     Product(OuterProduct),
@@ -53,10 +53,7 @@ impl Selection {
     /// The element at this position of the elements, and the number of neighbours from the element on.
     pub(crate) fn neighbours_at(&self, position: u64) -> (u64, u64) {
         match self {
-            Self::Rectangle(runs) => {
-                let (run, within) = (position / runs.len, position % runs.len);
-                (runs.start_of(run) + within, runs.len - within)
-            }
+            Self::Rectangle(runs) => runs.neighbours_at(position),
             Self::Product(product) => product.neighbours_at(position),
         }
     }
@@ -66,7 +63,12 @@ impl Selection {
         match self {
             Self::Rectangle(runs) if runs.is_empty() => {}
             Self::Rectangle(runs) => visit(0, runs),
-            Self::Product(product) => product.each_rectangle(visit),
+            Self::Product(product) => {
+                for number in 0..product.rectangles() {
+                    let (position, runs) = product.rectangle(number);
+                    visit(position, &runs);
+                }
+            }
         }
     }
 }
