@@ -1,5 +1,7 @@
 //! The elements of a region, in the order of their destination.
 
+use std::borrow::Cow;
+
 use super::ranges::OuterProduct;
 use super::runs::StridedRuns;
 
@@ -58,16 +60,21 @@ impl Selection {
         }
     }
 
-    /// Calls `visit` with each rectangle: the index of its first element in the destination, and its runs.
-    pub(crate) fn each_rectangle(&self, mut visit: impl FnMut(u64, &StridedRuns)) {
+    /// The number of rectangles.
+    pub(crate) fn rectangles(&self) -> u64 {
         match self {
-            Self::Rectangle(runs) if runs.is_empty() => {}
-            Self::Rectangle(runs) => visit(0, runs),
+            Self::Rectangle(runs) => (!runs.is_empty()).into(),
+            Self::Product(product) => product.rectangles(),
+        }
+    }
+
+    /// A rectangle: the index of its first element in the destination, and its runs.
+    pub(crate) fn rectangle(&self, number: u64) -> (u64, Cow<'_, StridedRuns>) {
+        match self {
+            Self::Rectangle(runs) => (0, Cow::Borrowed(runs)),
             Self::Product(product) => {
-                for number in 0..product.rectangles() {
-                    let (position, runs) = product.rectangle(number);
-                    visit(position, &runs);
-                }
+                let (first, runs) = product.rectangle(number);
+                (first, Cow::Owned(runs))
             }
         }
     }
