@@ -120,7 +120,8 @@ pub fn check<'a>(init: &Init, dtype: DType, shape: impl IntoShape<'a>) -> Result
 }
 
 /// Does what [`fill`] does, for an element type that is known only at run time: writes the elements to
-/// `destination` one after the other, in this machine's byte order.
+/// `destination` one after the other, in this machine's byte order. The elements need not be aligned in memory;
+/// unaligned elements are computed in the pieces of [`fill_buffer`].
 ///
 /// # Errors
 /// The errors of [`fill`]; [`Error::DTypeMismatch`] for [`DType::U32`].
@@ -219,8 +220,8 @@ fn write_rows(
 ///
 /// Each [`Fill`](crate::Fill) of a list gives its placement, initialiser and key, so a test needs no second
 /// list. If the rows have padding or the elements are not aligned in memory, each thread computes pieces of at most
-/// 256 KiB in memory of its own, and copies them. The exception is an orthogonal matrix, which
-/// [`fill`] too computes whole, in f32, before it writes a part of it.
+/// 256 KiB in memory of its own, and copies them. An orthogonal matrix is an exception: every fill on the host first
+/// computes the whole matrix, in f32.
 ///
 /// ```
 /// use seedbed::program::Placement;
@@ -548,6 +549,7 @@ fn each_tile(selection: &Selection, first: u64, len: usize, write: &mut dyn FnMu
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
 mod tests {
     use std::ops::Range;
 

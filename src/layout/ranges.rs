@@ -45,9 +45,8 @@ struct Pattern {
 /// # Errors
 /// [`Error::RangesRank`], [`Error::RangeOutOfRange`], [`Error::RangeReversed`].
 pub(super) fn check(shape: &[u64], lists: &[Vec<Range<u64>>]) -> Result<(), Error> {
-    let (rank, lists_len) = (shape.len(), lists.len());
-    if lists_len != rank {
-        return Err(Error::RangesRank { lists: lists_len, rank });
+    if lists.len() != shape.len() {
+        return Err(Error::RangesRank { lists: lists.len(), rank: shape.len() });
     }
     for (dimension, (list, &len)) in lists.iter().zip(shape).enumerate() {
         for &Range { start, end } in list {
@@ -223,6 +222,7 @@ impl Axis {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
 pub(crate) mod tests {
     use super::*;
     use crate::layout::region::Region;

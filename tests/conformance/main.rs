@@ -31,6 +31,8 @@
 //! variable `SEEDBED_REQUIRE_ADAPTERS` (such as `lavapipe,gl,swiftshader`) turns a missing adapter into a
 //! failure.
 
+#![expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
+
 mod harness {
     pub mod assertions;
     pub mod cases;

@@ -42,13 +42,15 @@ fn every_offset(device: &Device) {
     for (i, dtype) in (0..).zip(TYPES) {
         for offset in [0, 1, 2, 3, 4, 5, 7, 8] {
             for (j, list) in
-                [vec![0..1, 2..5, 9..10], every(4, i, 3, 23), vec![8..16, 0..4, 4..7]].into_iter().enumerate()
+                [vec![0..1, 2..5, 9..10], every(4, i, 3, 23), vec![8..16, 0..4, 4..7], vec![3..6; 4]]
+                    .into_iter()
+                    .enumerate()
             {
                 let mut job = ranges_of(&[9, 23], vec![vec![0..2, 7..8, 3..5], list], dtype, NORMAL);
                 job.offset = offset * dtype.size();
                 check(device, job.clone());
                 let row = job.region().local_shape()[1];
-                job.pitch = Some((row + [1, 2, 9][j]) * dtype.size());
+                job.pitch = Some((row + [1, 2, 9, 0][j]) * dtype.size());
                 check(device, job);
             }
         }
