@@ -1,5 +1,8 @@
 //! Fills of host memory, on all cores.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use bytemuck::Pod;
 
 use super::parallel::{PART, in_parallel, in_parts, share};
@@ -23,7 +26,7 @@ use crate::layout::shape::IntoShape;
 use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
-use crate::math::truncated_normal::{QuantileTable, truncated_normal};
+use crate::math::truncated_normal::{QuantileTable, Truncation, truncated_normal};
 use crate::math::uniform;
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
@@ -288,9 +291,23 @@ struct Source<'a> {
     args: &'a KernelArgs,
     key: Key,
     /// The table of a truncated normal distribution.
-    table: Option<QuantileTable>,
+    table: Option<Arc<QuantileTable>>,
     /// The elements of an orthogonal matrix.
     matrix: Vec<f32>,
+}
+
+thread_local! {
+    /// The table that this thread used last. A table takes as long to make as thousands of elements, and a caller may fill
+    /// a tensor in many small parts. A list that threads share would need a lock, which a process that is forked
+    /// meanwhile would find locked forever.
+    static LAST_TABLE: RefCell<Option<(Truncation, Arc<QuantileTable>)>> = const { RefCell::new(None) };
+}
+
+fn table(truncation: Truncation) -> Arc<QuantileTable> {
+    LAST_TABLE.with_borrow_mut(|last| match last {
+        Some((of, table)) if *of == truncation => table.clone(),
+        _ => last.insert((truncation, Arc::new(truncated_normal(truncation)))).1.clone(),
+    })
 }
 
 impl<'a> Source<'a> {
@@ -301,7 +318,7 @@ impl<'a> Source<'a> {
             Generator::Copy => orthogonal::orthogonal(key, args.matrix.rows, args.matrix.columns)?,
             _ => Vec::new(),
         };
-        Ok(Self { args, key, table: args.truncation.map(truncated_normal), matrix })
+        Ok(Self { args, key, table: args.truncation.map(table), matrix })
     }
 
     /// Writes elements of this type to bytes: the whole selection on all cores, or its elements from a position on,
@@ -389,7 +406,9 @@ impl<'a> Source<'a> {
                 move |z| E::rounded(exp(z * std + mean)),
             ),
             Generator::TruncNormal => {
-                let Some(table) = &self.table else { unreachable!("a truncated normal has its bounds") };
+                let Some(table) = self.table.as_deref() else {
+                    unreachable!("a truncated normal has its bounds")
+                };
                 tiles(
                     part,
                     selection,
