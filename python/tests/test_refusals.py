@@ -231,6 +231,18 @@ def test_tensors_without_memory_of_their_own():
         torch.vmap(lambda x: fill(x, "normal", KEY))(torch.zeros(2, 3))
 
 
+def test_arrays_of_jax_are_immutable():
+    jax = pytest.importorskip("jax")
+    x = jax.numpy.zeros(3)
+    with pytest.raises(TypeError, match="immutable; seedbed.jax.make makes a new one"):
+        fill(x, "ones", KEY)
+    with pytest.raises(ValueError, match="read-only"):
+        fill(np.asarray(x), "ones", KEY)
+    with pytest.raises(TypeError, match="immutable"):
+        jax.jit(lambda x: fill(x, "ones", KEY))(x)
+    assert not x.any()
+
+
 def test_raw_bytes_that_do_not_fit():
     for x, dtype, message in [
         (bytearray(7), "float32", "7 bytes are no whole number"),
