@@ -103,10 +103,14 @@ def reset(model: nn.Module) -> None:
 
 def own_init(model: nn.Module) -> None:
     """The model's own initialisation."""
-    for module in model.modules():
-        # transformers initialises a module once.
-        module._is_hf_initialized = False
-    model.init_weights()
+    if isinstance(model, Torch):
+        model.init_weights()
+        return
+    with torch.no_grad():
+        # After fully_shard(model), init_weights() takes the model for one of another library, and leaves out modules
+        # without parameters of their own.
+        for module in reversed(list(model.modules())):
+            model._init_weights(module)
 
 
 def materialise(model: nn.Module) -> nn.Module:
