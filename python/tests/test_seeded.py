@@ -3,6 +3,8 @@
 import copy
 import functools
 import math
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -190,7 +192,10 @@ def test_whole_numbers_are_left_to_torch():
         model.mask.fill_(True)
         with pytest.raises(RuntimeError):
             model.steps.normal_()
-    assert model.steps.tolist() == [0, 0, 0] and model.mask.all()
+        assert model.steps.tolist() == [0, 0, 0] and model.mask.all()
+        # An f64 does not hold this number.
+        torch_init.constant_(model.steps, 2**60 + 1)
+    assert model.steps.tolist() == [2**60 + 1] * 3
 
 
 def test_a_generator_is_not_used():
@@ -247,6 +252,24 @@ def test_functions_that_are_replaced_under_their_names_are_caught(monkeypatch):
         torch_init.kaiming_uniform_(model.w)
     assert calls == ["replacement"]
     same(model.w, filled((12, 12), "kaiming_uniform()"))
+
+
+def test_functions_that_were_replaced_before_the_import_are_named():
+    """Some programs skip initialisation so; init_ and fill_ do not care, and a block can't tell what was meant."""
+    program = """
+import torch
+original = torch.nn.init.orthogonal_
+torch.nn.init.orthogonal_ = lambda *args, **kwargs: None
+import seedbed.torch
+model = torch.nn.Linear(2, 2)
+seedbed.torch.init_(model, 1)
+try:
+    seedbed.torch.seeded(model, 1)
+except RuntimeError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("torch.nn.init.orthogonal_ is not PyTorch's own function but <function <lambda>")
 
 
 def test_a_truncated_normal_written_by_hand_is_seeded_at_its_uniform():
@@ -431,7 +454,7 @@ def test_a_padding_row():
     expected = filled((10, 4), "normal()", "weight")
     expected[3] = 0
     same(model.weight, expected)
-    assert block.initialised == {"weight": ["normal(mean=0,std=1)", "constant(0.0)"]}
+    assert block.initialised == {"weight": ["normal(mean=0,std=1)", "constant(0)"]}
 
 
 def test_parameters_in_one_memory():
@@ -539,6 +562,8 @@ def test_other_tensors_are_torchs_with_one_warning(call, words):
             call()
             torch.rand(3)
         assert len(caught) == 1
+        if not isinstance(expected, nn.Module):
+            assert caught[0].filename == __file__
     if isinstance(expected, nn.Module):
         expected, actual = expected.weight, actual.weight
     assert torch.equal(actual, expected)
@@ -618,6 +643,43 @@ def test_inference_mode():
     with seeded(made, SEED), torch.inference_mode():
         torch_init.trunc_normal_(made.w)
     same(made.w, filled((4, 4), "trunc_normal"))
+
+
+def test_parameters_without_dimensions():
+    model = One()
+    with seeded(model, SEED), torch.no_grad():
+        torch_init.normal_(model.w)
+        model.b[None].fill_(2)
+    same(model.w, filled((), "normal()"))
+    assert model.b == 2
+
+
+def test_parameters_of_unknown_memory_are_refused():
+    class Packed(torch.Tensor):
+        pass
+
+    model = One(3, 3)
+    model.p = nn.Parameter(torch.zeros(3, 3).as_subclass(Packed))
+    assert type(model.p) is Packed
+    with seeded(model, SEED):
+        with pytest.raises(ValueError, match="^p: the tensor is a .*Packed, whose memory seedbed does not know"):
+            torch_init.normal_(model.p)
+        torch_init.ones_(model.p)
+        torch_init.normal_(model.w)
+    assert (model.p == 1).all()
+
+
+def test_a_parametrized_weight_is_initialised_as_its_original():
+    model = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
+    with seeded(model, SEED) as block:
+        for parameter in model.parameters():
+            torch_init.normal_(parameter)
+        with pytest.warns(UnseededWarning):
+            # The weight is computed: PyTorch initialises a temporary, too.
+            torch_init.normal_(model.weight)
+    assert list(block.initialised) == [
+        "bias", "parametrizations.weight.original0", "parametrizations.weight.original1"
+    ]
 
 
 def test_empty_parameters():

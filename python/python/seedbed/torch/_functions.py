@@ -54,19 +54,25 @@ _depth = 0
 _swapped: list[tuple[types.FunctionType, types.CodeType]] = []
 
 
-def _torch_function(name: str) -> types.FunctionType:
-    """PyTorch's own function, or an ImportError where somebody has put another in its place."""
-    function = getattr(torch_init, name)
+def _is_own(name: str, function: object) -> bool:
+    """Whether this is PyTorch's own function, and not one that somebody has put in its place."""
     own = isinstance(function, types.FunctionType) and function.__globals__ is vars(torch_init)
-    if not own or function.__name__ != name:
-        raise ImportError(
-            f"torch.nn.init.{name} is not PyTorch's own function but {function!r}: import seedbed.torch before "
-            "torch.nn.init is patched"
+    return own and function.__name__ == name
+
+
+FUNCTIONS: dict[str, types.FunctionType] = {
+    name: getattr(torch_init, name) for name in CAUGHT if _is_own(name, getattr(torch_init, name, None))
+}
+
+
+def check() -> None:
+    """RuntimeError: a function was replaced before this module was imported, so PyTorch's own can't be caught."""
+    missing = [name for name in CAUGHT if name not in FUNCTIONS]
+    if missing:
+        raise RuntimeError(
+            f"torch.nn.init.{missing[0]} is not PyTorch's own function but {getattr(torch_init, missing[0], None)!r}: "
+            "import seedbed.torch before the functions of torch.nn.init are replaced"
         )
-    return function
-
-
-FUNCTIONS: dict[str, types.FunctionType] = {name: _torch_function(name) for name in CAUGHT}
 
 
 def _copy(function: types.FunctionType) -> types.FunctionType:
@@ -101,7 +107,7 @@ def _swapped_code(name: str) -> types.CodeType:
     return scope[name].__code__
 
 
-_codes = {name: _swapped_code(name) for name in CAUGHT}
+_codes = {name: _swapped_code(name) for name in FUNCTIONS}
 
 
 def catch() -> None:

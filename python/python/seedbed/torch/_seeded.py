@@ -137,6 +137,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         super().__init__()
         if not isinstance(model, nn.Module):
             raise TypeError(f"seeded takes a torch.nn.Module, not a {type(model).__name__}")
+        _functions.check()
         self._key = seed if isinstance(seed, Key) else Key(seed)
         self._named = _Named(model, strip_prefix, rename)
         self._warned = False
@@ -146,6 +147,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         with _undisturbed():
             self._named.refresh()
         self._warned = False
+        self.initialised = {}
         _functions.catch()
         try:
             return super().__enter__()
@@ -165,7 +167,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         if function not in _WATCHED:
             return function(*args, **kwargs)
         if function in _MADE:
-            self._warn(f"torch.{_MADE[function]}", "", kwargs)
+            self._warn(f"torch.{_MADE[function]}", "", kwargs, 3)
             return function(*args, **kwargs)
         call = _Call.of(function, args, kwargs)
         if call is None or call.tensor.numel() == 0 and call.tensor.device.type != "meta":
@@ -174,7 +176,8 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
             found = self._named.find(call.tensor, call.is_constant)
         if found is None:
             if not call.is_constant and call.tensor.device.type != "meta":
-                self._warn(call.name, f" of the shape {tuple(call.tensor.shape)}", call.arguments)
+                # Between the program and this method, a function of torch.nn.init has three calls more.
+                self._warn(call.name, f" of the shape {tuple(call.tensor.shape)}", call.arguments, 3 if call.is_method else 6)
             return function(*args, **kwargs)
         if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
             # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
@@ -210,7 +213,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         except ValueError as error:
             raise ValueError(f"{found.name}: {error}") from None
         # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the version.
-        torch._C._increment_version((call.tensor,))
+        torch.autograd.graph.increment_version(call.tensor)
         self._note(found, str(init))
 
     def _constant(self, call: _Call, found: _Found) -> Any:
@@ -221,16 +224,13 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                 self._draw(call, found)
             return call.tensor
         value = call.value()
-        if value is not None:
-            # PyTorch rounds an f64 to bfloat16 by way of f32; the library rounds once.
-            value = _rounded(value, call.tensor.dtype)
         if value is not None and isinstance(found.view, Block):
             # A DTensor's view may be a copy, into which PyTorch would write.
             with _undisturbed():
-                found.view.set(value)
+                found.view.set(_rounded(value, call.tensor.dtype))
             result = call.tensor
-        elif value is not None and call.name in ("constant_", "fill_"):
-            result = call.function(call.tensor, value)
+        elif call.name in ("constant_", "fill_") and value is not None:
+            result = call.function(call.tensor, _rounded(value, call.tensor.dtype))
         else:
             result = call.function(*call.args, **call.kwargs)
         self._note(found, _TEXTS.get(call.name) or f"constant({value})")
@@ -239,7 +239,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
     def _note(self, found: _Found, text: str) -> None:
         self.initialised.setdefault(found.name, []).append(text)
 
-    def _warn(self, name: str, what: str, kwargs: dict[str, Any]) -> None:
+    def _warn(self, name: str, what: str, kwargs: dict[str, Any], stacklevel: int) -> None:
         """Warns once that PyTorch's generator draws, unless a block around this one may know the tensor."""
         if self._warned or kwargs.get("generator") is not None:
             return
@@ -251,7 +251,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
             "or buffer of the model. Initialise the parameter itself in place, register the module before it is "
             "initialised, or pass a generator= of your own. The block does not warn again.",
             UnseededWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 
@@ -292,19 +292,19 @@ class _Call:
         return _functions.initialiser(self.name, self.arguments, fans)
 
     def value(self) -> float | None:
-        """The number that a constant is; None for the identity, and for a value that PyTorch may refuse."""
+        """The number that a constant is; None for the identity, and for the element of a tensor."""
         match self.name:
             case "zeros_" | "zero_":
-                return 0.0
+                return 0
             case "ones_":
-                return 1.0
+                return 1
             case "constant_":
                 value = self.arguments["val"]
             case "fill_":
                 value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
             case _:
                 return None
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return value if isinstance(value, (int, float)) else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -335,10 +335,12 @@ class _Named:
         self._by_storage: dict[int, list[Held]] = {}
         # Of which this process holds nothing.
         self._empty: list[Held] = []
+        self._seen: list[tuple[int, int]] = []
 
     def refresh(self) -> None:
         """Looks through the model anew. ValueError: two parameters have one name."""
         self.forget()
+        self._seen = self._memory()
         names: dict[str, object] = {}
         # Parameters come before buffers, as in a list of both.
         items = sorted(held(self._model), key=lambda item: not item.is_parameter)
@@ -367,10 +369,19 @@ class _Named:
         """The parameter of a tensor. ValueError: a parameter that can't be filled, or a view that is no region."""
         found = self._find(tensor, constant)
         # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
-        if found is None and (not constant or isinstance(tensor, nn.Parameter)):
+        if found is None and (not constant or isinstance(tensor, nn.Parameter)) and self._memory() != self._seen:
             self.refresh()
             found = self._find(tensor, constant)
         return found
+
+    def _memory(self) -> list[tuple[int, int]]:
+        """Which tensors the model has, and where they lie: much faster than `refresh`, which depends on nothing else."""
+        return [
+            (id(tensor), _storage(getattr(tensor, "_local_tensor", tensor)))
+            for module in self._model.modules()
+            for tensor in (*module._parameters.values(), *module._buffers.values())
+            if tensor is not None
+        ]
 
     def _stream(self, name: str) -> str:
         name = strip(name, self._strip)
@@ -457,13 +468,13 @@ def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
 
 
 def _rounded(value: float, dtype: torch.dtype) -> float:
-    """The value of the element type that is nearest to the value."""
+    """The value of the element type that is nearest to the value. PyTorch rounds an f64 by way of f32."""
     if dtype not in (torch.float16, torch.bfloat16) or not math.isfinite(value):
         return value
     with _undisturbed():
         element = torch.empty(1, dtype=dtype, device="cpu")
         try:
-            fill_host(element, f"constant({value!r})", Key(0))
+            fill_host(element, f"constant({float(value)!r})", Key(0))
         except ValueError:
             # Too large for the element type: PyTorch says so.
             return value
