@@ -3,17 +3,17 @@
     python benches/seeded.py                      # 1.0e9 parameters, 4 GB; PyTorch alone takes some minutes
     python benches/seeded.py --width 256 --layers 2 --words 1000   # small: does it run?
 
-The model is a stack of decoder layers of torch's own modules (`Linear`, `LayerNorm`, `Embedding`), built on the device
-meta and given memory by `to_empty` once. Each recipe initialises all of its parameters, first as it is and then inside
-`with seeded(model, 42)`, in turns within one process, so that both meet the same machine; the order swaps from round to
-round. All pages are touched before the first round. A ratio is PyTorch's time divided by seeded's, of the best rounds of
-each; above 1, seeded is ahead.
+The model is a stack of decoder layers of torch's own modules (`Linear`, `LayerNorm`, `Embedding`), built on
+the device meta and given memory by `to_empty` once. Each recipe initialises all of its parameters, first as
+it is and then inside `with seeded(model, 42)`, in turns within one process, so that both meet the same
+machine; the order swaps from round to round. All pages are touched before the first round. A ratio is
+PyTorch's time divided by seeded's, of the best rounds of each; above 1, seeded is ahead.
 
-Threads: PyTorch takes OMP_NUM_THREADS, the library RAYON_NUM_THREADS; both default to all cores. PyTorch draws on
-one thread whatever the number is.
+Threads: PyTorch takes OMP_NUM_THREADS, the library RAYON_NUM_THREADS; both default to all cores. PyTorch
+draws on one thread whatever the number is.
 
-Extra memory is the peak of the resident set during the seeded rounds, above that before them. Linux resets the peak
-(VmHWM) by /proc/self/clear_refs.
+Extra memory is the peak of the resident set during the seeded rounds, above that before them. Linux resets
+the peak (VmHWM) by /proc/self/clear_refs.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def reset_parameters(module: nn.Module) -> None:
 RECIPES: dict[str, Callable[[nn.Module], None]] = {
     "reset_parameters": reset_parameters,
     "normal_(std=0.02)": by_weight(lambda weight: init.normal_(weight, std=0.02)),
-    "trunc_normal_(std=0.02)": by_weight(lambda weight: init.trunc_normal_(weight, std=0.02, a=-0.04, b=0.04)),
+    "trunc_normal_(std=0.02)": by_weight(
+        lambda weight: init.trunc_normal_(weight, std=0.02, a=-0.04, b=0.04)
+    ),
     "xavier_uniform_": by_weight(init.xavier_uniform_),
     "kaiming_normal_": by_weight(lambda weight: init.kaiming_normal_(weight, nonlinearity="relu")),
 }
@@ -85,7 +87,9 @@ def resident(field: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--layers", type=int, default=18)
     parser.add_argument("--words", type=int, default=32000)
@@ -102,15 +106,17 @@ def main() -> None:
             parameter.fill_(1)
     count = sum(parameter.numel() for parameter in model.parameters())
     gib = sum(parameter.nbytes for parameter in model.parameters()) / 2**30
-    print(f"{count:,} parameters, {gib:.2f} GiB of {arguments.dtype}; torch {torch.__version__}, "
-          f"{torch.get_num_threads()} threads")
+    print(
+        f"{count:,} parameters, {gib:.2f} GiB of {arguments.dtype}; torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads"
+    )
 
     # Threads start, code is loaded, and autograd's first call is made, before anything is measured.
     small = nn.Linear(64, 64)
     with seeded(small, 1):
         small.reset_parameters()
 
-    print(f"{'recipe':<26}{'torch s':>9}{'seeded s':>10}{'ratio':>8}{'extra MiB':>11}{'std of torch, seeded':>26}")
+    print(f"{'recipe':<26}{'torch s':>9}{'seeded s':>10}{'ratio':>8}{'extra MiB':>11}{'std of each':>22}")
     ratios = []
     for name in arguments.recipe or RECIPES:
         best = {"torch": math.inf, "seeded": math.inf}
@@ -133,7 +139,9 @@ def main() -> None:
                 spread[who] = model.layers[0].up.weight[:256].float().std().item()
         ratios.append(best["torch"] / best["seeded"])
         stds = f"{spread['torch']:.6f}, {spread['seeded']:.6f}"
-        print(f"{name:<26}{best['torch']:>9.3f}{best['seeded']:>10.3f}{ratios[-1]:>8.2f}{extra:>11.1f}{stds:>26}")
+        print(
+            f"{name:<26}{best['torch']:>9.3f}{best['seeded']:>10.3f}{ratios[-1]:>8.2f}{extra:>11.1f}{stds:>22}"
+        )
     print(f"smallest ratio {min(ratios):.2f}")
 
 
