@@ -25,16 +25,15 @@ pub(crate) struct PyRegion {
     part: Part,
 }
 
+/// Ranges of indexes, as start and stop.
+type Ranges = Vec<(u64, u64)>;
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Part {
     Whole,
     Elements(u64, u64),
-    Shard {
-        start: Vec<u64>,
-        shape: Vec<u64>,
-    },
-    /// A list of start and stop for each dimension.
-    Ranges(Vec<Vec<(u64, u64)>>),
+    Shard { start: Vec<u64>, shape: Vec<u64> },
+    Ranges(Vec<Ranges>),
 }
 
 /// The most ranges of one dimension.
@@ -65,7 +64,7 @@ impl PyRegion {
     /// Where the elements of the part lie in the whole tensor.
     pub(crate) fn layout(&self) -> Layout {
         let line = |range| Layout { dimensions: vec![Dimension::new(vec![range], 1)] };
-        let lists: Vec<Vec<(u64, u64)>> = match &self.part {
+        let lists: Vec<Ranges> = match &self.part {
             Part::Whole => return line((0, self.shape.iter().product())),
             Part::Elements(start, stop) => return line((*start, *stop)),
             Part::Shard { start, shape } => {
@@ -74,7 +73,8 @@ impl PyRegion {
             Part::Ranges(lists) => lists.clone(),
         };
         // The ranges of each dimension with the elements from one index to the next, innermost first.
-        let (mut dimensions, mut stride): (Vec<(Vec<(u64, u64)>, u64)>, _) = (Vec::new(), 1);
+        let mut dimensions: Vec<(Ranges, u64)> = Vec::new();
+        let mut stride = 1;
         for (ranges, &size) in lists.into_iter().zip(&self.shape).rev() {
             match dimensions.last_mut() {
                 // Rows that are whole make one longer row with those of the dimension around them.
@@ -107,7 +107,7 @@ impl PyRegion {
 }
 
 /// The ranges of those listed indexes whose places in the list are from `start` to `stop`.
-fn within(list: &[(u64, u64)], (start, stop): (u64, u64)) -> Vec<(u64, u64)> {
+fn within(list: &[(u64, u64)], (start, stop): (u64, u64)) -> Ranges {
     let mut place = 0;
     let cut = list.iter().map(|&(first, last)| {
         let from = start.clamp(place, place + (last - first)) - place;
@@ -134,8 +134,7 @@ struct Dimension {
 }
 
 impl Dimension {
-    /// `ranges` has start and stop of each range.
-    fn new(ranges: Vec<(u64, u64)>, stride: u64) -> Self {
+    fn new(ranges: Ranges, stride: u64) -> Self {
         let mut len = 0;
         let ranges = ranges.into_iter().map(|(start, stop)| {
             let range = (start, len);

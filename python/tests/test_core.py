@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import seedbed
 from seedbed import Init, Key, Region, fill
@@ -178,6 +179,16 @@ def test_default_device_and_modes_of_pytorch():
     with torch.device("meta"), torch.no_grad():
         fill(x, "normal", KEY)
     np.testing.assert_array_equal(x.numpy(), EXPECTED)
+    with FakeTensorMode():
+        fill(x, "ones", KEY)
+    assert (x == 1).all()
+
+
+def test_a_storage_stays_resizable():
+    x = fill(torch.empty(3, 4), "normal", KEY)
+    x.untyped_storage().resize_(0)
+    x.untyped_storage().resize_(48)
+    np.testing.assert_array_equal(fill(x, "normal", KEY).numpy(), EXPECTED)
 
 
 class Exporter:

@@ -8,16 +8,15 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 
-import mesh_models
 import pytest
 import seedbed
 import torch
-from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, tensor_parallel
+from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, own_init, reset, tensor_parallel
 from ranks import spawn
-from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest
+from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest, seeded
 from torch import nn
 
 SEED = 42
@@ -84,11 +83,23 @@ def spread(rank: int, world: int) -> dict[str, str]:
     for name, make in MODELS.items():
         listing = manifest(on_meta(make))
 
-        def check(case: str, model: nn.Module, state=None, name=name, listing=listing):
+        def check(case, model, state=lambda model: gathered(model.state_dict()), name=name, listing=listing):
+            """Initialises by rules, and then by the model's own code."""
             assert manifest(model) == listing, case
+
+            def note(case):
+                whole = state(model)
+                digests[f"{name}: {case}"] = digest({name: whole[name] for name in listing["parameters"]})
+
             filled(model, name)
-            state = state(model) if state else gathered(model.state_dict())
-            digests[f"{name}: {case}"] = digest({name: state[name] for name in listing["parameters"]})
+            note(case)
+            inner = getattr(model, "module", model)
+            is_fsdp1 = isinstance(model, FullyShardedDataParallel)
+            with FullyShardedDataParallel.summon_full_params(model) if is_fsdp1 else nullcontext():
+                reset(model)
+                with seeded(model, SEED):
+                    own_init(inner)
+            note(f"{case}, seeded")
 
         check("one device", materialise(on_meta(make)))
 
@@ -111,6 +122,19 @@ def spread(rank: int, world: int) -> dict[str, str]:
                 tensor_parallel(model, mesh["tp"])
             fsdp2(model, mesh["dp"])
             check(f"FSDP2 and tensor parallel {shape}", materialise(model))
+        if world == 4:
+            mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicate", "shard"))
+            model = FullyShardedDataParallel(
+                materialise(on_meta(make)),
+                device_mesh=mesh,
+                sharding_strategy=ShardingStrategy.HYBRID_SHARD,
+                device_id=torch.device("cpu"),
+                use_orig_params=True,
+            )
+            check("FSDP1 HYBRID_SHARD", model, whole_fsdp1)
+            model = on_meta(make)
+            fsdp2(model, init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicate", "shard")))
+            check("HSDP", materialise(model))
 
         for use_orig_params in (True, False):
             for strategy in (ShardingStrategy.FULL_SHARD, ShardingStrategy.NO_SHARD):
@@ -126,11 +150,10 @@ def spread(rank: int, world: int) -> dict[str, str]:
                 case = f"FSDP1 {strategy.name} {use_orig_params=}"
                 check(case, model, whole_fsdp1)
                 with FullyShardedDataParallel.summon_full_params(model):
-                    for parameter in model.parameters():
-                        parameter.data.fill_(77)
+                    reset(model)
                     filled(model, name)
-                state = whole_fsdp1(model)
-                digests[f"{name}: {case}, summoned"] = digest({n: state[n] for n in listing["parameters"]})
+                whole = whole_fsdp1(model)
+                digests[f"{name}: {case}, summoned"] = digest({n: whole[n] for n in listing["parameters"]})
     return digests
 
 
@@ -138,9 +161,59 @@ def spread(rank: int, world: int) -> dict[str, str]:
 def test_one_hash_on_every_mesh(world):
     results = spawn(world, spread)
     assert all(result == results[0] for result in results)
-    assert len(results[0]) == {1: 35, 2: 41, 4: 41}[world]
+    assert len(results[0]) == {1: 58, 2: 70, 4: 82}[world]
     different = {case: sha for case, sha in results[0].items() if sha != expected(case.split(":")[0])}
     assert not different, {name: expected(name) for name in MODELS}
+
+
+def trained(rank: int, world: int) -> list[bool]:
+    """Whether the model that is trained is the one that was initialised, also again after a forward pass."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    words = torch.arange(24).reshape(2, 12) % 37
+    whole = filled(llama_of_values(), "llama")
+    expected = whole(words).logits
+
+    sharded = on_meta(MODELS["llama"])
+    fsdp2(sharded, init_device_mesh("cpu", (world,)))
+    materialise(sharded)
+    compute_buffers(sharded)
+    flat = FullyShardedDataParallel(llama_of_values(), device_id=torch.device("cpu"))
+    results = []
+    for model in (sharded, flat):
+        filled(model, "llama")
+        results.append(torch.equal(model(words).logits, expected))
+    # Gathered parameters, as some have after a forward pass. FSDP2 drops them, and what they hold.
+    sharded.reshard()
+    reset(sharded)
+    sharded.unshard()
+    compute_buffers(sharded)
+    filled(sharded, "llama").reshard()
+    results.append(torch.equal(sharded(words).logits, expected))
+    loss = sharded(words, labels=words).loss
+    loss.backward()
+    whole(words, labels=words).loss.backward()
+    gradient = sharded.lm_head.weight.grad.full_tensor()
+    results.append(torch.allclose(gradient, whole.lm_head.weight.grad, atol=1e-6))
+    return results
+
+
+def llama_of_values() -> nn.Module:
+    model = materialise(on_meta(MODELS["llama"]))
+    compute_buffers(model)
+    return model
+
+
+def compute_buffers(model: nn.Module) -> None:
+    """What docs/distributed/pytorch.md says of non-persistent buffers."""
+    for module in model.modules():
+        if module._non_persistent_buffers_set:
+            model._init_weights(module)
+
+
+def test_the_values_are_those_that_a_forward_pass_uses():
+    assert spawn(2, trained) == [[True] * 4] * 2
 
 
 def saved(folder: str, rank: int, world: int) -> None:
@@ -327,10 +400,7 @@ def test_buffers_of_no_checkpoint_are_named():
     with pytest.warns(UnfilledBufferWarning, match="model.rotary_emb.inv_freq"):
         init_(model, SEED)
     assert (model.model.rotary_emb.inv_freq == 77).all()
-    # What docs/distributed/pytorch.md says.
-    for module in model.modules():
-        if module._non_persistent_buffers_set:
-            model._init_weights(module)
+    compute_buffers(model)
     filled(model, "llama")
     assert torch.equal(model.model.rotary_emb.inv_freq, MODELS["llama"]().model.rotary_emb.inv_freq)
 

@@ -215,6 +215,7 @@ def held(module: nn.Module) -> list[Held]:
 
     The names are without the prefixes of wrappers; FSDP1's flat parameters are taken apart.
     """
+    _reshard(module)
     flat = _fsdp1(module)
     found: list[Held] = []
     # A module that stands in two places has all its names here, as in a state dict.
@@ -287,7 +288,18 @@ def _spans(indices: Sequence[int]) -> tuple[Span, ...]:
     return tuple(spans) or ((0, 0),)
 
 
-# DTensor
+# DTensor, and FSDP2 (torch.distributed.fsdp.fully_shard), whose parameters are DTensors
+
+
+def _reshard(module: nn.Module) -> None:
+    """Gives FSDP2 its sharded parameters back. After a forward pass a module may have gathered ones, which get lost."""
+    package = sys.modules.get("torch.distributed.fsdp")
+    fsdp2 = getattr(package, "FSDPModule", None)
+    if fsdp2 is None:
+        return
+    for child in module.modules():
+        if isinstance(child, fsdp2):
+            child.reshard()
 
 
 def _dtensor() -> type | None:
@@ -436,7 +448,12 @@ def _flat_parts(handle, number: int) -> list[Part]:
     data = flat.data
     _check_plain(data)
     if not handle.is_sharded(flat):
-        # NO_SHARD, or summon_full_params.
+        # NO_SHARD, or summon_full_params. At other times FSDP1 drops the gathered parameters and what they hold.
+        if handle.uses_sharded_strategy and handle._training_state.name != "SUMMON_FULL_PARAMS":
+            raise ValueError(
+                "FSDP1 is between a forward and a backward pass and has gathered the parameters: initialise before the "
+                "first forward pass"
+            )
         view = handle._get_unflat_views(data)
         return _part(Grid.whole(shape), list(view)[number].detach())
     info = flat._shard_param_infos[number]

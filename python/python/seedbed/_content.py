@@ -1,0 +1,144 @@
+"""Contents of whole tensors and of boxes of them, for `seedbed.jax` and `seedbed.keras`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seedbed import Init, Key, Region, fill
+from seedbed._native import Filler
+
+#: The start and the end of a part in each dimension.
+Box = Sequence[tuple[int, int]]
+
+# The two families of PyTorch whose scale depends on the fans.
+_FAMILIES = ("xavier_", "kaiming_")
+# The names of the fans in an expression, such as `normal(std=1/sqrt(fan_in))`.
+_FAN = re.compile(r"\bfan_(in|out)\b")
+
+
+class Content:
+    """An initialiser, taken as it is."""
+
+    def __init__(self, init: Init):
+        self.init = init
+
+    def __str__(self) -> str:
+        return str(self.init)
+
+    def needs_key(self) -> bool:
+        """Whether the elements depend on the key."""
+        return not str(self).startswith(("constant(", "zeros(", "ones("))
+
+    def resolve(self, shape: tuple[int, ...]) -> Init:
+        """The library's initialiser for a tensor of this shape."""
+        return self.init
+
+    def maker(self, shape: tuple[int, ...], dtype: np.dtype, key: Key) -> Callable[[Box], np.ndarray]:
+        """A function that makes a box of the tensor, and nothing else.
+
+        Orthogonal matrices are the exception, because each element depends on all others: the first call makes the
+        whole tensor, and all calls cut it.
+        """
+        init, region = self.resolve(shape), Region(shape)
+        # A mistake is an error now, and not where the first part is made.
+        costs_as_the_whole = Filler(init, key).check(dtype.name, region)
+        if costs_as_the_whole:
+            return _cutter(lambda: fill(np.empty(shape, dtype), init, key))
+
+        def make(box: Box) -> np.ndarray:
+            part = np.empty([end - start for start, end in box], dtype)
+            is_whole = part.shape == shape
+            return fill(part, init, key, region=region if is_whole else region.shard([b[0] for b in box], part.shape))
+
+        return make
+
+
+class WithAxes(Content):
+    """An initialiser of PyTorch whose fans are counted along axes, as JAX's functions take them."""
+
+    def __init__(self, init: Init, in_axis: Any, out_axis: Any, batch_axis: Any):
+        super().__init__(init)
+        self.axes = tuple(axis if isinstance(axis, int) else tuple(axis) for axis in (in_axis, out_axis, batch_axis))
+
+    def __str__(self) -> str:
+        return f"{self.init}, in_axis={self.axes[0]}, out_axis={self.axes[1]}, batch_axis={self.axes[2]}"
+
+    def resolve(self, shape: tuple[int, ...]) -> Init:
+        inputs, outputs, batch = (_product(shape, axis) for axis in self.axes)
+        size = math.prod(shape)
+        # A tensor without elements needs no scale.
+        field = size / inputs / outputs / batch if size else 1.0
+        return Init(str(self.init), fans=(inputs * field, outputs * field))
+
+
+class ForLayers(Content):
+    """An initialiser given without axes, for the layers of JAX and Keras.
+
+    PyTorch's families count the fans of `[out, in, k...]`, and kernels of JAX and Keras are `[k..., in, out]`. A shape
+    for which the two layouts count differently is refused.
+    """
+
+    def resolve(self, shape: tuple[int, ...]) -> Init:
+        name = str(self.init)
+        has_fans = name.startswith(_FAMILIES) or not name.startswith(("jax::", "keras::")) and _FAN.search(name)
+        is_symmetric = name.startswith("xavier_") and len(shape) == 2
+        if has_fans and len(shape) >= 2 and not is_symmetric:
+            raise ValueError(
+                f"{name} counts the fans of PyTorch's layout [out, in, k...], and kernels of JAX and Keras are "
+                f"[k..., in, out]; the shape is {list(shape)}. Say which axes are meant (in_axis=-2, out_axis=-1 for "
+                "such a kernel, in_axis=1, out_axis=0 for PyTorch's layout), or use one of jax:: or keras::"
+            )
+        return self.init
+
+
+def content(init: str | Init, in_axis=None, out_axis=None, batch_axis=(), *, for_layers: bool = True) -> Content:
+    """The content that a text or an `Init` describes. `for_layers`: a text is used for layers of JAX or Keras."""
+    if not isinstance(init, (str, Init)):
+        raise TypeError(f"an initialiser is a text such as 'normal(std=0.02)' or an Init, not {type(init).__name__}")
+    fixed = Init(init)
+    if in_axis is None and out_axis is None and batch_axis == ():
+        return ForLayers(fixed) if for_layers and isinstance(init, str) else Content(fixed)
+    if not str(fixed).startswith(_FAMILIES):
+        raise ValueError(f"{fixed} takes no axes here; xavier_... and kaiming_... do, and jax:: takes them in its text")
+    return WithAxes(fixed, -2 if in_axis is None else in_axis, -1 if out_axis is None else out_axis, batch_axis)
+
+
+def element_type(dtype: Any) -> np.dtype:
+    """The numpy type."""
+    if isinstance(dtype, str) and dtype == "bfloat16":
+        # numpy knows the name only after this import.
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        # Types of JAX that are none of numpy's, such as those of keys.
+        raise ValueError(f"the type {dtype} is not supported; float32, float16 and bfloat16 are") from None
+
+
+def _cutter(make_whole: Callable[[], np.ndarray]) -> Callable[[Box], np.ndarray]:
+    whole: np.ndarray | None = None
+
+    def make(box: Box) -> np.ndarray:
+        nonlocal whole
+        if whole is None:
+            whole = make_whole()
+        # Devices may keep the memory that they get, so a part is no view.
+        part = whole[tuple(slice(start, end) for start, end in box)]
+        return part if part.shape == whole.shape else part.copy()
+
+    return make
+
+
+def _product(shape: tuple[int, ...], axes: int | tuple[int, ...]) -> int:
+    axes = (axes,) if isinstance(axes, int) else axes
+    for axis in axes:
+        if not -len(shape) <= axis < len(shape):
+            raise ValueError(f"axis {axis} is out of range for a tensor of {len(shape)} dimensions")
+    return math.prod(shape[axis] for axis in axes)

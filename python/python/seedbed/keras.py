@@ -1,0 +1,130 @@
+"""An initialiser class for Keras 3, and the initialisation of a whole model by the paths of its variables.
+
+    from seedbed.keras import Initializer, initialize
+
+    keras.layers.Dense(64, kernel_initializer=Initializer("keras::he_normal()", seed=42, name="head"))
+    initialize(model, 42)       # each variable by its path, as Keras's own layers would initialise it
+
+The host makes the elements, so the same seed gives the same bits on the backends jax and torch, and on every device.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from seedbed import Init, Key, Region
+from seedbed._content import Box, content, element_type
+from seedbed._fill import write
+from seedbed._native import Filler, Plan
+
+__all__ = ["Initializer", "initialize"]
+
+
+@keras.saving.register_keras_serializable(package="seedbed")
+class Initializer(keras.initializers.Initializer):
+    """The initialiser of a text such as `"keras::glorot_uniform()"` or `"normal(std=0.02)"`.
+
+    Keras tells an initialiser the shape of a variable, and not the variable's name. So the key is `Key(seed)`, or
+    `Key(seed).named(name)` with `name`: two layers of one shape, one seed and one name get the same values. Keras's own
+    initialisers with an integer seed do the same. `initialize` gives each variable of a model a key of its own.
+
+    The `xavier_` and `kaiming_` ones are PyTorch's, and they count the fans of PyTorch's layout `[out, in, k...]`: a shape
+    that Keras's layout `[k..., in, out]` counts differently is a ValueError. The ones after `keras::` count Keras's.
+    """
+
+    def __init__(self, text: str | Init, seed: int, name: str | None = None):
+        self._content = content(text)
+        self.text, self.seed, self.name = str(self._content), int(seed), name
+        key = Key(self.seed)
+        self._key = key if name is None else key.named(name)
+
+    def __call__(self, shape, dtype=None, layout=None):
+        """The tensor. With a layout of `keras.distribution` (backend jax), each device's part is made alone."""
+        shape = tuple(int(size) for size in shape)
+        dtype = element_type(keras.backend.standardize_dtype(dtype))
+        return _tensor(self._content.maker(shape, dtype, self._key), shape, dtype, layout)
+
+    def get_config(self):
+        return {"text": self.text, "seed": self.seed, "name": self.name}
+
+
+def initialize(
+    model: keras.Model,
+    seed: int | Key,
+    *,
+    preset: str | None = None,
+    rules: str | os.PathLike[str] | None = None,
+) -> keras.Model:
+    """Initialises each weight of a built model from the key of its path, such as `dense/kernel`, and returns the model.
+
+    `preset` names a preset, and `rules` is the path of a TOML file (a str must end in .toml) or its text; both mean the
+    rules and then the preset. With neither, the preset is `keras`: the default initialisers of Keras's layers.
+
+    ValueError: a mistake in the rules, weights that no rule can make. No weight has changed then.
+    """
+    if not model.built:
+        raise ValueError("the model has no variables yet: call model.build(input_shape), or call the model once")
+    weights: dict[str, keras.Variable] = {}
+    for weight in model.weights:
+        if weights.setdefault(weight.path, weight) is not weight:
+            raise ValueError(f"two weights have the path {weight.path!r}; give their layers different names")
+    parameters = {path: {"shape": list(w.shape), "dtype": _manifest_type(w.dtype)} for path, w in weights.items()}
+    if preset is None and rules is None:
+        preset = "keras"
+    if isinstance(rules, os.PathLike) or isinstance(rules, str) and rules.endswith(".toml"):
+        rules = Path(rules).read_text(encoding="utf-8")
+    plan = Plan(json.dumps({"parameters": parameters}), rules=rules, preset=preset)
+    plan.check()
+    key = seed if isinstance(seed, Key) else Key(int(seed))
+    fillers = {}
+    for entry in plan.entries():
+        # A rule may skip a weight, which keeps its values, or tie it to another one.
+        if entry["outcome"] != "skip":
+            path = entry["name"]
+            fillers[path] = filler = plan.filler(entry["tied_to"] or path, key)
+            filler.check(weights[path].dtype, Region(weights[path].shape))
+    for path, filler in fillers.items():
+        weights[path].assign(_filled(filler, weights[path]))
+    return model
+
+
+def _manifest_type(dtype: str) -> str:
+    """The name in manifests, such as BF16, of a type of Keras, such as bfloat16."""
+    name = dtype.upper()
+    for keras_name, name_in_manifests in [("FLOAT", "F"), ("UINT", "U"), ("INT", "I")]:
+        name = name.replace(keras_name, name_in_manifests)
+    return name
+
+
+def _filled(filler: Filler, weight):
+    shape, dtype = tuple(weight.shape), element_type(weight.dtype)
+
+    def make(box: Box) -> np.ndarray:
+        part = np.empty([end - start for start, end in box], dtype)
+        write(part, filler, Region(shape).shard([start for start, _ in box], part.shape))
+        return part
+
+    return _tensor(make, shape, dtype, getattr(weight, "_layout", None))
+
+
+def _tensor(make: Callable[[Box], np.ndarray], shape: tuple[int, ...], dtype: np.dtype, layout):
+    if layout is None:
+        return _convert(make([(0, size) for size in shape]))
+    import seedbed.jax as sj
+
+    return sj._make_parts(make, shape, getattr(layout, "backend_layout", layout), dtype)
+
+
+def _convert(array: np.ndarray):
+    if keras.backend.backend() == "torch" and array.dtype.name == "bfloat16":
+        # torch.from_numpy knows no bfloat16: the same 16 bits go as integers.
+        import torch
+
+        return keras.ops.convert_to_tensor(torch.from_numpy(array.view(np.int16)).view(torch.bfloat16))
+    return keras.ops.convert_to_tensor(array)
