@@ -447,6 +447,19 @@ def test_buffers_of_no_checkpoint_are_named():
     assert torch.equal(model.model.rotary_emb.inv_freq, MODELS["llama"]().model.rotary_emb.inv_freq)
 
 
+def test_partitions_of_deepspeed():
+    model = Small()
+    listing = manifest(model)
+    model.first.weight.ds_shape = model.first.weight.shape
+    model.first.weight.data = torch.empty(0)
+    assert manifest(model) == listing
+    with pytest.raises(ValueError, match=r"first\.weight: DeepSpeed ZeRO-3"):
+        init_(model, SEED)
+    # Inside GatheredParameters.
+    model.first.weight.data = torch.empty(7, 5)
+    assert same(init_(model, SEED).state_dict(), written(listing))
+
+
 class Packed(torch.Tensor):
     """A subclass that nobody here knows, as those of quantisation libraries are."""
 

@@ -238,7 +238,8 @@ def held(module: nn.Module) -> list[Held]:
 
 def _held(name: str, tensor: torch.Tensor, is_parameter: bool, is_persistent: bool) -> Held:
     lazy = isinstance(tensor, nn.parameter.UninitializedTensorMixin)
-    shape = () if lazy else tuple(tensor.shape)
+    # DeepSpeed ZeRO-3 leaves an empty tensor, and writes the shape beside it.
+    shape = () if lazy else tuple(getattr(tensor, "ds_shape", tensor.shape))
     return Held(
         name, shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor)
     )
@@ -258,6 +259,11 @@ def _check_plain(tensor: torch.Tensor) -> None:
         raise ValueError(
             f"the tensor is a {kind}, whose memory seedbed does not know; initialise before it is quantised or "
             "wrapped"
+        )
+    if tuple(getattr(tensor, "ds_shape", tensor.shape)) != tuple(tensor.shape):
+        raise ValueError(
+            "DeepSpeed ZeRO-3 has partitioned the parameter in a way of its own: initialise inside "
+            "deepspeed.zero.GatheredParameters, or load a checkpoint of the program"
         )
     if tensor.is_quantized:
         raise ValueError("the tensor is quantised: initialise before the model is quantised")
