@@ -20,9 +20,9 @@ from seedbed._fill import write
 from seedbed._native import Filler
 
 from seedbed.torch import _functions
-from seedbed.torch._local import FLOATS, Grid, Held, Part, fill_part, held
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held
 from seedbed.torch._names import strip
-from seedbed.torch._views import View, view_of
+from seedbed.torch._views import Block, View, block_of, view_of
 
 __all__ = ["UnseededWarning", "seeded"]
 
@@ -40,7 +40,8 @@ _DRAWN = {
 
 # In-place methods that draw from distributions that seedbed does not have.
 _REFUSED = {
-    getattr(torch.Tensor, name): name for name in ("exponential_", "cauchy_", "geometric_", "bernoulli_", "random_")
+    getattr(torch.Tensor, name): name
+    for name in ("exponential_", "cauchy_", "geometric_", "bernoulli_", "random_")
 }
 
 # In-place methods that draw nothing.
@@ -73,57 +74,57 @@ _TEXTS = {"zero_": "zeros()", "zeros_": "zeros()", "ones_": "ones()", "eye_": "e
 
 _OF_INIT = {function: name for name, function in _functions.FUNCTIONS.items()}
 
-_WATCHED = {*_OF_INIT, *_DRAWN, *_REFUSED, *_CONSTANT, *_MADE}
+_WATCHED = {*_OF_INIT, *_DRAWN, *_REFUSED, *_CONSTANT, *_MADE, torch.Tensor.__setitem__}
 
 
-class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torch.no_grad is)
-    """Initialises a model by its own code, with the same values on every device, in every order, on every mesh.
+class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is.
+    """Initialises a model by its own code, with the same values on every device and every mesh.
 
-    Inside the block, `torch.nn.init`'s functions and the in-place methods `normal_`, `uniform_` and `log_normal_` of
-    the model's parameters and buffers, and of views into them, take their values from the stream of the parameter's
-    name: `Key(seed).named(name)`. Everything else stays as it is:
+    Inside the block, `torch.nn.init`'s functions and the in-place methods `normal_`, `uniform_` and
+    `log_normal_` of the model's parameters and buffers, and of views into them, take their values from the
+    stream of the parameter's name: `Key(seed).named(name)`. Everything else stays as it is:
 
     >>> import torch, seedbed, seedbed.torch
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> def init_weights(module):
+    ...     if isinstance(module, torch.nn.Linear):
+    ...         torch.nn.init.xavier_normal_(module.weight)
+    ...         torch.nn.init.zeros_(module.bias)
     >>> with seedbed.torch.seeded(model, 42):
-    ...     for module in model:
-    ...         if isinstance(module, torch.nn.Linear):
-    ...             torch.nn.init.xavier_normal_(module.weight)
-    ...             torch.nn.init.zeros_(module.bias)
+    ...     _ = model.apply(init_weights)
     >>> whole = seedbed.fill(torch.empty(8, 4), "xavier_normal()", seedbed.Key(42).named("0.weight"))
     >>> torch.equal(model[0].weight, whole)
     True
 
-    The values are those of `seedbed.fill` with the initialiser of the same name and arguments, bit for bit. So an
-    initialisation is a function of the seed, the name, the initialiser and the element's index, and of nothing else:
+    The values are those of `seedbed.fill` with the initialiser of the same name and arguments, bit for bit.
+    So an initialisation is a function of the seed, the name, the initialiser and the element's index, and of
+    nothing else:
 
-    - A second initialisation of a parameter gives the same values. `a.normal_(); b = a.clone(); a.normal_()` makes
-      `a` and `b` equal. A `generator=` is not used, and no generator moves on.
-    - A view (`weight[:n]`, `weight.T`, `weight.data`, a chunk of a fused weight) gets what the whole tensor has at the
-      view's elements. Fans are those of the view's shape, as in PyTorch.
-    - `orthogonal_` and `sparse_` of a view make a matrix of the view's shape, from the stream of the name folded with
-      the index of the view's first element.
+    - A second initialisation of a parameter gives the same values. `a.normal_(); b = a.clone(); a.normal_()`
+      makes `a` and `b` equal. A `generator=` is not used, and no generator moves on.
+    - A view (`weight[:n]`, `weight.T`, `weight.data`, a chunk of a fused weight) gets what the whole tensor
+      has at the view's elements. Fans are those of the view's shape, as in PyTorch.
+    - `orthogonal_` and `sparse_` of a view make a matrix of the view's shape, from the stream of the name
+      folded with the index of the view's first element.
     - A DTensor gets its part of the whole tensor, and fans are those of the whole tensor.
     - float64 is made as float32 and widened.
     - Tied parameters have the first of their names, in the order of `named_parameters`.
     - Names are those of the model without wrappers: `_orig_mod.` of torch.compile, `module.` of
       DistributedDataParallel, `_fsdp_wrapped_module.`, `_checkpoint_wrapped_module.`.
 
-    What PyTorch's generator draws for other tensors inside the block is left to PyTorch, with one `UnseededWarning`:
-    `torch.randn` and its like, tensors and modules that are made inside the block and are not registered in the model.
-    `exponential_`, `cauchy_`, `geometric_`, `bernoulli_` and `random_` of a parameter are errors, and so is the
-    initialisation of a parameter on the device meta.
+    What PyTorch's generator draws for other tensors inside the block is left to PyTorch, with one
+    `UnseededWarning`: `torch.randn` and its like, tensors and modules that are made inside the block and are
+    not registered in the model. `exponential_`, `cauchy_`, `geometric_`, `bernoulli_` and `random_` of a
+    parameter are errors, and so is the initialisation of a parameter on the device meta.
 
-    Args:
-        model: the model; names are looked up again when a tensor is unknown, so parameters may be replaced inside the
-            block.
-        seed: the seed of `seedbed init`, or a `seedbed.Key`.
-        strip_prefix: prefixes that are taken off the names, in any order and number.
-        rename: a function that gives each name its name in the stream, after strip_prefix: for example, the name in
-            the whole model of a parameter of a pipeline stage.
+    The model may change inside the block: names are looked up again when a tensor is unknown. `seed` is the
+    seed of `seedbed init`, or a `seedbed.Key`. `strip_prefix` lists prefixes that are taken off the names, in
+    any order and number. `rename` then gives each name its name in the stream: for a stage of a pipeline, the
+    name in the whole model.
 
-    `with seeded(model, 42) as block` gives the block. `block.initialised` maps the name of each parameter and buffer
-    that was initialised to the texts of its initialisers, in their order; those of views are among them.
+    `with seeded(model, 42) as block` gives the block. `block.initialised` maps the name of each parameter and
+    buffer that was initialised to the texts of its initialisers, in their order; those of views are among
+    them.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         super().__init__()
         if not isinstance(model, nn.Module):
             raise TypeError(f"seeded takes a torch.nn.Module, not a {type(model).__name__}")
+        _functions.check()
         self._key = seed if isinstance(seed, Key) else Key(seed)
         self._named = _Named(model, strip_prefix, rename)
         self._warned = False
@@ -146,6 +148,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         with _undisturbed():
             self._named.refresh()
         self._warned = False
+        self.initialised = {}
         _functions.catch()
         try:
             return super().__enter__()
@@ -164,34 +167,41 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         kwargs = kwargs or {}
         if function not in _WATCHED:
             return function(*args, **kwargs)
+        if function is torch.Tensor.__setitem__:
+            return self._set_item(function, *args)
         if function in _MADE:
-            self._warn(f"torch.{_MADE[function]}", "", kwargs)
+            self._warn(f"torch.{_MADE[function]}", "", kwargs, 3)
             return function(*args, **kwargs)
         call = _Call.of(function, args, kwargs)
-        if call is None or call.tensor.numel() == 0 and call.tensor.device.type != "meta":
+        if call is None or (call.tensor.numel() == 0 and call.tensor.device.type != "meta"):
             return function(*args, **kwargs)
         with _undisturbed():
-            # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
-            found = self._named.find(call.tensor, refresh=not call.is_constant or isinstance(call.tensor, nn.Parameter))
+            found = self._named.find(call.tensor, call.is_constant)
         if found is None:
             if not call.is_constant and call.tensor.device.type != "meta":
-                self._warn(call.name, f" of the shape {tuple(call.tensor.shape)}", call.arguments)
+                # Between the program and this method, a function of torch.nn.init has three calls more.
+                self._warn(
+                    call.name,
+                    f" of the shape {tuple(call.tensor.shape)}",
+                    call.arguments,
+                    3 if call.is_method else 6,
+                )
+            return function(*args, **kwargs)
+        if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
+            # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
             return function(*args, **kwargs)
         if call.is_constant:
             return self._constant(call, found)
         if function in _REFUSED:
             raise NotImplementedError(
-                f"{found.name}: seedbed has no distribution for {call.name}; make the values from uniform_() or "
-                "normal_() by arithmetic in place, or initialise the parameter before the block of seeded"
+                f"{found.name}: seedbed has no distribution for {call.name}; make the values from "
+                "uniform_() or normal_() by arithmetic in place, or initialise the parameter before the block"
             )
-        if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
-            # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
-            return function(*args, **kwargs)
         if call.tensor.dtype not in FLOATS:
             if call.tensor.dtype.is_floating_point or call.tensor.dtype.is_complex:
                 raise ValueError(
-                    f"{found.name}: {call.name} of {call.tensor.dtype} can't be seeded; seedbed makes float32, float16, "
-                    "bfloat16 and float64"
+                    f"{found.name}: {call.name} of {call.tensor.dtype} can't be seeded; seedbed makes "
+                    "float32, float16, bfloat16 and float64"
                 )
             # PyTorch has no such distribution of whole numbers either, and says so.
             return function(*args, **kwargs)
@@ -204,15 +214,15 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         try:
             init = Init(call.initialiser(None if found.fans == found.shape else found.fans))
             key = self._key.named(found.name)
-            if found.view is not None:
-                if call.name in _functions.MATRIX:
-                    _fill_matrix(found, init, key)
-                else:
-                    found.view.fill(_filler(init, key))
+            if call.name in _functions.MATRIX:
+                _fill_matrix(found, init, key)
+            else:
+                found.view.fill(_filler(init, key))
         except ValueError as error:
             raise ValueError(f"{found.name}: {error}") from None
-        # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the version.
-        torch._C._increment_version((call.tensor,))
+        # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the
+        # version.
+        torch.autograd.graph.increment_version(call.tensor)
         self._note(found, str(init))
 
     def _constant(self, call: _Call, found: _Found) -> Any:
@@ -223,20 +233,34 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                 self._draw(call, found)
             return call.tensor
         value = call.value()
-        if value is None:
-            result = call.function(*call.args, **call.kwargs)
-            text = _TEXTS.get(call.name, call.name)
+        if value is not None and isinstance(found.view, Block):
+            # A DTensor's view may be a copy, into which PyTorch would write.
+            with _undisturbed():
+                found.view.set(_rounded(value, call.tensor.dtype))
+            result = call.tensor
+        elif call.name in ("constant_", "fill_") and value is not None:
+            result = call.function(call.tensor, _rounded(value, call.tensor.dtype))
         else:
-            # PyTorch rounds an f64 to bfloat16 by way of f32; the library rounds once.
-            result = call.with_value(_rounded(value, call.tensor.dtype))
-            text = f"constant({value!r})"
-        self._note(found, text)
+            result = call.function(*call.args, **call.kwargs)
+        self._note(found, _TEXTS.get(call.name) or f"constant({value})")
         return result
+
+    def _set_item(self, function: Callable, tensor: Any, index: Any, value: Any) -> None:
+        """Answers `tensor[index] = value` of a DTensor, where PyTorch would write into a copy."""
+        guarded = not _is_dtensor(tensor) or (tensor.requires_grad and torch.is_grad_enabled())
+        if guarded or not isinstance(value, (int, float)) or not _is_basic(index):
+            return function(tensor, index, value)
+        with _undisturbed():
+            found = self._named.find_item(tensor, index)
+            if found is None:
+                return function(tensor, index, value)
+            found.view.set(_rounded(value, tensor.dtype))
+        self._note(found, f"constant({value})")
 
     def _note(self, found: _Found, text: str) -> None:
         self.initialised.setdefault(found.name, []).append(text)
 
-    def _warn(self, name: str, what: str, kwargs: dict[str, Any]) -> None:
+    def _warn(self, name: str, what: str, kwargs: dict[str, Any], stacklevel: int) -> None:
         """Warns once that PyTorch's generator draws, unless a block around this one may know the tensor."""
         if self._warned or kwargs.get("generator") is not None:
             return
@@ -244,11 +268,11 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
             return
         self._warned = True
         warnings.warn(
-            f"{name}{what} draws from PyTorch's generator, and not from the seed of seeded(): the tensor is no parameter "
-            "or buffer of the model. Initialise the parameter itself in place, register the module before it is "
-            "initialised, or pass a generator= of your own. The block does not warn again.",
+            f"{name}{what} draws from PyTorch's generator, and not from the seed of seeded(): the tensor is "
+            "no parameter or buffer of the model. Initialise the parameter itself in place, register the "
+            "module before it is initialised, or pass a generator= of your own. The block warns once.",
             UnseededWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 
@@ -289,16 +313,21 @@ class _Call:
         return _functions.initialiser(self.name, self.arguments, fans)
 
     def value(self) -> float | None:
-        """The number that fill_ or constant_ writes; None for other functions, and for the element of a tensor."""
-        value = None
-        if self.name == "constant_":
-            value = self.arguments["val"]
-        elif self.name == "fill_":
-            value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-    def with_value(self, value: float) -> Any:
-        return self.function(self.tensor, value)
+        """The number that a constant is; None for the identity, and for the element of a tensor."""
+        match self.name:
+            case "zeros_" | "zero_":
+                return 0
+            case "ones_":
+                return 1
+            case "constant_":
+                value = self.arguments["val"]
+            case "fill_":
+                value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
+            case _:
+                return None
+        if isinstance(value, torch.Tensor) and value.dim() == 0 and _is_dtensor(self.tensor):
+            value = value.item()
+        return value if isinstance(value, (int, float)) else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,8 +338,7 @@ class _Found:
     # The shape of the whole parameter, and the shape of which PyTorch counts fans.
     shape: tuple[int, ...]
     fans: tuple[int, ...]
-    # None: this process holds no element.
-    view: View | None
+    view: View | Block
     # Whether the tensor is a DTensor or the parameter is spread over processes.
     is_distributed: bool
 
@@ -318,7 +346,9 @@ class _Found:
 class _Named:
     """The parameters and buffers of a model, by the memory in which they lie."""
 
-    def __init__(self, model: nn.Module, strip_prefix: str | Iterable[str], rename: Callable[[str], str] | None):
+    def __init__(
+        self, model: nn.Module, strip_prefix: str | Iterable[str], rename: Callable[[str], str] | None
+    ):
         self._model = model
         self._strip = (strip_prefix,) if isinstance(strip_prefix, str) else tuple(strip_prefix)
         self._rename = rename
@@ -328,10 +358,14 @@ class _Named:
         """Lets go of the tensors."""
         self._by_id: dict[int, Held] = {}
         self._by_storage: dict[int, list[Held]] = {}
+        # Of which this process holds nothing.
+        self._empty: list[Held] = []
+        self._seen: list[tuple[int, int]] = []
 
     def refresh(self) -> None:
         """Looks through the model anew. ValueError: two parameters have one name."""
         self.forget()
+        self._seen = self._memory()
         names: dict[str, object] = {}
         # Parameters come before buffers, as in a list of both.
         items = sorted(held(self._model), key=lambda item: not item.is_parameter)
@@ -342,58 +376,125 @@ class _Named:
             known.add(item.identity)
             item = item.named(self._stream(item.name))
             if item.name in names:
-                raise ValueError(f"two parameters have the name {item.name!r} without the prefixes of wrappers")
+                raise ValueError(
+                    f"two parameters have the name {item.name!r} without the prefixes of wrappers"
+                )
             names[item.name] = item.identity
             if item.tensor is not None:
                 self._by_id[id(item.tensor)] = item
-            storage = _storage_of(item)
-            if storage:
-                self._by_storage.setdefault(storage, []).append(item)
+            try:
+                parts = item.parts()
+            except ValueError:
+                # The tensor can't be filled; a call that would do so finds it by its identity, or not at all.
+                continue
+            for part in parts:
+                self._by_storage.setdefault(_storage(part.local), []).append(item)
+            if not parts:
+                self._empty.append(item)
 
-    def find(self, tensor: torch.Tensor, refresh: bool) -> _Found | None:
-        """The parameter of a tensor. ValueError: a parameter that can't be filled, or a view that is no region."""
-        found = self._find(tensor)
-        if found is None and refresh:
+    def find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
+        """The parameter of a tensor. ValueError: it can't be filled, or the tensor is no region of it."""
+        found = self._find(tensor, constant)
+        # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
+        if (
+            found is None
+            and (not constant or isinstance(tensor, nn.Parameter))
+            and self._memory() != self._seen
+        ):
             self.refresh()
-            found = self._find(tensor)
+            found = self._find(tensor, constant)
         return found
+
+    def _memory(self) -> list[tuple[int, int]]:
+        """Which tensors the model has, and where they lie; `refresh` depends on nothing else."""
+        return [
+            (id(tensor), _storage(getattr(tensor, "_local_tensor", tensor)))
+            for module in self._model.modules()
+            for tensor in (*module._parameters.values(), *module._buffers.values())
+            if tensor is not None
+        ]
 
     def _stream(self, name: str) -> str:
         name = strip(name, self._strip)
         return name if self._rename is None else self._rename(name)
 
-    def _find(self, tensor: torch.Tensor) -> _Found | None:
-        own = self._by_id.get(id(tensor))
+    def _find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
         if tensor.device.type == "meta":
-            own = own or self._by_id.get(id(tensor._base))
-            if own is None:
+            item = self._by_id.get(id(tensor)) or self._by_id.get(id(tensor._base))
+            if item is None:
                 return None
-            raise ValueError(f"{own.name}: the parameter is on the device meta: call to_empty(device=...) first")
-        distributed = _is_dtensor(tensor)
-        local = tensor._local_tensor if distributed else tensor
-        storage = _storage(local)
+            raise ValueError(
+                f"{item.name}: the parameter is on the device meta: call to_empty(device=...) first"
+            )
+        if not _is_dtensor(tensor):
+            return self._lying_at(tensor, constant)
+        base = tensor if tensor._base is None else tensor._base
+        whole = self._whole(base, constant)
+        if whole is None:
+            # A view of a view whose base PyTorch does not tell.
+            return self._lying_at(tensor._local_tensor, constant)
+        name, part = whole
+        view = torch.empty(tuple(base.shape), device="meta")
+        if base is not tensor:
+            view = tensor._view_func_unsafe(view)
+        return _found_block(name, base, view, part)
+
+    def find_item(self, tensor: torch.Tensor, index: Any) -> _Found | None:
+        """The block of a DTensor that `tensor[index]` names."""
+        whole = self._whole(tensor, True)
+        if whole is None:
+            return None
+        name, part = whole
+        return _found_block(name, tensor, torch.empty(tuple(tensor.shape), device="meta")[index], part)
+
+    def _whole(self, tensor: torch.Tensor, constant: bool) -> tuple[str, Part | None] | None:
+        """The name of the parameter that all of a DTensor is, and what this process holds of it."""
+        if not _is_dtensor(tensor):
+            return None
+        shape = tuple(tensor.shape)
+        if tensor._local_tensor.numel() == 0:
+            # Memory without elements has no address.
+            items = [item for item in self._empty if item.shape == shape]
+            item = self._by_id.get(id(tensor)) or next(iter(items), None)
+            return None if item is None else (item.name, None)
+        found = self._lying_at(tensor._local_tensor, constant)
+        if found is None or not found.view.is_whole or found.shape != shape:
+            return None
+        return found.name, found.view.part
+
+    def _lying_at(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
+        """The parameter in whose memory a plain tensor lies."""
+        storage = _storage(tensor)
         views = []
         for item in self._by_storage.get(storage, ()):
             for part in item.parts():
                 # The parameter may have been given other memory since the model was looked through.
                 if _storage(part.local) == storage:
-                    view = _named_view(item, local, part)
+                    view = _named_view(item, tensor, part)
                     if view is not None:
                         views.append((item, view))
+        own = self._by_id.get(id(tensor))
+        if not views and own is not None and not constant:
+            # Either an error, because a subclass of Tensor keeps its memory to itself, or a parameter on a
+            # device that shows no addresses. Views of such a parameter are not found.
+            views = [(own, view_of(part.local, part)) for part in own.parts() if not storage]
         if not views:
-            if own is None:
-                return None
-            if any(part.where.size for part in own.parts()):
-                return None if storage else _unplaced(own)
-            return _Found(own.name, own.shape, own.shape, None, True)
-        # Parameters may lie in each other's memory: the one that the view is all of goes before those that it is a
-        # part of, and the first name before later names.
+            return None
+        # Parameters may lie in each other's memory: the one that the view is all of goes before those that it
+        # is a part of, and the first name before later names.
         item, view = min(views, key=lambda entry: (not entry[1].is_whole, entry[1].part.where.size))
-        sharded = view.part.where.size != math.prod(item.shape)
-        fans = tuple(tensor.shape)
-        if not distributed and view.is_whole and fans == tuple(view.part.local.shape):
-            fans = item.shape
-        return _Found(item.name, item.shape, fans, view, distributed or sharded)
+        is_all = view.is_whole and tensor.shape == view.part.local.shape
+        distributed = view.part.where.size != math.prod(item.shape)
+        return _Found(item.name, item.shape, item.shape if is_all else tuple(tensor.shape), view, distributed)
+
+
+def _found_block(name: str, tensor: torch.Tensor, view: torch.Tensor, part: Part | None) -> _Found:
+    shape = tuple(tensor.shape)
+    try:
+        block = block_of(view, shape, part)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return _Found(name, shape, block.shape, block, True)
 
 
 def _named_view(item: Held, local: torch.Tensor, part: Part) -> View | None:
@@ -403,28 +504,17 @@ def _named_view(item: Held, local: torch.Tensor, part: Part) -> View | None:
         raise ValueError(f"{item.name}: {error}") from None
 
 
-def _unplaced(item: Held) -> _Found:
-    """The parameter itself, on a device that shows no addresses: views of it are not found."""
-    part = item.parts()[0]
-    view = view_of(part.local, part)
-    return _Found(item.name, item.shape, item.shape, view, view.part.where.size != math.prod(item.shape))
-
-
 def _fill_matrix(found: _Found, init: Init, key: Key) -> None:
     """Fills a tensor whose elements depend on all of the matrix."""
     view = found.view
     # PyTorch flattens all dimensions but the first, so the whole tensor may have been reshaped.
-    rows_stay = len(found.fans) > 0 and found.fans[:1] == found.shape[:1]
-    if view.is_whole and (found.fans == found.shape or rows_stay and "orthogonal" in str(init)):
-        fill_part(view.part, _filler(init, key), whole=True)
-        return
-    if found.is_distributed:
-        raise ValueError(
-            f"{init} of a view of a distributed tensor: an element depends on all of the view, and this process may "
-            "hold a part of it; initialise the whole parameter, or initialise before it is distributed"
-        )
-    matrix = Part(Grid.whole(view.tensor.shape), view.tensor)
-    fill_part(matrix, _filler(init, key.fold_in(view.offset)), whole=True)
+    reshaped = "orthogonal" in str(init) and found.fans[:1] == found.shape[:1]
+    if view.is_whole and (found.fans == found.shape or reshaped):
+        part = view.part
+    else:
+        part, key = view.matrix(), key.fold_in(view.offset)
+    if part is not None:
+        fill_part(part, _filler(init, key), whole=True)
 
 
 def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
@@ -434,25 +524,17 @@ def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
 
 
 def _rounded(value: float, dtype: torch.dtype) -> float:
-    """The value of the element type that is nearest to the value."""
+    """The value of the element type that is nearest to the value. PyTorch rounds an f64 by way of f32."""
     if dtype not in (torch.float16, torch.bfloat16) or not math.isfinite(value):
         return value
     with _undisturbed():
         element = torch.empty(1, dtype=dtype, device="cpu")
         try:
-            fill_host(element, f"constant({value!r})", Key(0))
+            fill_host(element, f"constant({float(value)!r})", Key(0))
         except ValueError:
             # Too large for the element type: PyTorch says so.
             return value
         return element.item()
-
-
-def _storage_of(item: Held) -> int:
-    """The address of the memory in which the tensor lies, 0 for none. Not every tensor can be filled."""
-    try:
-        return next((_storage(part.local) for part in item.parts()), 0)
-    except ValueError:
-        return 0
 
 
 def _storage(tensor: torch.Tensor) -> int:
@@ -461,6 +543,14 @@ def _storage(tensor: torch.Tensor) -> int:
     except (NotImplementedError, RuntimeError, ValueError):
         # Sparse layouts and wrappers have no memory of their own, lazy parameters not yet.
         return 0
+
+
+def _is_basic(index: Any) -> bool:
+    """Whether an index makes a view, and no copy."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None or part is Ellipsis or isinstance(part, slice) or type(part) is int for part in parts
+    )
 
 
 def _is_dtensor(tensor: torch.Tensor) -> bool:
