@@ -66,8 +66,9 @@ build_wheel() {
 check_source() {
     local cargo=(--manifest-path python/Cargo.toml)
     cargo fmt "${cargo[@]}" --check
+    # In a folder of its own: maturin builds PyO3 with other settings.
     PYO3_PYTHON=$venv/bin/python cargo clippy --quiet --release --locked "${cargo[@]}" \
-        --target-dir "$cache/build" --all-targets -- -D warnings
+        --target-dir "$cache/clippy" --all-targets -- -D warnings
     "$venv/bin/mypy" --strict --cache-dir "$cache/mypy" python/python/seedbed/_fill.py \
         python/python/seedbed/_memory.py python/python/seedbed/__init__.py
 }

@@ -27,7 +27,7 @@
 //! | [`FillRecorder::fill`] is called with a view, an initialiser, a key | `recorder.rs`, `recorder/tensor_view.rs` |
 //! | initialiser and shape -> a distribution -> what a kernel takes, validated and rounded | `init/resolve.rs`, `init/distribution/`, `init/kernel_args.rs` |
 //! | shapes of any integers -> regions | `layout/shape.rs`, `layout/region.rs` |
-//! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/runs.rs` |
+//! | the view -> runs of neighbouring elements, checked against the buffer | `layout/placement.rs`, `layout/selection.rs`, `layout/runs.rs`, `layout/ranges.rs` |
 //! | checked fills -> clears and dispatches | `program/planner.rs` |
 //! | a fill -> work items that a binding can hold; work items -> dispatches | `program/split.rs`, `program/batch.rs` |
 //! | a work item -> its parameter block | `program/encode.rs` |
@@ -46,6 +46,8 @@
 //! | block | four words: what one call of Philox gives; four neighbouring elements |
 //! | run | elements that are neighbours in the logical tensor and in the destination |
 //! | strided dimension | a dimension around the runs, such as the rows of a shard |
+//! | rectangle | runs within strided dimensions: a shard, or one of several parts of lists of ranges |
+//! | selection | the elements of a region, in the order of their destination: one rectangle, or several |
 //! | work item | what one kernel writes in one dispatch: a run, or runs within strided dimensions |
 //! | batch | work items that share a dispatch |
 //! | generator | what a kernel computes: normals, uniforms, a constant, … |

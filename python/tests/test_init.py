@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 import seedbed
 import torch
-from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, own_init, reset, tensor_parallel
+from mesh_models import (
+    MODELS,
+    digest,
+    fsdp2,
+    gathered,
+    materialise,
+    on_meta,
+    own_init,
+    reset,
+    tensor_parallel,
+)
 from ranks import spawn
 from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest, seeded
 from torch import nn
@@ -44,7 +54,17 @@ def written(listing, *options: str, config=None) -> dict[str, torch.Tensor]:
         if config is not None:
             Path(folder, "config.json").write_text(json.dumps(config, default=str))
         out = Path(folder, "out.safetensors")
-        command = [program(), "init", Path(folder, "model.json"), "-o", out, "--seed", str(SEED), "--quiet", *options]
+        command = [
+            program(),
+            "init",
+            Path(folder, "model.json"),
+            "-o",
+            out,
+            "--seed",
+            str(SEED),
+            "--quiet",
+            *options,
+        ]
         subprocess.run(command, check=True, capture_output=True, text=True)
         return load_file(out)
 
@@ -278,8 +298,10 @@ def test_types():
         model = init_(Small().to(dtype), SEED)
         listing = manifest(model)
         program_state = written(listing, "--dtype", option)
-        assert same({name: tensor.to(program_state[name].dtype) for name, tensor in model.state_dict().items()},
-                    program_state)
+        assert same(
+            {name: tensor.to(program_state[name].dtype) for name, tensor in model.state_dict().items()},
+            program_state,
+        )
         assert model.first.weight.dtype == dtype
 
 
@@ -314,7 +336,9 @@ def test_rules_of_ones_own(tmp_path):
         assert same(state | {"norm.num_batches_tracked": torch.tensor(77)}, text)
     listing = manifest(model)
     file = written(listing, "--rules", str(path), "--preset", "pytorch")
-    assert same(file, {name: tensor for name, tensor in text.items() if not name.endswith("num_batches_tracked")})
+    assert same(
+        file, {name: tensor for name, tensor in text.items() if not name.endswith("num_batches_tracked")}
+    )
     with pytest.raises(ValueError, match="no rule matches"):
         init_(model, SEED, rules=RULES)
 
@@ -327,7 +351,9 @@ def test_prefixes_and_wrappers():
     assert not same(inside.backbone.state_dict(), plain)
     for prefix in ("backbone.", ["backbone."]):
         assert same(init_(inside, SEED, strip_prefix=prefix).backbone.state_dict(), plain)
-    assert same(init_(inside, SEED, rename=lambda name: name.removeprefix("backbone.")).backbone.state_dict(), plain)
+    assert same(
+        init_(inside, SEED, rename=lambda name: name.removeprefix("backbone.")).backbone.state_dict(), plain
+    )
 
     from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
@@ -364,7 +390,12 @@ def test_a_stage_of_a_pipeline():
     with pytest.raises(ValueError, match=r"0\.weight.*no such parameter"):
         init_(stage, SEED, manifest=manifest(whole), **options)
     with pytest.raises(ValueError, match=r"layers\.0\.weight.*\[7, 6\].*\[7, 7\]"):
-        init_(nn.Sequential(nn.Linear(6, 7)), SEED, manifest=manifest(whole), rename=lambda name: f"layers.{name}")
+        init_(
+            nn.Sequential(nn.Linear(6, 7)),
+            SEED,
+            manifest=manifest(whole),
+            rename=lambda name: f"layers.{name}",
+        )
     with pytest.raises(ValueError, match="two parameters have the name 'x'"):
         init_(stage, SEED, rename=lambda name: "x")
     with pytest.raises(TypeError, match="NoneType"):
@@ -380,6 +411,17 @@ def test_tied_parameters_are_made_once_by_their_first_name():
     shared.a = nn.Linear(3, 3)
     shared.b = shared.a
     assert list(manifest(shared)["parameters"]) == ["a.weight", "a.bias"]
+
+
+def test_a_config_without_a_preset_is_named():
+    model = Small()
+    with pytest.warns(UserWarning, match="model_type 'tabby', which has no preset"):
+        init_(model, SEED, config={"model_type": "tabby"})
+    assert same(model.state_dict(), init_(Small(), SEED).state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init_(model, SEED, config={"model_type": "tabby"}, preset="pytorch")
+        init_(model, SEED, config={})
 
 
 def test_a_model_that_to_empty_has_untied_is_named():
@@ -405,6 +447,19 @@ def test_buffers_of_no_checkpoint_are_named():
     assert torch.equal(model.model.rotary_emb.inv_freq, MODELS["llama"]().model.rotary_emb.inv_freq)
 
 
+def test_partitions_of_deepspeed():
+    model = Small()
+    listing = manifest(model)
+    model.first.weight.ds_shape = model.first.weight.shape
+    model.first.weight.data = torch.empty(0)
+    assert manifest(model) == listing
+    with pytest.raises(ValueError, match=r"first\.weight: DeepSpeed ZeRO-3"):
+        init_(model, SEED)
+    # Inside GatheredParameters.
+    model.first.weight.data = torch.empty(7, 5)
+    assert same(init_(model, SEED).state_dict(), written(listing))
+
+
 class Packed(torch.Tensor):
     """A subclass that nobody here knows, as those of quantisation libraries are."""
 
@@ -412,12 +467,18 @@ class Packed(torch.Tensor):
 @pytest.mark.parametrize(
     "change, text",
     [
-        (lambda m: m.register_buffer("position_ids", torch.zeros(1, 4, dtype=torch.int64)), "the model computes"),
+        (
+            lambda m: m.register_buffer("position_ids", torch.zeros(1, 4, dtype=torch.int64)),
+            "the model computes",
+        ),
         (lambda m: m.first.to(torch.float8_e4m3fn), r"first\.weight, first\.bias: .*float8_e4m3fn can't"),
         (lambda m: m.first.to("meta"), r"first\.weight, first\.bias: the tensor is on the device meta"),
         (lambda m: m.register_buffer("packed", torch.zeros(2, 2).as_subclass(Packed)), "packed: .*Packed"),
         (lambda m: m.register_parameter("lazy", nn.UninitializedParameter()), "lazy: the lazy module"),
-        (lambda m: m.register_buffer("scalar_x", torch.zeros(3, dtype=torch.complex128)), "scalar_x.*complex128"),
+        (
+            lambda m: m.register_buffer("scalar_x", torch.zeros(3, dtype=torch.complex128)),
+            "scalar_x.*complex128",
+        ),
     ],
 )
 def test_nothing_is_written_on_an_error(change, text):

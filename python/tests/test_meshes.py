@@ -1,4 +1,4 @@
-"""Fills of DTensors: each rank's part holds what the whole tensor holds there, whatever the mesh and the placements."""
+"""Fills of DTensors: each rank's part holds what the whole tensor holds there, on every mesh."""
 
 from __future__ import annotations
 
@@ -137,7 +137,10 @@ def test_pieces_hold_what_one_fill_holds(monkeypatch, init, limit):
     [
         (lambda: torch.empty(2, device="meta"), "to_empty"),
         (lambda: torch.empty(2, dtype=torch.int8), "the types are float32, float16, bfloat16, float64"),
-        (lambda: torch.empty(2, dtype=torch.float8_e4m3fn), "the types are float32, float16, bfloat16, float64"),
+        (
+            lambda: torch.empty(2, dtype=torch.float8_e4m3fn),
+            "the types are float32, float16, bfloat16, float64",
+        ),
         (lambda: torch.empty(2, dtype=torch.complex64), "the types are float32, float16, bfloat16, float64"),
         (lambda: torch.zeros(2, 2).to_sparse(), "only dense"),
         (lambda: nn.UninitializedParameter(), "lazy"),
@@ -158,3 +161,62 @@ def test_things_that_are_no_tensors():
         fill_([1.0], "zeros()", KEY)
     with pytest.raises(TypeError):
         fill_(torch.empty(2), "zeros()", 42)
+
+
+COMPOSED = """
+[[rule]]
+match = "experts"
+unstack = 0
+init = "xavier_normal"
+
+[[rule]]
+match = "fused"
+split = { axis = 0, into = 3 }
+init = "orthogonal"
+
+[[rule]]
+match = "table"
+init = "normal"
+rows = { 4 = "zeros" }
+
+[[rule]]
+match = "a_log"
+init = 'formula("log(1 + i1)")'
+"""
+
+
+def composed(rank, world):
+    """Contents of several parts, under every pair of placements."""
+    from seedbed.torch import init_
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+    from torch.distributed.tensor.placement_types import _StridedShard
+
+    def model(change):
+        shapes = {"experts": (5, 6, 7), "fused": (21, 5), "table": (9, 4), "a_log": (3, 10)}
+        made = {name: nn.Parameter(change(torch.full(shape, 77.0))) for name, shape in shapes.items()}
+        return nn.ParameterDict(made)
+
+    expected = init_(model(lambda tensor: tensor), 42, rules=COMPOSED)
+    mesh = init_device_mesh("cpu", (2, 2))
+    choices = [
+        Replicate(),
+        Shard(0),
+        Shard(1),
+        _StridedShard(0, split_factor=2),
+        _StridedShard(1, split_factor=3),
+    ]
+    for placements in itertools.product(choices, repeat=2):
+
+        def place(tensor, placements=placements):
+            return distribute_tensor(tensor, mesh, placements, src_data_rank=None)
+
+        spread = init_(model(place), 42, rules=COMPOSED)
+        for name, tensor in expected.items():
+            part = place(tensor.detach())._local_tensor
+            assert torch.equal(spread[name]._local_tensor, part), (name, placements)
+    return True
+
+
+def test_contents_of_several_parts():
+    assert spawn(4, composed) == [True] * 4

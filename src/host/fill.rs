@@ -1,5 +1,8 @@
 //! Fills of host memory, on all cores.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use bytemuck::Pod;
 
 use super::parallel::{PART, in_parallel, in_parts, share};
@@ -23,7 +26,7 @@ use crate::layout::shape::IntoShape;
 use crate::math::exp::exp;
 use crate::math::philox::BLOCK;
 use crate::math::rounding::{round_to_bf16, round_to_f16};
-use crate::math::truncated_normal::{QuantileTable, truncated_normal};
+use crate::math::truncated_normal::{QuantileTable, Truncation, truncated_normal};
 use crate::math::uniform;
 
 /// An element type of host memory: f32, [`half::f16`] or [`half::bf16`], and no other.
@@ -120,7 +123,8 @@ pub fn check<'a>(init: &Init, dtype: DType, shape: impl IntoShape<'a>) -> Result
 }
 
 /// Does what [`fill`] does, for an element type that is known only at run time: writes the elements to
-/// `destination` one after the other, in this machine's byte order.
+/// `destination` one after the other, in this machine's byte order. The elements need not be aligned in memory;
+/// unaligned elements are computed in the pieces of [`fill_buffer`].
 ///
 /// # Errors
 /// The errors of [`fill`]; [`Error::DTypeMismatch`] for [`DType::U32`].
@@ -131,24 +135,7 @@ pub fn fill_bytes<'a>(
     init: &Init,
     key: Key,
 ) -> Result<(), Error> {
-    by_type(destination, dtype, None, &region.into(), init, key)
-}
-
-/// Writes the elements of a region to bytes: one after the other, or in rows.
-fn by_type(
-    memory: &mut [u8],
-    dtype: DType,
-    rows: Option<Rows>,
-    region: &Region<'_>,
-    init: &Init,
-    key: Key,
-) -> Result<(), Error> {
-    match dtype {
-        DType::F32 => bytes::<f32>(memory, rows, region, init, key),
-        DType::F16 => bytes::<half::f16>(memory, rows, region, init, key),
-        DType::BF16 => bytes::<half::bf16>(memory, rows, region, init, key),
-        DType::U32 => Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 }),
-    }
+    write_rows(destination, dtype, None, &region.into(), init, key)
 }
 
 /// Rows of host memory, in bytes.
@@ -159,51 +146,50 @@ struct Rows {
     pitch: usize,
 }
 
-fn bytes<E: Element>(
+/// Writes the elements of a region to rows, or one after the other.
+fn write_rows(
     memory: &mut [u8],
+    dtype: DType,
     rows: Option<Rows>,
     region: &Region<'_>,
     init: &Init,
     key: Key,
 ) -> Result<(), Error> {
-    if rows.is_none()
-        && let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(memory)
-    {
-        return fill(elements, region.clone(), init, key);
+    if dtype == DType::U32 {
+        return Err(Error::DTypeMismatch { operation: "an initialiser", dtype, expected: DType::F32 });
     }
-    let size = size_of::<E>();
-    let args = init.kernel_args(region.shape(), E::DTYPE)?;
-    let selection = region.selection()?;
-    let len = memory.len();
-    let rows = rows.unwrap_or(Rows { len, pitch: len });
-    if rows.len == len {
-        let (expected, whole) = (selection.elements(), len.div_ceil(size) as u64);
-        if expected != whole {
-            return Err(Error::LengthMismatch { expected, actual: whole });
-        }
-        if !len.is_multiple_of(size) {
-            return Err(Error::LengthMismatch { expected, actual: whole - 1 });
-        }
+    let (len, size) = (memory.len(), dtype.size() as usize);
+    let args = init.kernel_args(region.shape(), dtype)?;
+    let selection = match rows {
+        Some(_) => region.selection()?,
+        None => checked(region, len.div_ceil(size))?,
+    };
+    if rows.is_none() && !len.is_multiple_of(size) {
+        let expected = selection.elements();
+        return Err(Error::LengthMismatch { expected, actual: expected - 1 });
     }
     if memory.is_empty() {
         return Ok(());
     }
     let source = Source::new(&args, key)?;
+    if rows.is_none() && source.write_bytes(memory, dtype, &selection, None) {
+        return Ok(());
+    }
     // Writes whole rows, the first of which holds the elements from this position on.
     let write = |position: usize, bytes: &mut [u8], rows: Rows| {
-        if rows.len == bytes.len()
-            && let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(bytes)
-        {
-            return source.write_part(elements, &selection, position as u64);
+        let position = Some(position as u64);
+        if rows.len == bytes.len() && source.write_bytes(bytes, dtype, &selection, position) {
+            return;
         }
-        let count = bytes.len().div_ceil(rows.pitch) * (rows.len / size);
-        let mut elements = vec![E::rounded(0.0); count];
-        source.write_part(&mut elements, &selection, position as u64);
-        let values = bytemuck::cast_slice::<E, u8>(&elements).chunks(rows.len);
-        for (to, from) in bytes.chunks_mut(rows.pitch).zip(values) {
+        let len = bytes.len().div_ceil(rows.pitch) * rows.len;
+        let mut words = vec![0_u32; len.div_ceil(4)];
+        let packed = &mut bytemuck::cast_slice_mut(&mut words)[..len];
+        source.write_bytes(packed, dtype, &selection, position);
+        for (to, from) in bytes.chunks_mut(rows.pitch).zip(packed.chunks(rows.len)) {
             to[..from.len()].copy_from_slice(from);
         }
     };
+    let rows = rows.unwrap_or(Rows { len, pitch: len });
     let row = rows.len / size;
     match PART / row {
         // Long rows are cut into pieces, which all cores write.
@@ -223,7 +209,7 @@ fn bytes<E: Element>(
         // Several short rows are a piece.
         count => {
             // The pitch of a single row may be any number.
-            let pitch = rows.pitch.min(memory.len());
+            let pitch = rows.pitch.min(len);
             in_parts(memory, pitch.saturating_mul(count), |at, bytes| {
                 write(at / pitch * row, bytes, Rows { pitch, ..rows });
             });
@@ -237,8 +223,8 @@ fn bytes<E: Element>(
 ///
 /// Each [`Fill`](crate::Fill) of a list gives its placement, initialiser and key, so a test needs no second
 /// list. If the rows have padding or the elements are not aligned in memory, each thread computes pieces of at most
-/// 256 KiB in memory of its own, and copies them. The exception is an orthogonal matrix, which
-/// [`fill`] too computes whole, in f32, before it writes a part of it.
+/// 256 KiB in memory of its own, and copies them. An orthogonal matrix is an exception: every fill on the host first
+/// computes the whole matrix, in f32.
 ///
 /// ```
 /// use seedbed::program::Placement;
@@ -268,7 +254,7 @@ pub fn fill_buffer(memory: &mut [u8], placement: &Placement<'_>, init: &Init, ke
         }
         _ => None,
     };
-    by_type(memory, dtype, rows, region, init, key)
+    write_rows(memory, dtype, rows, region, init, key)
 }
 
 /// Writes the raw words of the stream: element `e` is word `e % 4` of block `e / 4`.
@@ -305,9 +291,23 @@ struct Source<'a> {
     args: &'a KernelArgs,
     key: Key,
     /// The table of a truncated normal distribution.
-    table: Option<QuantileTable>,
+    table: Option<Arc<QuantileTable>>,
     /// The elements of an orthogonal matrix.
     matrix: Vec<f32>,
+}
+
+thread_local! {
+    /// The table that this thread used last. A table takes as long to make as thousands of elements, and a caller may fill
+    /// a tensor in many small parts. A list that threads share would need a lock, which a process that is forked
+    /// meanwhile would find locked forever.
+    static LAST_TABLE: RefCell<Option<(Truncation, Arc<QuantileTable>)>> = const { RefCell::new(None) };
+}
+
+fn table(truncation: Truncation) -> Arc<QuantileTable> {
+    LAST_TABLE.with_borrow_mut(|last| match last {
+        Some((of, table)) if *of == truncation => table.clone(),
+        _ => last.insert((truncation, Arc::new(truncated_normal(truncation)))).1.clone(),
+    })
 }
 
 impl<'a> Source<'a> {
@@ -318,27 +318,48 @@ impl<'a> Source<'a> {
             Generator::Copy => orthogonal::orthogonal(key, args.matrix.rows, args.matrix.columns)?,
             _ => Vec::new(),
         };
-        Ok(Self { args, key, table: args.truncation.map(truncated_normal), matrix })
+        Ok(Self { args, key, table: args.truncation.map(table), matrix })
+    }
+
+    /// Writes elements of this type to bytes: the whole selection on all cores, or its elements from a position on,
+    /// on this thread. Returns whether the bytes are whole elements in memory; if not, nothing is written.
+    fn write_bytes(&self, bytes: &mut [u8], dtype: DType, selection: &Selection, first: Option<u64>) -> bool {
+        fn elements<E: Element>(
+            source: &Source<'_>,
+            bytes: &mut [u8],
+            selection: &Selection,
+            first: Option<u64>,
+        ) -> bool {
+            let Ok(elements) = bytemuck::try_cast_slice_mut::<u8, E>(bytes) else { return false };
+            match first {
+                Some(first) => source.write_part(elements, selection, first),
+                None => source.write(elements, selection),
+            }
+            true
+        }
+        match dtype {
+            DType::F32 => elements::<f32>(self, bytes, selection, first),
+            DType::F16 => elements::<half::f16>(self, bytes, selection, first),
+            DType::BF16 => elements::<half::bf16>(self, bytes, selection, first),
+            DType::U32 => unreachable!("no initialiser makes raw words"),
+        }
     }
 
     /// Writes a selection, on all cores.
     fn write<E: Element>(&self, destination: &mut [E], selection: &Selection) {
-        let Generator::Constant = self.args.generator else {
-            return each_part(destination, selection, |first, part| self.write_part(part, selection, first));
-        };
-        let value = E::rounded(f32::from_bits(self.args.value));
-        match bytemuck::bytes_of(&value) {
-            // Mostly zeros. Parts are large, because memset bypasses the caches for large ones.
-            [byte, rest @ ..] if rest.iter().all(|other| other == byte) => {
-                let bytes = bytemuck::cast_slice_mut(destination);
-                in_parts(bytes, share(bytes.len()), |_, part| part.fill(*byte));
-            }
-            _ => {
-                let (head, body) = cache_line::split_at_line(destination, 0, 1);
-                head.fill(value);
-                in_parallel(body, 1, |_, part| self.write_part(part, selection, 0));
-            }
+        if IS_MANY_PARTS && self.args.generator == Generator::Constant {
+            // Parts of mostly zeros are large, because memset bypasses the caches for large ones.
+            let size = if is_memset(self.constant::<E>()) { share(destination.len()) } else { PART };
+            let (head, body) = cache_line::split_at_line(destination, 0, 1);
+            self.write_part(head, selection, 0);
+            return in_parts(body, size, |_, part| self.write_part(part, selection, 0));
         }
+        each_part(destination, selection, |first, part| self.write_part(part, selection, first));
+    }
+
+    /// The element of a constant.
+    fn constant<E: Element>(&self) -> E {
+        E::rounded(f32::from_bits(self.args.value))
     }
 
     /// Writes the elements of a selection from position `first` on, on this thread.
@@ -347,7 +368,10 @@ impl<'a> Source<'a> {
         let KernelArgs { mean, std, low, range, min, max, matrix, identity, zeros, .. } = *self.args;
         match self.args.generator {
             Generator::Constant => {
-                let value = E::rounded(f32::from_bits(self.args.value));
+                let value = self.constant::<E>();
+                if is_memset(value) {
+                    return bytemuck::cast_slice_mut(part).fill(bytemuck::bytes_of(&value)[0]);
+                }
                 vectorised(
                     #[inline(always)]
                     || part.fill(value),
@@ -382,7 +406,9 @@ impl<'a> Source<'a> {
                 move |z| E::rounded(exp(z * std + mean)),
             ),
             Generator::TruncNormal => {
-                let Some(table) = &self.table else { unreachable!("a truncated normal has its bounds") };
+                let Some(table) = self.table.as_deref() else {
+                    unreachable!("a truncated normal has its bounds")
+                };
                 tiles(
                     part,
                     selection,
@@ -420,12 +446,25 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Whether a destination is written in parts. On one thread and without wide vectors one part is enough, and
+/// WebAssembly is that much smaller.
+const IS_MANY_PARTS: bool = cfg!(any(feature = "threads", feature = "vectors"));
+
+/// Whether all bytes of an element are equal.
+fn is_memset<E: Pod>(value: E) -> bool {
+    let bytes = bytemuck::bytes_of(&value);
+    bytes.iter().all(|byte| *byte == bytes[0])
+}
+
 /// Calls `write` with each part of a destination and the position of the part's first element, on all cores.
 fn each_part<T: Send>(
     destination: &mut [T],
     selection: &Selection,
     write: impl Fn(u64, &mut [T]) + Sync + Copy,
 ) {
+    if !IS_MANY_PARTS {
+        return write(0, destination);
+    }
     let Some(start) = selection.as_run() else {
         return in_parallel(destination, selection.run_len() as usize, |at, part| write(at as u64, part));
     };
@@ -529,6 +568,7 @@ fn each_tile(selection: &Selection, first: u64, len: usize, write: &mut dyn FnMu
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
 mod tests {
     use std::ops::Range;
 

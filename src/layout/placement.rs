@@ -212,6 +212,7 @@ fn within<C: Count>(shape: &[u64], dimension: usize, range: Range<C>) -> Result<
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -276,10 +277,25 @@ mod tests {
         let reversed = placement.rows(3..2);
         assert!(matches!(reversed, Err(Error::ShardOutOfRange { .. })));
         assert!(matches!(Placement::new(DType::F32, ()).slice(0), Err(Error::ShardOutOfRange { .. })));
-        let part = Placement::new(DType::F32, Region::from([4, 6]).elements(0..4));
-        assert!(message(part.rows(0..1)).starts_with(
-            "a row was taken of a range of elements, a shard or ranges of indices; take it of a view of a whole tensor"
-        ));
+        let whole = || Region::from([4, 6]);
+        for region in [
+            whole().elements(0..4),
+            whole().shard([0, 0], [4, 3]),
+            whole().ranges([vec![0..1, 2..3], vec![0..6]]),
+        ] {
+            let part = Placement::new(DType::F32, region);
+            for (name, result) in
+                [("row", part.rows(0..1)), ("column", part.columns(0..1)), ("slice", part.slice(0))]
+            {
+                assert_eq!(
+                    message(result),
+                    format!(
+                        "a {name} was taken of a range of elements, a shard or ranges of indices; take it of a view of \
+                         a whole tensor, whose shape is then that of the part"
+                    )
+                );
+            }
+        }
         let huge = Placement { row_pitch: Some(1 << 61), ..Placement::new(DType::F32, [1_u64 << 30, 1]) };
         let far = huge.rows(1 << 29..1 << 30).unwrap();
         let error = far.bytes(u64::MAX).unwrap_err();

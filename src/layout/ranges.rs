@@ -9,38 +9,35 @@ use crate::error::Error;
 /// kernel for one contiguous run is faster than one for strided runs, and so long a run is worth a work item.
 const MIN_RUN_ALONE: u64 = 1 << 16;
 
-/// The elements at the outer product of index ranges: one list of ranges per axis. At least one axis has several
-/// ranges.
+/// The elements at the outer product of index ranges: one list of ranges per axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OuterProduct {
     /// The offset of the elements in the logical tensor, from dimensions of which one index is listed.
     first: u64,
-    /// The axes, outermost first: dimensions of the tensor, or several dimensions that are one.
+    /// The axes, innermost first: dimensions of the tensor, or several dimensions that are one.
     axes: Vec<Axis>,
 }
 
 /// An axis, each index of which is an element, or a slice of the axes within.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Axis {
-    /// The ranges, in the order of the destination. None is empty, and none begins where the one before it ends.
-    ranges: Vec<Range<u64>>,
-    /// The number of indices up to the end of each range.
-    ends: Vec<u64>,
+    /// The listed indices, in the order of the destination.
+    patterns: Vec<Pattern>,
+    /// The number of listed indices.
+    len: u64,
     /// The distance between neighbouring indices, in elements of the logical tensor.
     src_stride: u64,
     /// The same in elements of the destination.
     dst_stride: u64,
 }
 
-/// Ranges of an axis that repeat each other at equal distances, or a single range.
-#[derive(Clone, Debug)]
+/// A range of indices, or ranges of one length at equal distances.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
-    /// The first index in the tensor.
-    start: u64,
-    /// The first index in the destination.
+    /// The number of indices that are listed before.
     position: u64,
-    /// The range and its repetitions, innermost first, in indices of the axis.
-    dims: Vec<StridedDim>,
+    /// The ranges as runs of indices.
+    runs: StridedRuns,
 }
 
 /// Checks that the lists fit a tensor of this shape.
@@ -48,9 +45,8 @@ struct Pattern {
 /// # Errors
 /// [`Error::RangesRank`], [`Error::RangeOutOfRange`], [`Error::RangeReversed`].
 pub(super) fn check(shape: &[u64], lists: &[Vec<Range<u64>>]) -> Result<(), Error> {
-    let (rank, lists_len) = (shape.len(), lists.len());
-    if lists_len != rank {
-        return Err(Error::RangesRank { lists: lists_len, rank });
+    if lists.len() != shape.len() {
+        return Err(Error::RangesRank { lists: lists.len(), rank: shape.len() });
     }
     for (dimension, (list, &len)) in lists.iter().zip(shape).enumerate() {
         for &Range { start, end } in list {
@@ -72,173 +68,161 @@ pub(super) fn local_shape(lists: &[Vec<Range<u64>>]) -> Vec<u64> {
     lists.iter().map(|list| list.iter().map(len).fold(0, u64::saturating_add)).collect()
 }
 
-/// The same indices in as few ranges as their order allows: without empty ranges, and with neighbours joined.
-pub(super) fn merged(list: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut ranges: Vec<Range<u64>> = Vec::new();
-    for range in list.iter().filter(|range| !range.is_empty()) {
-        match ranges.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => ranges.push(range.clone()),
-        }
-    }
-    ranges
-}
-
 impl OuterProduct {
-    /// The outer product of [`merged`] lists that were checked, in a destination whose rows begin every
-    /// `row_pitch` elements. No list is empty, and at least one has several ranges.
-    pub(super) fn new(shape: &[u64], lists: Vec<Vec<Range<u64>>>, row_pitch: Option<u64>) -> Self {
-        let (mut first, mut axes): (u64, Vec<Axis>) = (0, Vec::new());
+    /// The outer product of lists that were checked, in a destination whose rows begin every `row_pitch` elements.
+    /// Each list has an index.
+    pub(super) fn new(shape: &[u64], lists: &[Vec<Range<u64>>], row_pitch: Option<u64>) -> Self {
+        let mut product = Self { first: 0, axes: Vec::new() };
         let (mut src_stride, mut dst_stride) = (1, 1);
         let rank = shape.len();
         // The loop goes from the innermost dimension out, as `StridedRuns::of_shard` does.
-        for (dimension, (ranges, &len)) in lists.into_iter().zip(shape).enumerate().rev() {
-            let axis = Axis::new(ranges, src_stride, dst_stride);
-            let count = axis.len();
+        for (dimension, (list, &len)) in lists.iter().zip(shape).enumerate().rev() {
+            // A dimension that repeats the axis within without a gap joins that axis.
+            let mut axis = Axis { patterns: Vec::new(), len: 1, src_stride, dst_stride };
+            if let Some(inner) = product.axes.last().filter(|inner| inner.is_run_within(&axis)) {
+                (axis.len, axis.src_stride, axis.dst_stride) =
+                    (inner.len, inner.src_stride, inner.dst_stride);
+                product.axes.pop();
+            }
+            let unit = axis.len;
+            axis.list(list, unit);
+            let count = axis.len / unit;
+            if count == 1 && unit == 1 {
+                product.first += axis.patterns[0].runs.first * src_stride;
+            } else {
+                product.axes.push(axis);
+            }
             src_stride *= len;
             dst_stride = match row_pitch {
                 Some(row_pitch) if dimension + 1 == rank => row_pitch,
+                // The product may saturate, as in `StridedRuns::of_shard`.
                 _ => dst_stride.saturating_mul(count),
             };
-            match axes.last_mut() {
-                _ if count == 1 => first += axis.ranges[0].start * axis.src_stride,
-                Some(inner) if inner.is_whole_within(&axis) => *inner = axis.around(inner),
-                _ => axes.push(axis),
-            }
         }
-        axes.reverse();
-        Self { first, axes }
+        product
+    }
+
+    /// The only rectangle, if there is only one.
+    pub(super) fn as_rectangle(&self) -> Option<StridedRuns> {
+        self.axes.iter().all(|axis| axis.patterns.len() == 1).then(|| self.rectangle(0).1)
     }
 
     /// The number of elements.
     pub(super) fn elements(&self) -> u64 {
-        self.axes.iter().map(Axis::len).product()
+        self.axes.iter().map(|axis| axis.len).product()
     }
 
     /// Elements of the destination, from the first to the last one that is written; `None` past 64 bits.
     pub(super) fn span(&self) -> Option<u64> {
         self.axes.iter().try_fold(1, |span: u64, axis| {
-            axis.dst_stride.checked_mul(axis.len() - 1).and_then(|gap| span.checked_add(gap))
+            axis.dst_stride.checked_mul(axis.len - 1).and_then(|gap| span.checked_add(gap))
         })
     }
 
     /// The element at this position of the elements, and the number of neighbours from the element on.
     pub(super) fn neighbours_at(&self, position: u64) -> (u64, u64) {
-        let (mut rest, mut element, mut count) = (position, self.first, 1);
-        for (depth, axis) in self.axes.iter().rev().enumerate() {
-            let index = rest % axis.len();
-            rest /= axis.len();
-            let number = axis.ends.partition_point(|&end| end <= index);
-            let left = axis.ends[number] - index;
-            element += (axis.ranges[number].end - left) * axis.src_stride;
-            if depth == 0 && axis.src_stride == 1 {
-                count = left;
-            }
+        let (mut rest, mut element, mut neighbours) = (position, self.first, None);
+        for axis in &self.axes {
+            let position = rest % axis.len;
+            rest /= axis.len;
+            let number = axis.patterns.partition_point(|pattern| pattern.position <= position) - 1;
+            let Pattern { position: first, runs } = &axis.patterns[number];
+            let (index, left) = runs.neighbours_at(position - first);
+            element += index * axis.src_stride;
+            neighbours = neighbours.or(Some(if axis.src_stride == 1 { left } else { 1 }));
         }
-        (element, count)
+        (element, neighbours.unwrap_or(1))
     }
 
-    /// Calls `visit` with each rectangle: the index of its first element in the destination, and its runs. Ranges
-    /// of one length at equal distances share a rectangle.
-    pub(super) fn each_rectangle(&self, mut visit: impl FnMut(u64, &StridedRuns)) {
-        let patterns: Vec<Vec<Pattern>> = self.axes.iter().map(Axis::patterns).collect();
-        for number in 0..patterns.iter().map(|patterns| patterns.len() as u64).product() {
-            let (mut rest, mut first, mut position, mut dims) = (number, self.first, 0, Vec::new());
-            for (axis, patterns) in self.axes.iter().zip(&patterns).rev() {
-                let pattern = &patterns[(rest % patterns.len() as u64) as usize];
-                rest /= patterns.len() as u64;
-                first += pattern.start * axis.src_stride;
-                position += pattern.position * axis.dst_stride;
-                dims.extend(pattern.dims.iter().map(|dim| StridedDim {
+    /// The number of rectangles.
+    pub(super) fn rectangles(&self) -> u64 {
+        self.axes.iter().map(|axis| axis.patterns.len() as u64).product()
+    }
+
+    /// A rectangle: the index of its first element in the destination, and its runs.
+    pub(super) fn rectangle(&self, number: u64) -> (u64, StridedRuns) {
+        let (mut rest, mut position) = (number, 0);
+        let mut runs = StridedRuns::contiguous(self.first..self.first + 1);
+        for Axis { patterns, src_stride, dst_stride, .. } in &self.axes {
+            let Pattern { position: first, runs: pattern } =
+                &patterns[(rest % patterns.len() as u64) as usize];
+            rest /= patterns.len() as u64;
+            position += first * dst_stride;
+            runs.first += pattern.first * src_stride;
+            runs.nest(StridedDim { count: pattern.len, src_stride: *src_stride, dst_stride: *dst_stride });
+            for dim in pattern.dims.iter().rev() {
+                runs.nest(StridedDim {
                     count: dim.count,
-                    src_stride: dim.src_stride * axis.src_stride,
-                    dst_stride: dim.dst_stride * axis.dst_stride,
-                }));
+                    src_stride: dim.src_stride * src_stride,
+                    // The product may saturate, as in `StridedRuns::of_shard`.
+                    dst_stride: dim.dst_stride.saturating_mul(*dst_stride),
+                });
             }
-            visit(position, &StridedRuns::nested(first, dims));
         }
+        runs.dims.reverse();
+        (position, runs)
     }
 }
 
 impl Axis {
-    fn new(ranges: Vec<Range<u64>>, src_stride: u64, dst_stride: u64) -> Self {
-        let mut sum = 0;
-        let ends = ranges.iter().map(|range| {
-            sum += range.end - range.start;
-            sum
-        });
-        Self { ends: ends.collect(), ranges, src_stride, dst_stride }
-    }
-
-    /// The number of indices.
-    fn len(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(0)
-    }
-
-    /// Whether the slices of neighbouring indices of `outer` follow each other without a gap, in the tensor and in
-    /// the destination. Ranges in another order than the tensor's may cover the whole axis too.
-    fn is_whole_within(&self, outer: &Self) -> bool {
-        self.ranges.len() == 1
+    /// Whether the axis is one run of indices, whose repetitions by neighbouring indices of `outer` follow each other
+    /// without a gap.
+    fn is_run_within(&self, outer: &Self) -> bool {
+        matches!(&self.patterns[..], [Pattern { runs, .. }] if runs.dims.is_empty())
             && (outer.src_stride, outer.dst_stride)
-                == (self.src_stride * self.len(), self.dst_stride.saturating_mul(self.len()))
+                == (self.src_stride * self.len, self.dst_stride.saturating_mul(self.len))
     }
 
-    /// This axis and the one within, which it repeats without a gap, as one axis.
-    fn around(&self, inner: &Self) -> Self {
-        let len = inner.len();
-        let ranges = self.ranges.iter().map(|range| range.start * len..range.end * len);
-        Self::new(ranges.collect(), inner.src_stride, inner.dst_stride)
-    }
-
-    /// The ranges, as few patterns.
-    fn patterns(&self) -> Vec<Pattern> {
-        let mut patterns: Vec<Pattern> = self
-            .ranges
-            .iter()
-            .zip(&self.ends)
-            .map(|(range, end)| {
-                let count = range.end - range.start;
-                let dims = vec![StridedDim { count, src_stride: 1, dst_stride: 1 }];
-                Pattern { start: range.start, position: end - count, dims }
-            })
-            .collect();
-        loop {
-            let count = patterns.len();
-            patterns = self.repeated(&patterns);
-            if patterns.len() == count {
-                return patterns;
-            }
-        }
-    }
-
-    /// The patterns, with each series of equal ones at equal distances as one pattern.
-    fn repeated(&self, patterns: &[Pattern]) -> Vec<Pattern> {
-        let mut repeated = Vec::new();
-        let mut rest = patterns;
-        while let [first, others @ ..] = rest {
-            let mut pattern = first.clone();
-            let is_alone = self.src_stride == 1 && first.dims[0].count >= MIN_RUN_ALONE;
-            let step =
-                others.first().filter(|_| !is_alone).and_then(|next| next.start.checked_sub(first.start));
-            let mut count = 1;
-            if let Some(step) = step {
-                let follows = |pair: &&[Pattern]| {
-                    pair[1].dims == first.dims && pair[1].start.checked_sub(pair[0].start) == Some(step)
-                };
-                count += rest.windows(2).take_while(follows).count();
-                if count > 1 {
-                    let dst_stride = rest[1].position - first.position;
-                    pattern.dims.push(StridedDim { count: count as u64, src_stride: step, dst_stride });
+    /// Lists these ranges of indices, each of which is `unit` indices of the axis.
+    fn list(&mut self, ranges: &[Range<u64>], unit: u64) {
+        self.len = 0;
+        for range in ranges.iter().filter(|range| !range.is_empty()) {
+            let (start, end) = (range.start * unit, range.end * unit);
+            match self.patterns.last_mut() {
+                Some(Pattern { runs, .. }) if runs.first + runs.len == start => runs.len = end - runs.first,
+                _ => {
+                    let runs = StridedRuns::contiguous(start..end);
+                    self.patterns.push(Pattern { position: self.len, runs });
                 }
             }
-            repeated.push(pattern);
-            rest = &rest[count..];
+            self.len += end - start;
         }
-        repeated
+        let mut count = 0;
+        while count != self.patterns.len() {
+            count = self.patterns.len();
+            self.join_repetitions();
+        }
+    }
+
+    /// Makes one pattern of each series of equal ones at equal distances.
+    fn join_repetitions(&mut self) {
+        // The first of a series, its repetitions with the first one, and their distance.
+        let mut series: Vec<(Pattern, u64, u64)> = Vec::new();
+        for pattern in std::mem::take(&mut self.patterns) {
+            if let Some((first, count, distance)) = series.last_mut()
+                && (first.runs.len, &first.runs.dims) == (pattern.runs.len, &pattern.runs.dims)
+                && (self.src_stride > 1 || pattern.runs.len < MIN_RUN_ALONE)
+                && let Some(next) =
+                    pattern.runs.first.checked_sub(first.runs.first + (*count - 1) * *distance)
+                && (*count == 1 || next == *distance)
+            {
+                (*count, *distance) = (*count + 1, next);
+            } else {
+                series.push((pattern, 1, 0));
+            }
+        }
+        for (mut pattern, count, distance) in series {
+            if count > 1 {
+                let dst_stride = pattern.runs.elements();
+                pattern.runs.dims.insert(0, StridedDim { count, src_stride: distance, dst_stride });
+            }
+            self.patterns.push(pattern);
+        }
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
 pub(crate) mod tests {
     use super::*;
     use crate::layout::region::Region;
@@ -275,7 +259,7 @@ pub(crate) mod tests {
     /// The same, of the rectangles.
     fn of_rectangles(selection: &Selection) -> Vec<(u64, u64)> {
         let mut written = Vec::new();
-        selection.each_rectangle(|position, runs| {
+        for (position, runs) in (0..selection.rectangles()).map(|number| selection.rectangle(number)) {
             let mut starts = vec![(position, runs.first)];
             for dim in &runs.dims {
                 assert!(dim.count > 1);
@@ -285,14 +269,8 @@ pub(crate) mod tests {
                 starts = starts.into_iter().flat_map(along).collect();
             }
             written.extend(starts.iter().flat_map(|(at, e)| (0..runs.len).map(move |i| (at + i, e + i))));
-        });
+        }
         written
-    }
-
-    fn rectangles(selection: &Selection) -> usize {
-        let mut count = 0;
-        selection.each_rectangle(|_, _| count += 1);
-        count
     }
 
     proptest! {
@@ -331,17 +309,17 @@ pub(crate) mod tests {
         let every = |len: u64, step: u64, size: u64| -> Vec<Range<u64>> {
             (0..len).step_by(step as usize).map(|start| start..start + size).collect()
         };
-        assert_eq!(rectangles(&of(&[8000, 3], vec![every(8000, 4, 1), vec![0..3]])), 1);
-        assert_eq!(rectangles(&of(&[8000, 90], vec![every(8000, 8, 3), every(90, 30, 7)])), 1);
+        assert_eq!(of(&[8000, 3], vec![every(8000, 4, 1), vec![0..3]]).rectangles(), 1);
+        assert_eq!(of(&[8000, 90], vec![every(8000, 8, 3), every(90, 30, 7)]).rectangles(), 1);
         // Equal distances twice: rows 0, 2, 8, 10, 16, 18, ...
         let twice = every(8000, 8, 1).into_iter().flat_map(|r| [r.clone(), r.start + 2..r.end + 2]).collect();
-        assert_eq!(rectangles(&of(&[8000, 3], vec![twice, vec![0..3]])), 1);
+        assert_eq!(of(&[8000, 3], vec![twice, vec![0..3]]).rectangles(), 1);
         let odd = vec![0..1, 2..3, 5..6, 9..10];
-        assert_eq!(rectangles(&of(&[10, 10], vec![odd.clone(), odd])), 4);
+        assert_eq!(of(&[10, 10], vec![odd.clone(), odd]).rectangles(), 4);
         // Backwards, and long runs.
-        assert_eq!(rectangles(&of(&[9], vec![(0..9).rev().map(|i| i..i + 1).collect()])), 9);
-        assert_eq!(rectangles(&of(&[1 << 20], vec![every(1 << 20, 1 << 18, 1 << 16)])), 4);
-        assert_eq!(rectangles(&of(&[1 << 20], vec![every(1 << 20, 1 << 17, 1 << 15)])), 1);
+        assert_eq!(of(&[9], vec![(0..9).rev().map(|i| i..i + 1).collect()]).rectangles(), 9);
+        assert_eq!(of(&[1 << 20], vec![every(1 << 20, 1 << 18, 1 << 16)]).rectangles(), 4);
+        assert_eq!(of(&[1 << 20], vec![every(1 << 20, 1 << 17, 1 << 15)]).rectangles(), 1);
     }
 
     /// Squares, at distances of which no two are equal.
@@ -350,7 +328,7 @@ pub(crate) mod tests {
         let list: Vec<Range<u64>> = (1..3000).map(|i| i * i..i * i + 1 + i % 2).collect();
         let few = list[1..30].to_vec();
         let selection = Region::from([1 << 24, 1 << 24]).ranges([few, list.clone()]).selection().unwrap();
-        assert_eq!(rectangles(&selection), 29 * list.len());
+        assert_eq!(selection.rectangles(), 29 * list.len() as u64);
         let row: u64 = list.iter().map(|range| range.end - range.start).sum();
         assert_eq!(selection.neighbours_at(3 * row - 1), (10 * (1 << 24) + 2999 * 2999 + 1, 1));
     }

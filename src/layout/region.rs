@@ -26,7 +26,7 @@ const MAX_ELEMENTS: u64 = 1 << 60;
 /// let second_half_of_the_rows = Region::from([50257, 768]).elements(25128 * 768..50257 * 768);
 /// // The shard of one of 2 x 4 devices: 25129 rows, and 192 columns of each.
 /// let shard = Region::from([50257, 768]).shard([0, 576], [25129, 192]);
-/// // Two ranges of rows, one behind the other: 200 rows.
+/// // Two ranges of rows: the destination holds 200 rows.
 /// let two_ranges = Region::from([50257, 768]).ranges([vec![0..100, 25000..25100], vec![0..768]]);
 /// ```
 ///
@@ -107,10 +107,10 @@ impl<'a> Region<'a> {
         Self { part: Part::Shard { start, shape }, ..self }
     }
 
-    /// Selects the outer product of index ranges: one list of ranges for each dimension, in any order. The
-    /// destination holds, row-major, the elements at every combination of listed indices, in the order of the
-    /// lists, as numpy's `x[np.ix_(rows, columns)]` does. Two ranges may have indices in common; the elements
-    /// there are then written twice.
+    /// Selects the elements at the outer product of index ranges: one list of ranges for each dimension. The
+    /// destination holds the elements at every combination of listed indices, row-major, in the order of the
+    /// lists, as numpy's `x[np.ix_(rows, columns)]` does. Ranges may stand in any order, and may have indices in
+    /// common.
     ///
     /// ```
     /// use seedbed::{Init, Key, Region, host};
@@ -118,23 +118,24 @@ impl<'a> Region<'a> {
     /// let (init, key) = (Init::normal(0.0, 1.0), Key::new(42));
     /// let mut whole = [0.0_f32; 8 * 3];
     /// host::fill(&mut whole, [8, 3], &init, key)?;
-    /// // Rows 0, 1, 6 and 7: what the first of two devices holds of a tensor whose rows were sharded twice.
+    /// // Rows 0, 1, 6 and 7, and all columns.
     /// let mut part = [0.0_f32; 4 * 3];
     /// host::fill(&mut part, Region::from([8, 3]).ranges([vec![0..2, 6..8], vec![0..3]]), &init, key)?;
     /// assert_eq!((&part[..6], &part[6..]), (&whole[..6], &whole[18..]));
     /// # Ok::<(), seedbed::Error>(())
     /// ```
     ///
-    /// PyTorch's `_StridedShard` gives a process several ranges of rows, and a view of a parameter may be several
+    /// PyTorch's `_StridedShard` gives one process several ranges of rows. A view of a parameter may be several
     /// ranges too.
     ///
-    /// Empty ranges count for nothing, and a range that begins where the one before it ends continues that range.
-    /// A list for each dimension with one range then is a shard, and [`shard`](Self::shard) says what its runs
-    /// cost. Several ranges make several rectangles: as many as the lists have combinations of ranges. Ranges of
-    /// one length at equal distances count as one range. On a device each rectangle is planned as a shard of its
-    /// own, which takes about half a kilobyte of memory and a block of 256 bytes of parameters; up to 64
-    /// rectangles that lie in one binding share a dispatch. On the host a rectangle costs nothing: memory grows
-    /// with the lists alone.
+    /// Empty ranges are left out, and a range that begins where the last one ends continues that range. Lists of one
+    /// range each are a [`shard`](Self::shard), whose documentation says what a run costs. Lists of several ranges
+    /// are several rectangles, one for each combination of ranges. Ranges of one length at equal distances count
+    /// as one range here; a range of 2^16 elements or more counts alone.
+    ///
+    /// On a device a rectangle is planned like a shard of its own: a program takes about 300 bytes more for each
+    /// rectangle, 240 of them in a buffer on the device, and up to 64 rectangles share a dispatch. The host looks up
+    /// each run by a binary search in each list, and takes memory for the lists alone.
     #[must_use]
     pub fn ranges<C: Count, L: IntoIterator<Item = Range<C>>>(
         self,
@@ -177,7 +178,7 @@ impl<'a> Region<'a> {
     /// [`Error::ShardOutOfRange`], [`Error::RangesRank`], [`Error::RangeOutOfRange`], [`Error::RangeReversed`].
     pub fn element_count(&self) -> Result<u64, Error> {
         match &self.part {
-            // A selection has a copy of the lists.
+            // A selection of ranges takes memory; their number takes none.
             Part::Ranges(lists) => self.tensor_len().and_then(|_| self.check_ranges(lists)),
             _ => Ok(self.selection()?.elements()),
         }
@@ -216,13 +217,11 @@ impl<'a> Region<'a> {
             }
             Part::Ranges(lists) if self.check_ranges(lists)? == 0 => StridedRuns::contiguous(0..0),
             Part::Ranges(lists) => {
-                let lists: Vec<_> = lists.iter().map(|list| ranges::merged(list)).collect();
-                if lists.iter().any(|list| list.len() > 1) {
-                    return Ok(Selection::Product(OuterProduct::new(&self.shape, lists, row_pitch)));
+                let product = OuterProduct::new(&self.shape, lists, row_pitch);
+                match product.as_rectangle() {
+                    Some(runs) => runs,
+                    None => return Ok(Selection::Product(product)),
                 }
-                let start: Vec<u64> = lists.iter().flatten().map(|range| range.start).collect();
-                let local: Vec<u64> = lists.iter().flatten().map(|range| range.end - range.start).collect();
-                StridedRuns::of_shard(&self.shape, Some(&start), &local, row_pitch)
             }
         };
         Ok(Selection::Rectangle(runs))
@@ -284,6 +283,7 @@ impl<'a, S: IntoShape<'a>> From<S> for Region<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
 mod tests {
     use super::*;
 

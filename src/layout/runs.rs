@@ -60,17 +60,8 @@ impl StridedRuns {
         runs
     }
 
-    /// Runs from `first` on, within these dimensions, innermost first. The first dimension with a count of two or
-    /// more is the run if it has no gaps.
-    pub(super) fn nested(first: u64, dims: impl IntoIterator<Item = StridedDim>) -> Self {
-        let mut runs = Self::contiguous(first..first + 1);
-        dims.into_iter().for_each(|dim| runs.nest(dim));
-        runs.dims.reverse();
-        runs
-    }
-
     /// Puts a dimension around the runs. `dims` is innermost first here.
-    fn nest(&mut self, outer: StridedDim) {
+    pub(super) fn nest(&mut self, outer: StridedDim) {
         if outer.count == 1 {
             return;
         }
@@ -109,14 +100,15 @@ impl StridedRuns {
         })
     }
 
-    /// The first element of a run, in the order of the destination.
-    pub(crate) fn start_of(&self, run: u64) -> u64 {
-        let (mut rest, mut element) = (run, self.first);
+    /// The element at this position of the elements, and the number of neighbours from the element on.
+    pub(crate) fn neighbours_at(&self, position: u64) -> (u64, u64) {
+        let (mut rest, within) = (position / self.len, position % self.len);
+        let mut element = self.first + within;
         for dim in self.dims.iter().rev() {
             element += rest % dim.count * dim.src_stride;
             rest /= dim.count;
         }
-        element
+        (element, self.len - within)
     }
 }
 
@@ -174,7 +166,9 @@ pub(crate) mod tests {
                 starts = starts.into_iter().flat_map(along).collect();
             }
             for (run, &(_, element)) in starts.iter().enumerate() {
-                prop_assert_eq!(runs.start_of(run as u64), element);
+                let within = run as u64 % runs.len;
+                let at = runs.neighbours_at(run as u64 * runs.len + within);
+                prop_assert_eq!(at, (element + within, runs.len - within));
             }
             let written: Vec<_> =
                 starts.iter().flat_map(|(at, e)| (0..runs.len).map(move |i| (at + i, e + i))).collect();

@@ -1,12 +1,14 @@
 //! The elements of a region, in the order of their destination.
 
+use std::borrow::Cow;
+
 use super::ranges::OuterProduct;
 use super::runs::StridedRuns;
 
 /// The elements of a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// One rectangle: the whole tensor, a range of elements, or a shard.
+    /// One rectangle: the whole tensor, a range of elements, a shard, or ranges that repeat each other.
     Rectangle(StridedRuns),
     /// Several rectangles.
     Product(OuterProduct),
@@ -53,20 +55,27 @@ impl Selection {
     /// The element at this position of the elements, and the number of neighbours from the element on.
     pub(crate) fn neighbours_at(&self, position: u64) -> (u64, u64) {
         match self {
-            Self::Rectangle(runs) => {
-                let (run, within) = (position / runs.len, position % runs.len);
-                (runs.start_of(run) + within, runs.len - within)
-            }
+            Self::Rectangle(runs) => runs.neighbours_at(position),
             Self::Product(product) => product.neighbours_at(position),
         }
     }
 
-    /// Calls `visit` with each rectangle: the index of its first element in the destination, and its runs.
-    pub(crate) fn each_rectangle(&self, mut visit: impl FnMut(u64, &StridedRuns)) {
+    /// The number of rectangles.
+    pub(crate) fn rectangles(&self) -> u64 {
         match self {
-            Self::Rectangle(runs) if runs.is_empty() => {}
-            Self::Rectangle(runs) => visit(0, runs),
-            Self::Product(product) => product.each_rectangle(visit),
+            Self::Rectangle(runs) => (!runs.is_empty()).into(),
+            Self::Product(product) => product.rectangles(),
+        }
+    }
+
+    /// A rectangle: the index of its first element in the destination, and its runs.
+    pub(crate) fn rectangle(&self, number: u64) -> (u64, Cow<'_, StridedRuns>) {
+        match self {
+            Self::Rectangle(runs) => (0, Cow::Borrowed(runs)),
+            Self::Product(product) => {
+                let (first, runs) = product.rectangle(number);
+                (first, Cow::Owned(runs))
+            }
         }
     }
 }

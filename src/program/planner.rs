@@ -276,27 +276,25 @@ impl Planner {
             let max_elements =
                 matches!(fill.input, Input::Matrix(_)).then(|| assembly.limits.matrix_elements());
             let (generator, rounding) = (fill.args.generator, fill.rounding);
-            let mut add = |item: WorkItem| {
-                let addressing = match item.dims.is_empty() {
-                    true => Addressing::Contiguous,
-                    false => Addressing::Strided,
-                };
-                let (store_path, grid) = (item.store_path, Grid::Single);
-                let kernel = FillKernel { generator, store_path, rounding, addressing, grid };
-                let group = Group { wave, buffer, input, kernel: kernel.index() };
-                let index =
-                    groups.binary_search_by(|(other, ..)| other.cmp(&group)).unwrap_or_else(|index| {
-                        groups.insert(index, (group, kernel, Vec::new()));
-                        index
-                    });
-                groups[index].2.push((number, item));
-            };
-            fill.placement.selection.each_rectangle(|first, runs| {
+            let selection = &fill.placement.selection;
+            for (first, runs) in (0..selection.rectangles()).map(|number| selection.rectangle(number)) {
                 let offset = bytes.start + first * rounding.element_bytes();
-                split(assembly.limits, generator, rounding, runs, offset, max_elements)
-                    .into_iter()
-                    .for_each(&mut add);
-            });
+                for item in split(assembly.limits, generator, rounding, &runs, offset, max_elements) {
+                    let addressing = match item.dims.is_empty() {
+                        true => Addressing::Contiguous,
+                        false => Addressing::Strided,
+                    };
+                    let (store_path, grid) = (item.store_path, Grid::Single);
+                    let kernel = FillKernel { generator, store_path, rounding, addressing, grid };
+                    let group = Group { wave, buffer, input, kernel: kernel.index() };
+                    let index =
+                        groups.binary_search_by(|(other, ..)| other.cmp(&group)).unwrap_or_else(|index| {
+                            groups.insert(index, (group, kernel, Vec::new()));
+                            index
+                        });
+                    groups[index].2.push((number, item));
+                }
+            }
         }
         for (Group { buffer, .. }, kernel, items) in groups {
             let batches = match kernel.generator {

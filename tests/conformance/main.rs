@@ -31,6 +31,8 @@
 //! variable `SEEDBED_REQUIRE_ADAPTERS` (such as `lavapipe,gl,swiftshader`) turns a missing adapter into a
 //! failure.
 
+#![expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
+
 mod harness {
     pub mod assertions;
     pub mod cases;
@@ -38,6 +40,7 @@ mod harness {
     pub mod destinations;
     pub mod engines;
     pub mod random;
+    pub mod ranges;
     pub mod shards;
     pub mod statistics;
 }
@@ -56,6 +59,7 @@ mod values {
     pub mod initialisers;
     pub mod log_normal;
     pub mod orthogonal;
+    pub mod ranges;
     pub mod scales;
     pub mod self_test;
     pub mod shards;
@@ -70,6 +74,7 @@ mod placement {
     pub mod fill_all;
     pub mod memory;
     pub mod program;
+    pub mod ranges;
     pub mod recipes;
     pub mod shards;
     pub mod windows;
@@ -103,6 +108,7 @@ const CHECKS: &[&[Check]] = &[
     values::initialisers::CHECKS,
     values::log_normal::CHECKS,
     values::orthogonal::CHECKS,
+    values::ranges::CHECKS,
     values::scales::CHECKS,
     values::self_test::CHECKS,
     values::shards::CHECKS,
@@ -114,6 +120,7 @@ const CHECKS: &[&[Check]] = &[
     placement::fill_all::CHECKS,
     placement::memory::CHECKS,
     placement::program::CHECKS,
+    placement::ranges::CHECKS,
     placement::recipes::CHECKS,
     placement::shards::CHECKS,
     placement::windows::CHECKS,

@@ -21,6 +21,8 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
     let whole = |shape: &'static [u64]| Region::from(shape);
     #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
     let reversed = whole(&[4]).elements(3..2);
+    #[expect(clippy::reversed_empty_ranges, reason = "a caller's mistake, to be refused")]
+    let reversed_range = whole(&[4]).ranges([[0..1, 3..2]]);
     vec![
         (
             whole(&[4]),
@@ -76,6 +78,31 @@ pub fn mistakes_without_a_buffer() -> Vec<(Region<'static>, Init, &'static str)>
         ),
         (Region::from([4, 3]).shard([-2, 0], [1, 1]), NORMAL, "the shard's first index is -2"),
         (Region::from([4, 3]).shard([1, 0], [1, -1]), NORMAL, "a dimension of the shard is -1"),
+        (
+            Region::from([4, 3]).ranges([vec![0..1, 3..5], vec![0..3]]),
+            NORMAL,
+            "the range 3..5 of dimension 0 reaches out of the tensor, which has the indices 0..4 there",
+        ),
+        (
+            Region::from([4, 3]).ranges([vec![0..1], vec![-2..3]]),
+            Init::Zeros,
+            "the range -2..3 of dimension 1 reaches out of the tensor, which has the indices 0..3 there",
+        ),
+        (
+            reversed_range,
+            NORMAL,
+            "the range 3..2 of dimension 0 ends before it begins; give the smaller index first",
+        ),
+        (
+            Region::from([4, 3]).ranges([vec![0..1, 3..4]]),
+            NORMAL,
+            "the ranges have 1 lists; give one list for each of the tensor's 2 dimensions",
+        ),
+        (
+            Region::from([1_u64 << 30, 1 << 30]).ranges([vec![0..1_u64 << 30, 0..1 << 30], vec![0..1 << 30]]),
+            NORMAL,
+            "the shape [2147483648, 1073741824] has more than 2^60 elements",
+        ),
         (
             Region::from([4]).elements(-1..3),
             NORMAL,

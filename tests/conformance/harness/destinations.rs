@@ -8,6 +8,7 @@ use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView, host};
 
 use super::assertions::{assert_same_halves, assert_same_words, collect};
 use super::engines::{Device, Engine, SENTINEL};
+use super::ranges::{self, Lists};
 use super::shards::Shard;
 
 /// The part of a tensor that is filled.
@@ -16,6 +17,7 @@ pub enum Part {
     Whole,
     Elements(Range<u64>),
     Shard(Shard),
+    Ranges(Lists),
 }
 
 /// A fill and its destination. With the type u32 it is a fill of raw words.
@@ -42,6 +44,7 @@ impl Job {
             Part::Whole => whole,
             Part::Elements(elements) => whole.elements(elements.clone()),
             Part::Shard(Shard { start, shape }) => whole.shard(start, shape),
+            Part::Ranges(lists) => whole.ranges(lists.clone()),
         }
     }
 
@@ -94,6 +97,7 @@ impl Job {
                 whole[(range.start * size) as usize..(range.end * size) as usize].to_vec()
             }
             Part::Shard(shard) => shard.take(whole, size, &self.shape),
+            Part::Ranges(lists) => ranges::take(lists, whole, size, &self.shape),
         }
     }
 

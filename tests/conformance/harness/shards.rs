@@ -83,7 +83,7 @@ impl Mesh {
 
 /// Shapes of up to six dimensions with sizes of 1, odd sizes, and multiples of 4 and 8; or shapes with long
 /// rows.
-fn shape() -> impl Strategy<Value = Vec<u64>> {
+pub fn shape() -> impl Strategy<Value = Vec<u64>> {
     const MAX_ELEMENTS: u64 = 9000;
     let small = (0..=6_usize).prop_flat_map(|rank| {
         let max = [1, 300, 90, 24, 10, 7, 5][rank];

@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from seedbed import Region
-
 from seedbed.torch._names import clean, named_modules
 
 __all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "made_as", "parts"]
@@ -164,7 +163,9 @@ def parts(tensor: torch.Tensor) -> list[Part]:
     ValueError: a tensor that can't be written, or whose place in the logical tensor is not known.
     """
     if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
-        raise ValueError("the lazy module has no shape yet: run it once on an example before it is initialised")
+        raise ValueError(
+            "the lazy module has no shape yet: run it once on an example before it is initialised"
+        )
     if getattr(tensor, "_is_flat_param", False):
         raise ValueError(
             "this is FSDP1's flat parameter, which holds parts of several parameters: give the model to "
@@ -187,9 +188,7 @@ def made_as(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype == torch.float64 else dtype
 
 
-def fill_part(
-    part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False
-) -> None:
+def fill_part(part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False) -> None:
     """Fills the part's local tensor by `fill(x, region)`, which writes a contiguous tensor `x` in host memory.
 
     The library writes a contiguous tensor of the host in place. Any other tensor (of a GPU, strided, of float64) is
@@ -227,7 +226,9 @@ def held(module: nn.Module) -> list[Held]:
             if getattr(parameter, "_is_flat_param", False):
                 found += flat.originals(prefix, parameter)
             else:
-                found.append(flat.held(prefix + name, parameter) or _held(prefix + name, parameter, True, True))
+                found.append(
+                    flat.held(prefix + name, parameter) or _held(prefix + name, parameter, True, True)
+                )
         for name, buffer in child._buffers.items():
             if buffer is not None:
                 persistent = name not in child._non_persistent_buffers_set
@@ -237,8 +238,11 @@ def held(module: nn.Module) -> list[Held]:
 
 def _held(name: str, tensor: torch.Tensor, is_parameter: bool, is_persistent: bool) -> Held:
     lazy = isinstance(tensor, nn.parameter.UninitializedTensorMixin)
-    shape = () if lazy else tuple(tensor.shape)
-    return Held(name, shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor))
+    # DeepSpeed ZeRO-3 leaves an empty tensor, and writes the shape beside it.
+    shape = () if lazy else tuple(getattr(tensor, "ds_shape", tensor.shape))
+    return Held(
+        name, shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor)
+    )
 
 
 def _part(where: Grid | Run, local: torch.Tensor) -> list[Part]:
@@ -256,12 +260,21 @@ def _check_plain(tensor: torch.Tensor) -> None:
             f"the tensor is a {kind}, whose memory seedbed does not know; initialise before it is quantised or "
             "wrapped"
         )
+    if tuple(getattr(tensor, "ds_shape", tensor.shape)) != tuple(tensor.shape):
+        raise ValueError(
+            "DeepSpeed ZeRO-3 has partitioned the parameter in a way of its own: initialise inside "
+            "deepspeed.zero.GatheredParameters, or load a checkpoint of the program"
+        )
     if tensor.is_quantized:
         raise ValueError("the tensor is quantised: initialise before the model is quantised")
     if tensor.layout != torch.strided:
-        raise ValueError(f"the tensor's layout is {tensor.layout}; only dense (torch.strided) tensors are filled")
+        raise ValueError(
+            f"the tensor's layout is {tensor.layout}; only dense (torch.strided) tensors are filled"
+        )
     if tensor.device.type == "meta":
-        raise ValueError("the tensor is on the device meta and has no memory: call to_empty(device=...) first")
+        raise ValueError(
+            "the tensor is on the device meta and has no memory: call to_empty(device=...) first"
+        )
 
 
 def _slice(spans: Sequence[Span], start: int, stop: int) -> tuple[Span, ...]:
@@ -292,7 +305,7 @@ def _spans(indices: Sequence[int]) -> tuple[Span, ...]:
 
 
 def _reshard(module: nn.Module) -> None:
-    """Gives FSDP2 its sharded parameters back. After a forward pass a module may have gathered ones, which get lost."""
+    """Gives FSDP2 its sharded parameters back. FSDP2 drops those that a forward pass has gathered."""
     package = sys.modules.get("torch.distributed.fsdp")
     fsdp2 = getattr(package, "FSDPModule", None)
     if fsdp2 is None:
@@ -324,7 +337,9 @@ def _dtensor_parts(tensor: torch.Tensor) -> list[Part]:
     return _part(grid, local) if grid.size else []
 
 
-def _placed(shape: tuple[int, ...], mesh: Sequence[int], coordinate: Sequence[int], placements: Sequence) -> Grid:
+def _placed(
+    shape: tuple[int, ...], mesh: Sequence[int], coordinate: Sequence[int], placements: Sequence
+) -> Grid:
     """What the process at this coordinate of the mesh holds. Placements apply from left to right."""
     from torch.distributed.tensor.placement_types import Partial, Replicate, Shard, _StridedShard
 
@@ -342,7 +357,9 @@ def _placed(shape: tuple[int, ...], mesh: Sequence[int], coordinate: Sequence[in
             raise ValueError(f"the DTensor's placement {placement!r} is unknown to seedbed")
         dim = placement.dim % max(1, len(shape))
         if dim >= len(shape):
-            raise ValueError(f"the DTensor's placement {placement!r} is of a dimension that {shape} does not have")
+            raise ValueError(
+                f"the DTensor's placement {placement!r} is of a dimension that {shape} does not have"
+            )
         count = sum(stop - start for start, stop in axes[dim])
         chunks, index = mesh[number], coordinate[number]
         if strided:
@@ -391,7 +408,7 @@ class _Fsdp1:
             flat = handle.flat_param
             for number, parameter in enumerate(flat._params or ()):
                 self.places[id(parameter)] = (handle, number)
-            for parameter, info in zip(flat._shared_params or (), flat._shared_param_infos):
+            for parameter, info in zip(flat._shared_params or (), flat._shared_param_infos, strict=False):
                 first = (info.prim_param_name, info.prim_module)
                 for number, other in enumerate(flat._param_infos):
                     if (other.param_name, other.module) == first:
@@ -408,7 +425,9 @@ class _Fsdp1:
             if handle.flat_param is flat:
                 break
         else:
-            raise ValueError(f"{prefix}_flat_param belongs to no FullyShardedDataParallel module of this model")
+            raise ValueError(
+                f"{prefix}_flat_param belongs to no FullyShardedDataParallel module of this model"
+            )
         infos = enumerate(flat._param_infos)
         found = [self._original(prefix + _dotted(info), handle, number) for number, info in infos]
         for info in flat._shared_param_infos:
