@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -108,6 +109,14 @@ def test_each_function_of_torch_init_is_the_initialiser_of_its_name(name, argume
     assert list(block.initialised) == ["w", "b"]
     (text_of_w,) = block.initialised["w"]
     same(model.w, filled((24, 18), text_of_w, "w", dtype))
+
+
+@pytest.mark.parametrize(("name", "arguments", "text"), OF_INIT)
+def test_each_function_as_on_a_device(name, arguments, text, monkeypatch):
+    """No GPU is here, so the values are made in pieces in host memory and copied."""
+    monkeypatch.setattr("seedbed.torch._local._always_in_pieces", True)
+    monkeypatch.setattr("seedbed.torch._local.PIECE_BYTES", 40)
+    test_each_function_of_torch_init_is_the_initialiser_of_its_name(name, arguments, text, torch.float16)
 
 
 def test_the_table_has_every_function_of_torch_init():
@@ -355,7 +364,8 @@ def test_a_view_gets_what_the_whole_tensor_has_there(view, text, dtype):
 @pytest.mark.parametrize("limit", [1, 7, 64])
 @pytest.mark.parametrize("view", [view for _, view in VIEWS], ids=[name for name, _ in VIEWS])
 def test_views_in_small_pieces(view, limit, monkeypatch):
-    """A view of a large tensor takes bounded memory; here 1, 7 or 64 elements."""
+    """A view of a large tensor, or of a GPU's tensor, takes bounded memory; here 1, 7 or 64 elements."""
+    monkeypatch.setattr("seedbed.torch._local._always_in_pieces", limit != 7)
     monkeypatch.setattr("seedbed.torch._views.PIECE_BYTES", 4 * limit)
     monkeypatch.setattr("seedbed.torch._local.PIECE_BYTES", 4 * limit)
     test_a_view_gets_what_the_whole_tensor_has_there(view, "normal", torch.float32)
@@ -871,6 +881,44 @@ def test_a_block_is_of_its_thread():
     assert not problems
     same(one.w, filled((64, 64), "trunc_normal", seed=1))
     same(two.w, filled((64, 64), "orthogonal", seed=2))
+
+
+def test_other_modes_see_what_they_always_see():
+    class Seen(torch.overrides.TorchFunctionMode):
+        def __init__(self):
+            super().__init__()
+            self.names = []
+
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            self.names.append(getattr(function, "__name__", ""))
+            return function(*args, **(kwargs or {}))
+
+    def names(call):
+        with Seen() as seen:
+            call()
+        return seen.names
+
+    def call():
+        torch_init.xavier_normal_(torch.empty(3, 3))
+
+    expected = names(call)
+    assert "normal_" in expected and "xavier_normal_" not in expected
+    model = One(3, 3)
+
+    def around_a_block():
+        with seeded(model, SEED):
+            with pytest.warns(UnseededWarning):
+                call()
+
+    # Inside of a mode of somebody else's, a block passes on what it does not answer.
+    assert [name for name in names(around_a_block) if name == "normal_"] == ["normal_"]
+    with ThreadPoolExecutor(1) as pool, seeded(model, SEED):
+        # A thread without a block.
+        assert pool.submit(names, call).result(60) == expected
+        with Seen() as seen:
+            torch_init.xavier_normal_(model.w)
+        assert "xavier_normal_" in seen.names and "normal_" not in seen.names
+    same(model.w, filled((3, 3), "xavier_normal"))
 
 
 # Names

@@ -126,6 +126,11 @@ def edges(rank, world):
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import Shard, distribute_tensor
 
+    replica = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(2, 2)))
+    with seeded(torch.compile(replica), SEED) as block:
+        replica.module[0].reset_parameters()
+    assert list(block.initialised) == ["0.weight", "0.bias"]
+
     mesh = init_device_mesh("cpu", (world,))
     whole = One(torch.empty(7, 5))
     with seeded(whole, SEED):

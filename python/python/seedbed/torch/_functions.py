@@ -33,11 +33,13 @@ __all__ = [
 #   transformers.initialization. Replacing the attributes of torch.nn.init misses references.
 # - transformers itself replaces these attributes while it initialises. kaiming_uniform_ then finds its
 #   replacement under its own name, and gives the mode a function that the mode does not know.
+# - The private helpers of some functions (_no_grad_trunc_normal_) could be replaced, and references would
+#   still meet them; but orthogonal_ and sparse_ have no helper.
 #
 # So each function object gets other code while a block is active. The new code gives the call, with the
-# function object as it was first found, to the mode of the calling thread. The old code runs in a copy of the
-# function where no mode takes the call. The code is one for the process, but threads without a mode get what
-# they had.
+# function object as it was first found, to the block of the calling thread. The old code runs in a copy of
+# the function where no block takes the call. The code is one for the process, but threads without a block get
+# what they had.
 CAUGHT = (
     "uniform_",
     "normal_",
@@ -106,7 +108,8 @@ _signatures = {FUNCTIONS[name]: inspect.signature(copy) for name, copy in _copie
 
 def call(name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A call of the function `name`, while its code is swapped."""
-    if torch._C._len_torch_function_stack():
+    modes = torch.overrides._get_current_function_mode_stack()
+    if any(getattr(mode, "hears_torch_init", False) for mode in modes):
         tensor = args[0] if args else kwargs.get("tensor")
         return torch.overrides.handle_torch_function(FUNCTIONS[name], (tensor,), *args, **kwargs)
     return _copies[name](*args, **kwargs)

@@ -127,6 +127,9 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
     them.
     """
 
+    # For the code that takes the place of the functions of torch.nn.init.
+    hears_torch_init = True
+
     def __init__(
         self,
         model: nn.Module,
@@ -264,7 +267,8 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         """Warns once that PyTorch's generator draws, unless a block around this one may know the tensor."""
         if self._warned or kwargs.get("generator") is not None:
             return
-        if any(isinstance(mode, seeded) for mode in torch.overrides._get_current_function_mode_stack()):
+        modes = torch.overrides._get_current_function_mode_stack()
+        if any(isinstance(mode, seeded) for mode in modes):
             return
         self._warned = True
         warnings.warn(
