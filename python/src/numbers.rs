@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use crate::refused;
 
 /// The most dimensions of a shape. No framework has tensors of more than 254.
-const MAX_RANK: usize = 254;
+pub(crate) const MAX_RANK: usize = 254;
 
 /// An integer from 0 to 2^64 - 1. `what` names the integer in the exception: "the seed".
 pub(crate) fn unsigned(value: &Bound<'_, PyAny>, what: &str) -> PyResult<u64> {

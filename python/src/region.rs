@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 use seedbed::Region;
 
-use crate::numbers::{list, unsigned};
+use crate::numbers::{self, MAX_RANK, list, unsigned};
 use crate::refused;
 
 /// A logical tensor, and the part of it that an array holds.
@@ -24,12 +25,19 @@ pub(crate) struct PyRegion {
     part: Part,
 }
 
+/// Ranges of indexes, as start and stop.
+type Ranges = Vec<(u64, u64)>;
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Part {
     Whole,
     Elements(u64, u64),
     Shard { start: Vec<u64>, shape: Vec<u64> },
+    Ranges(Vec<Ranges>),
 }
+
+/// The most ranges of one dimension.
+const MAX_RANGES: usize = 1 << 20;
 
 impl PyRegion {
     /// The region as the library has it.
@@ -39,6 +47,9 @@ impl PyRegion {
             Part::Whole => whole,
             Part::Elements(start, stop) => whole.elements(*start..*stop),
             Part::Shard { start, shape } => whole.shard(&start[..], &shape[..]),
+            Part::Ranges(lists) => {
+                whole.ranges(lists.iter().map(|list| list.iter().map(|&(start, stop)| start..stop)))
+            }
         }
     }
 
@@ -52,39 +63,34 @@ impl PyRegion {
 
     /// Where the elements of the part lie in the whole tensor.
     pub(crate) fn layout(&self) -> Layout {
-        let whole =
-            |len: u64| Layout { dimensions: vec![Dimension { ranges: vec![(0, len)], stride: 1, len }] };
-        let ranges: Vec<Vec<(u64, u64)>> = match &self.part {
-            Part::Whole => return whole(self.shape.iter().product()),
-            Part::Elements(start, stop) => {
-                let (len, ranges) = (stop - start, vec![(*start, *stop)]);
-                return Layout { dimensions: vec![Dimension { ranges, stride: 1, len }] };
-            }
+        let line = |range| Layout { dimensions: vec![Dimension::new(vec![range], 1)] };
+        let lists: Vec<Ranges> = match &self.part {
+            Part::Whole => return line((0, self.shape.iter().product())),
+            Part::Elements(start, stop) => return line((*start, *stop)),
             Part::Shard { start, shape } => {
                 start.iter().zip(shape).map(|(&start, &len)| vec![(start, start + len)]).collect()
             }
+            Part::Ranges(lists) => lists.clone(),
         };
-        let (mut dimensions, mut stride): (Vec<Dimension>, _) = (Vec::new(), 1);
-        for (ranges, &size) in ranges.into_iter().zip(&self.shape).rev() {
-            let len = ranges.iter().map(|(start, stop)| stop - start).sum();
+        // The ranges of each dimension with the elements from one index to the next, innermost first.
+        let mut dimensions: Vec<(Ranges, u64)> = Vec::new();
+        let mut stride = 1;
+        for (ranges, &size) in lists.into_iter().zip(&self.shape).rev() {
             match dimensions.last_mut() {
                 // Rows that are whole make one longer row with those of the dimension around them.
-                Some(Dimension { ranges: inner, stride: of_inner, len: inner_len })
-                    if inner[..] == [(0, stride / *of_inner)] =>
-                {
+                Some((inner, of_inner)) if inner[..] == [(0, stride / *of_inner)] => {
                     let scale = stride / *of_inner;
                     *inner = ranges.into_iter().map(|(start, stop)| (start * scale, stop * scale)).collect();
-                    *inner_len = len * scale;
                 }
-                _ => dimensions.push(Dimension { ranges, stride, len }),
+                _ => dimensions.push((ranges, stride)),
             }
             stride *= size;
         }
         if dimensions.is_empty() {
-            return whole(1);
+            return line((0, 1));
         }
-        dimensions.reverse();
-        Layout { dimensions }
+        let dimensions = dimensions.into_iter().rev();
+        Layout { dimensions: dimensions.map(|(ranges, stride)| Dimension::new(ranges, stride)).collect() }
     }
 
     fn whole(&self) -> PyResult<&Self> {
@@ -100,6 +106,18 @@ impl PyRegion {
     }
 }
 
+/// The ranges of those listed indexes whose places in the list are from `start` to `stop`.
+fn within(list: &[(u64, u64)], (start, stop): (u64, u64)) -> Ranges {
+    let mut place = 0;
+    let cut = list.iter().map(|&(first, last)| {
+        let from = start.clamp(place, place + (last - first)) - place;
+        let to = stop.clamp(place, place + (last - first)) - place;
+        place += last - first;
+        (first + from, first + to)
+    });
+    cut.filter(|(start, stop)| start < stop).collect()
+}
+
 /// Where the elements of a part lie in the whole tensor.
 pub(crate) struct Layout {
     /// Outermost first, at least one.
@@ -107,7 +125,7 @@ pub(crate) struct Layout {
 }
 
 struct Dimension {
-    /// The indexes that the part holds, as start and stop.
+    /// The indexes that the part holds: the first of a range, and its index in the part.
     ranges: Vec<(u64, u64)>,
     /// The elements from one index to the next, in the whole tensor.
     stride: u64,
@@ -115,23 +133,31 @@ struct Dimension {
     len: u64,
 }
 
+impl Dimension {
+    fn new(ranges: Ranges, stride: u64) -> Self {
+        let mut len = 0;
+        let ranges = ranges.into_iter().map(|(start, stop)| {
+            let range = (start, len);
+            len += stop - start;
+            range
+        });
+        Self { ranges: ranges.collect(), stride, len }
+    }
+}
+
 impl Layout {
     /// The element of the whole tensor that is element `local` of the part, and the number of elements from there on that
     /// are neighbours in both.
     pub(crate) fn run(&self, local: u64) -> (u64, u64) {
         let (mut element, mut rest, mut neighbours) = (0, local, 1);
-        for (place, dimension) in self.dimensions.iter().rev().enumerate() {
-            let mut index = rest % dimension.len;
-            rest /= dimension.len;
-            for &(start, stop) in &dimension.ranges {
-                if index < stop - start {
-                    element += (start + index) * dimension.stride;
-                    if place == 0 {
-                        neighbours = stop - start - index;
-                    }
-                    break;
-                }
-                index -= stop - start;
+        for (place, Dimension { ranges, stride, len }) in self.dimensions.iter().rev().enumerate() {
+            let index = rest % len;
+            rest /= len;
+            let next = ranges.partition_point(|&(_, first)| first <= index);
+            let (start, first) = ranges[next - 1];
+            element += (start + index - first) * stride;
+            if place == 0 {
+                neighbours = ranges.get(next).map_or(*len, |&(_, first)| first) - index;
             }
         }
         (element, neighbours)
@@ -159,6 +185,32 @@ impl PyRegion {
         Self { part: Part::Shard { start, shape }, ..self.whole()?.clone() }.checked()
     }
 
+    /// The outer product of ranges of indexes: a list of `(start, stop)` for each dimension. The array holds, row-major,
+    /// the elements at every combination of listed indexes, as numpy's `x[np.ix_(rows, columns)]` does.
+    ///
+    /// >>> from seedbed import Region
+    /// >>> Region([8, 3]).ranges([[(0, 2), (6, 8)], [(0, 3)]]).local_shape
+    /// (4, 3)
+    fn ranges(&self, ranges: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let wrong = || PyTypeError::new_err("the ranges must be a list of (start, stop) for each dimension");
+        let mut lists = Vec::new();
+        for of_dimension in ranges.try_iter().map_err(|_| wrong())? {
+            if lists.len() == MAX_RANK {
+                return Err(refused(format_args!("ranges of more than {MAX_RANK} dimensions")));
+            }
+            let mut list = Vec::new();
+            for range in of_dimension?.try_iter().map_err(|_| wrong())? {
+                if list.len() == MAX_RANGES {
+                    return Err(refused(format_args!("more than {MAX_RANGES} ranges of one dimension")));
+                }
+                let [start, stop] = numbers::list(&range?, "a range")?[..] else { return Err(wrong()) };
+                list.push((start, stop));
+            }
+            lists.push(list);
+        }
+        Self { part: Part::Ranges(lists), ..self.whole()?.clone() }.checked()
+    }
+
     /// A part of this part: the elements that begin at index `start` of the array that holds this region.
     ///
     /// >>> from seedbed import Region
@@ -175,6 +227,10 @@ impl PyRegion {
             Part::Elements(first, _) => Part::Elements(first + start[0], first + start[0] + shape[0]),
             Part::Shard { start: first, .. } => {
                 Part::Shard { start: first.iter().zip(&start).map(|(a, b)| a + b).collect(), shape }
+            }
+            Part::Ranges(lists) => {
+                let bounds = start.iter().zip(&shape).map(|(&start, &len)| (start, start + len));
+                Part::Ranges(lists.iter().zip(bounds).map(|(list, bounds)| within(list, bounds)).collect())
             }
         };
         Self { shape: self.shape.clone(), part }.checked()
@@ -211,6 +267,7 @@ impl PyRegion {
             Part::Whole => Ok(()),
             Part::Elements(start, stop) => write!(text, ".elements({start}, {stop})"),
             Part::Shard { start, shape } => write!(text, ".shard({start:?}, {shape:?})"),
+            Part::Ranges(lists) => write!(text, ".ranges({lists:?})"),
         };
         text
     }
@@ -229,6 +286,7 @@ impl PyRegion {
             Part::Shard { start, shape } => {
                 Ok((method("shard")?, (start.clone(), shape.clone()).into_pyobject(py)?))
             }
+            Part::Ranges(lists) => Ok((method("ranges")?, (lists.clone(),).into_pyobject(py)?)),
         }
     }
 }

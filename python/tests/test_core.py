@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import seedbed
 from seedbed import Init, Key, Region, fill
@@ -81,7 +82,9 @@ def test_region():
     assert not whole.is_elements and not shard.is_elements
     assert Region(torch.Size([2, 3])) == Region(np.array([2, 3])) == Region((2, 3)) != Region([3, 2])
     assert Region([]).size == 1 and Region([0, 7]).size == 0
-    for region in [whole, shard, part, Region([])]:
+    ranges = whole.ranges([[(0, 2), (6, 8)], [(0, 3)]])
+    assert (ranges.shape, ranges.local_shape, ranges.size) == ((8, 3), (4, 3), 12)
+    for region in [whole, shard, part, ranges, Region([]), Region([]).ranges([])]:
         assert eval(repr(region)) == region and hash(eval(repr(region))) == hash(region)
     assert len({whole, shard, part}) == 3
 
@@ -91,10 +94,14 @@ def test_parts_of_parts():
     assert rows.cut([1, 2], [2, 3]) == Region([8, 6]).shard([5, 2], [2, 3])
     assert Region([8, 6]).cut([1, 2], [2, 3]) == Region([8, 6]).shard([1, 2], [2, 3])
     assert Region([8, 6]).elements(10, 30).cut([5], [2]) == Region([8, 6]).elements(15, 17)
+    ranges = Region([9, 6]).ranges([[(5, 7), (3, 3), (0, 4)], [(1, 3), (2, 6)]])
+    assert ranges.cut([1, 0], [3, 3]) == Region([9, 6]).ranges([[(6, 7), (0, 2)], [(1, 3), (2, 3)]])
+    assert ranges.cut([0, 0], [0, 0]).size == 0
 
 
 @pytest.mark.parametrize("x", [Key(3, 2**64 - 1), Init("xavier_normal(gain=2)"), Init("arange"), Region([2, 3]),
-                               Region([4, 3]).elements(2, 7), Region([4, 3]).shard([0, 1], [4, 2]), Region([])])
+                               Region([4, 3]).elements(2, 7), Region([4, 3]).shard([0, 1], [4, 2]), Region([]),
+                               Region([4, 3]).ranges([[(2, 4), (0, 1)], [(0, 2)]])])  # fmt: skip
 def test_pickle_and_copy(x):
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(x, protocol)) == x
@@ -172,6 +179,16 @@ def test_default_device_and_modes_of_pytorch():
     with torch.device("meta"), torch.no_grad():
         fill(x, "normal", KEY)
     np.testing.assert_array_equal(x.numpy(), EXPECTED)
+    with FakeTensorMode():
+        fill(x, "ones", KEY)
+    assert (x == 1).all()
+
+
+def test_a_storage_stays_resizable():
+    x = fill(torch.empty(3, 4), "normal", KEY)
+    x.untyped_storage().resize_(0)
+    x.untyped_storage().resize_(48)
+    np.testing.assert_array_equal(fill(x, "normal", KEY).numpy(), EXPECTED)
 
 
 class Exporter:
@@ -220,6 +237,45 @@ def test_parts_are_those_of_the_whole(init, dtype):
             shape = (9 - row, 13 - column)
             x = fill(np.empty(shape, dtype), init, KEY, region=region.shard([row, column], shape))
             np.testing.assert_array_equal(x, whole[row:, column:])
+
+
+RANGES = [[(5, 9), (0, 0), (0, 2), (2, 3), (1, 2)], [(3, 4), (7, 13), (0, 2)]]
+INDEXES = [[i for start, stop in ranges for i in range(start, stop)] for ranges in RANGES]
+
+
+@pytest.mark.parametrize(
+    "init", ["normal", "sparse(0.3)", "eye", "orthogonal", "keras::orthogonal", "formula('n*i1')", "arange"]
+)
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+def test_ranges_are_an_outer_product(init, dtype):
+    whole = fill(np.empty((9, 13), dtype), init, KEY)
+    region = Region([9, 13]).ranges(RANGES)
+    expected = whole[np.ix_(*INDEXES)]
+    shape = region.local_shape
+    assert shape == expected.shape
+    memory = np.zeros((shape[0], shape[1] + 5), dtype)
+    for x in [np.zeros(shape, dtype), np.zeros(shape, dtype, order="F"), memory[:, 2:-3], memory[:, :-5]]:
+        fill(x, init, KEY, region=region)
+        np.testing.assert_array_equal(np.asarray(x, np.float32), np.asarray(expected, np.float32))
+    cut = fill(np.empty((4, 5), dtype), init, KEY, region=region.cut([2, 1], [4, 5]))
+    np.testing.assert_array_equal(np.asarray(cut, np.float32), np.asarray(expected[2:6, 1:6], np.float32))
+
+
+def test_ranges_of_three_dimensions():
+    whole = fill(np.empty((4, 5, 6), np.float32), "normal", KEY)
+    for lists in [
+        [[(0, 4)], [(3, 5), (0, 2)], [(0, 6)]],
+        [[(2, 3), (0, 1)], [(0, 5)], [(0, 6)]],
+        [[(0, 4)], [(0, 5)], [(4, 6), (1, 2)]],
+        [[(0, 4)], [(0, 5)], [(0, 6)]],
+    ]:
+        indexes = np.ix_(*[[i for a, b in ranges for i in range(a, b)] for ranges in lists])
+        region = Region([4, 5, 6]).ranges(lists)
+        for init in ["normal", "formula('n')"]:
+            x = fill(np.empty(region.local_shape, np.float32), init, KEY, region=region)
+            np.testing.assert_array_equal(x, whole[indexes])
+            strided = np.zeros([2 * n for n in region.local_shape], np.float32)[::2, ::2, ::2]
+            np.testing.assert_array_equal(fill(strided, init, KEY, region=region), whole[indexes])
 
 
 def test_elements_beyond_2_to_the_32():

@@ -343,7 +343,7 @@ class Packed(torch.Tensor):
     "change, text",
     [
         (lambda m: m.register_buffer("position_ids", torch.zeros(1, 4, dtype=torch.int64)), "the model computes"),
-        (lambda m: m.first.to(torch.float8_e4m3fn), "first.weight.*float8_e4m3fn can't be made"),
+        (lambda m: m.first.to(torch.float8_e4m3fn), r"first\.weight, first\.bias: .*float8_e4m3fn can't"),
         (lambda m: m.first.to("meta"), r"first\.weight, first\.bias: the tensor is on the device meta"),
         (lambda m: m.register_buffer("packed", torch.zeros(2, 2).as_subclass(Packed)), "packed: .*Packed"),
         (lambda m: m.register_parameter("lazy", nn.UninitializedParameter()), "lazy: the lazy module"),

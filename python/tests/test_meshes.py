@@ -117,16 +117,16 @@ def test_pieces_hold_what_one_fill_holds(monkeypatch, init, limit):
     """A GPU's tensor is made in pieces; no GPU is here, so the test makes a tensor of the host in pieces."""
     expected = whole((13, 11), init)
     largest = 0
-    fill_host = seedbed.torch._init.fill_host
+    write = seedbed.torch._init.write
 
     def spy(x, *args, **kwargs):
         nonlocal largest
         largest = max(largest, x.nbytes)
-        return fill_host(x, *args, **kwargs)
+        return write(x, *args, **kwargs)
 
     monkeypatch.setattr(_local, "_always_in_pieces", True)
     monkeypatch.setattr(_local, "PIECE_BYTES", limit)
-    monkeypatch.setattr(seedbed.torch._init, "fill_host", spy)
+    monkeypatch.setattr(seedbed.torch._init, "write", spy)
     assert torch.equal(fill_(torch.empty(13, 11), init, KEY), expected)
     # Every row of an orthogonal matrix costs as much as the matrix, so it is made once.
     assert largest == expected.nbytes if init == "orthogonal()" else 0 < largest <= max(4, limit)

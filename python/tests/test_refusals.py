@@ -49,6 +49,10 @@ def calls():
         ("Filler.pitch", lambda v: Filler(Init("normal"), KEY).fill(np.zeros(24, np.uint8), "float32", Region([2, 3]), v)),
         ("Filler.pitch of a formula",
          lambda v: Filler(Init("arange"), KEY).fill(np.zeros(24, np.uint8), "float32", Region([2, 3]), v)),
+        ("ranges", region.ranges), ("ranges.list", lambda v: region.ranges([v, [(0, 6)]])),
+        ("ranges.range", lambda v: region.ranges([[v], [(0, 6)]])),
+        ("ranges.start", lambda v: region.ranges([[(v, 4)], [(0, 6)]])),
+        ("ranges.stop", lambda v: region.ranges([[(0, v)], [(0, 6)]])),
         ("Plan", Plan), ("Plan.rules", lambda v: Plan('{"w":{"shape":[2],"dtype":"F32"}}', rules=v)),
         ("Plan.preset", lambda v: Plan('{"w":{"shape":[2],"dtype":"F32"}}', preset=v)),
         ("Plan.config", lambda v: Plan('{"w":{"shape":[2],"dtype":"F32"}}', config=v)),
@@ -61,6 +65,7 @@ def calls():
     two = [
         ("elements", region.elements), ("shard", region.shard), ("cut", region.cut),
         ("elements.cut", region.elements(3, 9).cut), ("shard.cut", region.shard([1, 1], [2, 2]).cut),
+        ("ranges.cut", region.ranges([[(0, 2), (1, 4)], [(3, 6), (0, 1)]]).cut),
     ]  # fmt: skip
     for name, call in one:
         for value in HOSTILE:
@@ -111,6 +116,11 @@ def test_split_of_huge_numbers():
         (lambda: Region([4, 3]).elements(5, 3), "3"),
         (lambda: Region([4, 3]).elements(0, 3).shard([0, 0], [1, 1]), "is a part already"),
         (lambda: Region([4, 3]).shard([1, 0], [2, 3]).cut([1, 0], [2, 3]), "in dimension 0, of which the tensor has 2"),
+        (lambda: Region([8, 3]).ranges([[(0, 9)], [(0, 3)]]), "9"),
+        (lambda: Region([8, 3]).ranges([[(5, 4)], [(0, 3)]]), "5"),
+        (lambda: Region([8, 3]).ranges([[(0, 8)]]), "1"),
+        (lambda: Region([8]).ranges([itertools.repeat((0, 1))]), "more than 1048576 ranges"),
+        (lambda: Region([2**59]).ranges([[(0, 2**59)] * 64]), ""),
         (lambda: Init("eye").std([3]), "the shape is [3]"),
         (lambda: Init("arange").std([3]), "no distribution"),
     ],
@@ -217,13 +227,8 @@ def test_tensors_without_memory_of_their_own():
         fake = torch.zeros(3)
     with pytest.raises(TypeError, match="a FakeTensor has no memory of its own"):
         fill(fake, "normal", KEY)
-    with FakeTensorMode(), pytest.raises(ValueError, match="can't be reached"):
-        fill(REAL, "normal", KEY)
     with pytest.raises(ValueError, match="can't be reached"):
         torch.vmap(lambda x: fill(x, "normal", KEY))(torch.zeros(2, 3))
-
-
-REAL = torch.zeros(3)
 
 
 def test_raw_bytes_that_do_not_fit():

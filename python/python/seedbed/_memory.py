@@ -137,13 +137,17 @@ class _Bytes:
     """Memory as numpy's array interface describes it. The object keeps the array that owns the memory.
 
     The bytes are no view of the array: the native half counts who borrows an array, and a process that is forked during
-    a fill would never see its end.
+    a fill would never see its end. Nor are they from Tensor.numpy(), which fixes the size of a storage for good; FSDP
+    resizes storages to free them.
     """
 
-    def __init__(self, owner: np.ndarray, size: int) -> None:
+    def __init__(self, owner: object, address: int, size: int) -> None:
         self.owner = owner
-        data = owner.__array_interface__["data"]
-        self.__array_interface__ = {"version": 3, "shape": (size,), "typestr": "|u1", "data": data}
+        self.__array_interface__ = {"version": 3, "shape": (size,), "typestr": "|u1", "data": (address, False)}
+
+
+def _bytes(owner: object, address: int, size: int) -> np.ndarray:
+    return np.asarray(_Bytes(owner, address, size)) if size else np.empty(0, np.uint8)
 
 
 def _of_numpy(x: np.ndarray) -> Memory:
@@ -161,8 +165,7 @@ def _of_numpy(x: np.ndarray) -> Memory:
     # Without the methods of a subclass, such as np.matrix.
     x = np.asarray(x)
     span = _span(x.shape, x.strides, x.itemsize)
-    data = np.asarray(_Bytes(x, span)) if span else np.empty(0, np.uint8)
-    return Memory(data, name, x.shape, x.strides)
+    return Memory(_bytes(x, x.__array_interface__["data"][0], span), name, x.shape, x.strides)
 
 
 def _of_torch(torch: Any, x: Any) -> Memory:
@@ -187,18 +190,14 @@ def _of_torch(torch: Any, x: Any) -> Memory:
     span = _span(shape, strides, size)
     try:
         storage, start = x.untyped_storage(), x.storage_offset() * size
-        # set_ would enlarge a storage that is too small.
         if start + span > storage.nbytes():
             raise ValueError("the tensor's storage is freed; a fill needs memory to write to")
-        data = torch.empty(0, dtype=torch.uint8, device="cpu")
-        # PyTorch counts writes, so that autograd finds a tensor that was changed. The bytes are another tensor.
-        with torch.no_grad():
-            data.set_(storage, start, (span,), (1,))
-        array = data.numpy()
+        address = storage.data_ptr() + start
     except RuntimeError as error:  # which NotImplementedError is, too
         raise ValueError(f"the memory of the {kind} can't be reached: {error}") from error
+    # PyTorch counts writes, so that autograd finds a tensor that was changed.
     written = _nothing if x.is_inference() else lambda: torch.autograd.graph.increment_version(x)
-    return Memory(array, dtype, shape, strides, written)
+    return Memory(_bytes(x, address, span), dtype, shape, strides, written)
 
 
 def _of_dlpack(x: Any) -> Memory:

@@ -10,15 +10,15 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from seedbed import Init, Key, Region, _native
-from seedbed import fill as fill_host
+from seedbed import Init, Key, Region
 from seedbed._fill import write
+from seedbed._native import Filler, Plan
 
 from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
 
@@ -72,19 +72,15 @@ def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
     """
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"a torch.Tensor is filled, not a {type(tensor).__name__}")
-    init = Init(init) if isinstance(init, str) else init
+    if not isinstance(key, Key):
+        raise TypeError(f"the key must be a seedbed.Key, not {type(key).__name__}; seedbed.Key(seed) makes one")
     if tensor.dtype not in FLOATS:
-        raise ValueError(f"elements of {tensor.dtype} can't be made; the types are {_floats()}")
+        raise ValueError(_not_made(tensor.dtype))
     pieces = parts(tensor)
+    filler = Filler(Init(init), key)
     # A process that holds no element refuses what the others refuse, or it would wait for them.
-    nothing = torch.empty(0, dtype=made_as(tensor.dtype), device="cpu")
-    fill_host(nothing, init, key, region=Region(list(tensor.shape)).elements(0, 0))
-
-    def fill(x: torch.Tensor, region: Region) -> None:
-        fill_host(x, init, key, region=region)
-
-    for part in pieces:
-        fill_part(part, fill, whole=_is_whole(str(init)))
+    is_whole = _check(filler, tensor.dtype, tensor.shape)
+    _fill(pieces, filler, is_whole)
     return tensor
 
 
@@ -126,27 +122,31 @@ def init_(
     """
     items = _of_checkpoint(held(model), rename)
     own = {item.name: _entry(item) for item in items}
+    quantised: dict[str, list[str]] = {}
+    for item in items:
+        if item.dtype.is_floating_point and item.dtype not in FLOATS:
+            quantised.setdefault(_not_made(item.dtype), []).append(item.name)
+    if quantised:
+        raise ValueError(_listed(quantised))
     whole = own if manifest is None else _whole_manifest(manifest, own)
     plan = _plan(whole, preset, rules, _config(model, config), strip_prefix)
-    # The whole plan, so that every stage of a pipeline refuses what one stage refuses.
-    plan.check()
     planned = {entry["name"]: entry for entry in plan.entries()}
-
+    # Of the whole plan, so that every stage of a pipeline refuses what one stage refuses.
     problems: dict[str, list[str]] = {}
-    work: list[tuple[_native.Filler, list[Part], bool]] = []
+    for name, entry in planned.items():
+        if entry["outcome"] == "error":
+            problems.setdefault(_reason(entry), []).append(name)
+    if problems:
+        raise ValueError(_listed(problems))
+
+    work: list[tuple[list[Part], Filler, bool]] = []
     for item in items:
         entry = planned[item.name]
         if entry["outcome"] == "skip":
             continue
         try:
-            if entry["outcome"] == "copy":
-                raise ValueError("the rule copies from a checkpoint, which init_ does not read; load the checkpoint")
-            if item.dtype.is_floating_point and item.dtype not in FLOATS:
-                raise ValueError(
-                    f"elements of {item.dtype} can't be made; the types are {_floats()}; initialise before the model "
-                    "is quantised"
-                )
-            work.append((plan.filler(item.name, seed), item.parts(), _is_whole(entry["init"])))
+            filler = plan.filler(item.name, seed)
+            work.append((item.parts(), filler, _check(filler, item.dtype, item.shape)))
         except ValueError as error:
             reason = str(error).removeprefix(f"{item.name}: ")
             problems.setdefault(reason, []).append(item.name)
@@ -159,17 +159,22 @@ def init_(
     origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
     _log.info("%d parameters and buffers by the rules of %s", len(work), ", ".join(origins))
 
-    for filler, pieces, is_whole in work:
-
-        def fill(x: torch.Tensor, region: Region, filler: _native.Filler = filler) -> None:
-            write(x, filler, region)
-
-        for part in pieces:
-            fill_part(part, fill, whole=is_whole)
+    for pieces, filler, is_whole in work:
+        _fill(pieces, filler, is_whole)
     return model
 
 
-def _plan(parameters: Mapping[str, Any], preset, rules, config: str | None, strip_prefix) -> _native.Plan:
+def _check(filler: Filler, dtype: torch.dtype, shape: Sequence[int]) -> bool:
+    """Whether a row costs as much as the whole tensor. ValueError: the filler does not fit the tensor."""
+    return filler.check(str(made_as(dtype)).removeprefix("torch."), Region(list(shape)))
+
+
+def _fill(pieces: Iterable[Part], filler: Filler, is_whole: bool) -> None:
+    for part in pieces:
+        fill_part(part, lambda x, region: write(x, filler, region), whole=is_whole)
+
+
+def _plan(parameters: Mapping[str, Any], preset, rules, config: str | None, strip_prefix) -> Plan:
     # The library makes no float64: a float32 is made, and widened when it is written.
     made = {
         name: {"shape": list(entry["shape"]), "dtype": "F32" if entry["dtype"] == "F64" else entry["dtype"]}
@@ -177,7 +182,7 @@ def _plan(parameters: Mapping[str, Any], preset, rules, config: str | None, stri
     }
     prefixes = [strip_prefix] if isinstance(strip_prefix, str) else list(strip_prefix)
     text = json.dumps({"parameters": made})
-    return _native.Plan(text, rules=_rules(rules), preset=preset, config=config, strip_prefix=prefixes)
+    return Plan(text, rules=_rules(rules), preset=preset, config=config, strip_prefix=prefixes)
 
 
 def _rules(rules: str | os.PathLike[str] | None) -> str | None:
@@ -262,13 +267,18 @@ def _entry(item: Held) -> dict[str, Any]:
     return {"shape": list(item.shape), "dtype": _NAMES[name]}
 
 
-def _is_whole(init: str) -> bool:
-    """Whether any element of the initialiser costs as much as all of them."""
-    return "orthogonal" in init or "norm(of=" in init
+def _not_made(dtype: torch.dtype) -> str:
+    made = ", ".join(str(dtype).removeprefix("torch.") for dtype in FLOATS)
+    return f"elements of {dtype} can't be made; the types are {made}; a model is initialised before it is quantised"
 
 
-def _floats() -> str:
-    return ", ".join(str(dtype).removeprefix("torch.") for dtype in FLOATS)
+def _reason(entry: Mapping[str, Any]) -> str:
+    """Why the rules do not make a parameter."""
+    problem = entry["problem"]
+    if problem.startswith("there is no data to copy"):
+        # The library's remedy is an option of the program.
+        problem = "the rule copies from a checkpoint, which init_ does not read: load the checkpoint instead"
+    return problem if entry["rule"] is None else f"{problem} ({entry['rule']})"
 
 
 def _listed(problems: Mapping[str, list[str]]) -> str:
