@@ -336,6 +336,45 @@ def test_equinox():
 # ---- Trees
 
 
+def test_a_tree_holds_what_the_program_writes(tmp_path):
+    program = os.environ.get("SEEDBED_BIN")
+    if not program:
+        pytest.skip("SEEDBED_BIN names no program")
+    safetensors = pytest.importorskip("safetensors.numpy")
+    rules = {
+        "*conv/kernel": "jax::orthogonal(scale=0.5)",
+        "*kernel": "jax::he_normal()",
+        "*": "uniform(-1,1)",
+    }
+    shapes = {"conv": {"kernel": (3, 4, 8), "bias": (8,)}, "head": {"kernel": (8, 2)}}
+    shapes = {
+        name: {part: np.empty(shape, np.float32) for part, shape in parts.items()}
+        for name, parts in shapes.items()
+    }
+    tree = sj.init_tree({"params": shapes}, 42, rules)["params"]
+    made = {f"params/{name}/{part}": leaf for name, parts in tree.items() for part, leaf in parts.items()}
+    manifest = {name: {"shape": leaf.shape, "dtype": "F32"} for name, leaf in made.items()}
+    (tmp_path / "model.json").write_text(json.dumps({"parameters": manifest}))
+    toml = [f'[[rule]]\nmatch = "{pattern}"\ninit = "{text}"\n' for pattern, text in rules.items()]
+    (tmp_path / "rules.toml").write_text("\n".join(toml))
+    arguments = [
+        "model.json",
+        "--rules",
+        "rules.toml",
+        "--seed",
+        "42",
+        "--adapter",
+        "host",
+        "-o",
+        "out.safetensors",
+    ]
+    subprocess.run([program, "init", *arguments], cwd=tmp_path, check=True, capture_output=True)
+    written = safetensors.load_file(tmp_path / "out.safetensors")
+    assert written.keys() == made.keys()
+    for name, leaf in made.items():
+        assert_same(leaf, written[name])
+
+
 def test_the_first_pattern_decides_and_none_keeps():
     kept = jnp.arange(3)
     tree = {
