@@ -466,6 +466,13 @@ for types in [AxisType.Auto, AxisType.Explicit]:
     with jax.set_mesh(jax.make_mesh((count,), ("x",), axis_types=(types,))):
         assert same(sj.he_normal()(7, (16, 8), out_sharding=P("x")))
         assert same(jax.jit(lambda key: sj.he_normal()(key, (16, 8), out_sharding=P("x")))(jax.random.key(7)))
+# Replicas share the memory that the host made. A donated array must not change the others.
+assert all(_content.empty([n], np.dtype(np.float16)).ctypes.data % 64 == 0 for n in range(1, 100))
+for spec in [P(), P("x")]:
+    array = sj.make((16, 8), NamedSharding(mesh, spec), "normal()", 7)
+    before = np.array(array)
+    after = jax.jit(lambda x: x + 1, donate_argnums=0)(array)
+    assert all((np.asarray(s.data) == (before + 1)[s.index]).all() for s in after.addressable_shards)
 shapes = {
     "a": {"kernel": jax.ShapeDtypeStruct((16, 8), jnp.float32)},
     "b": jax.ShapeDtypeStruct((8,), jnp.float32),

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from seedbed import Init, Key, Region
-from seedbed._content import Box, content, element_type
+from seedbed._content import Box, content, element_type, empty
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
 
@@ -114,7 +114,7 @@ def _filled(filler: Filler, weight):
     shape, dtype = tuple(weight.shape), element_type(weight.dtype)
 
     def make(box: Box) -> np.ndarray:
-        part = np.empty([end - start for start, end in box], dtype)
+        part = empty([end - start for start, end in box], dtype)
         write(part, filler, Region(shape).shard([start for start, _ in box], part.shape))
         return part
 
