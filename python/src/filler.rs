@@ -14,8 +14,8 @@ use crate::init::PyInit;
 use crate::key::PyKey;
 use crate::memory::with_bytes;
 use crate::numbers::unsigned;
-use crate::refused;
 use crate::region::PyRegion;
+use crate::{pool, refused};
 
 /// What a fill writes: an initialiser and its key, or the content of a model's parameter.
 #[pyclass(module = "seedbed._native", frozen)]
@@ -132,13 +132,15 @@ impl Resolved {
         }
     }
 
-    /// Whether an element can be refused while the elements are made.
-    fn may_fail(&self) -> bool {
+    /// Makes the elements of formulas, which the element type may not have, and writes none.
+    fn check_elements(&self, region: &PyRegion) -> Result<(), String> {
         match self {
-            Self::Init(..) => false,
-            Self::Tensor(tensor, _) => {
-                tensor.content.sources.iter().any(|source| matches!(source, Source::Formula { .. }))
+            Self::Tensor(tensor, keys)
+                if tensor.content.sources.iter().any(|source| matches!(source, Source::Formula { .. })) =>
+            {
+                make(tensor, *keys, None, region, None)
             }
+            _ => Ok(()),
         }
     }
 
@@ -155,13 +157,7 @@ impl Resolved {
                 let placement = Placement { row_pitch, ..Placement::new(dtype, region.library()) };
                 host::fill_buffer(memory, &placement, init, *key).map_err(|error| error.to_string())
             }
-            Self::Tensor(tensor, keys) => {
-                if self.may_fail() {
-                    // Elements that the type does not have are found before anything is written.
-                    make(tensor, *keys, memory, region, row_pitch, true)?;
-                }
-                make(tensor, *keys, memory, region, row_pitch, false)
-            }
+            Self::Tensor(tensor, keys) => make(tensor, *keys, Some(memory), region, row_pitch),
         }
     }
 }
@@ -169,14 +165,13 @@ impl Resolved {
 /// The elements that a thread makes at a time.
 const PART: u64 = 1 << 16;
 
-/// Makes the elements of a region, of any content, on all threads. A dry run makes all elements and writes none.
+/// Makes the elements of a region, of any content, on all threads. Without memory, no element is written.
 fn make(
     tensor: &Tensor,
     keys: Keys,
-    memory: &mut [u8],
+    memory: Option<&mut [u8]>,
     region: &PyRegion,
     row_pitch: Option<u64>,
-    dry: bool,
 ) -> Result<(), String> {
     let size = unit_size(tensor.dtype);
     let local = region.local();
@@ -193,9 +188,6 @@ fn make(
         Some(pitch) if pitch > row * size && count > row => (row, pitch),
         _ => (count, count * size),
     };
-    let span = (count / row - 1).checked_mul(pitch).and_then(|rows| rows.checked_add(row * size));
-    let memory = span.and_then(|span| memory.get_mut(..usize::try_from(span).ok()?));
-    let memory = memory.ok_or("the memory is smaller than the region")?;
     let (content, layout) = (Periodic::of(tensor), region.layout());
     let elements = |maker: &mut Maker<'_>, first: u64, memory: &mut [u8]| -> Result<(), String> {
         let (mut at, mut rest) = (first, memory);
@@ -213,13 +205,16 @@ fn make(
     // A source that is made as a whole is made once, by one maker. Its own arithmetic runs on all threads.
     let is_whole = tensor.content.sources.iter().any(Source::is_whole);
     let part = if is_whole { count } else { PART };
-    if dry {
+    let Some(memory) = memory else {
         return (0..count.div_ceil(part)).into_par_iter().try_for_each(|index| {
             let first = index * part;
             let mut scratch = vec![0; (part.min(count - first) * size) as usize];
             elements(&mut Maker::with_keys(keys, None), first, &mut scratch)
         });
-    }
+    };
+    let span = (count / row - 1).checked_mul(pitch).and_then(|rows| rows.checked_add(row * size));
+    let memory = span.and_then(|span| memory.get_mut(..usize::try_from(span).ok()?));
+    let memory = memory.ok_or("the memory is smaller than the region")?;
     if row == count {
         return memory.par_chunks_mut((part * size) as usize).enumerate().try_for_each(
             |(index, part_of_memory)| {
@@ -279,16 +274,19 @@ impl Filler {
         Self { what }
     }
 
-    /// Checks everything but the memory. Returns whether each element depends on the whole tensor, so that a part costs
+    /// Checks everything but the memory, each element of a formula too. Returns whether each element depends on the whole tensor, so that a part costs
     /// as much as the whole.
     fn check(&self, py: Python<'_>, dtype: &str, region: &PyRegion) -> PyResult<bool> {
         let dtype = dtype_of(dtype)?;
         let resolved = self.resolve(region.shape(), dtype)?;
         py.detach(|| resolved.check(region, dtype))?;
+        let pool = pool::of_this_process(py)?;
+        py.detach(|| pool.install(|| resolved.check_elements(region))).map_err(refused)?;
         Ok(resolved.is_whole())
     }
 
-    /// Writes the elements of a region to bytes, whose rows begin every `row_pitch` bytes.
+    /// Writes the elements of a region to bytes, whose rows begin every `row_pitch` bytes. Call `check` first: an element
+    /// that the type does not have is an error, after which other elements are written.
     #[pyo3(signature = (memory, dtype, region, row_pitch = None))]
     fn fill(
         &self,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from seedbed import Init, Key, Region, fill
+from seedbed import Init, Key, Region, _fill, fill
 from seedbed._native import Filler, Plan
 
 KEY = Key(1)
@@ -292,11 +292,15 @@ def test_nothing_is_written_on_an_error(init, message, view):
     assert (memory == 7).all()
 
 
-def test_errors_late_in_a_large_formula_write_nothing():
+@pytest.mark.parametrize("piece, copied", [(1 << 14, 1 << 20), (1, 1000), (1 << 30, 1000)])
+def test_errors_late_in_a_large_formula_write_nothing(piece, copied, monkeypatch):
+    monkeypatch.setattr(_fill, "MIN_PIECE", piece)
+    monkeypatch.setattr(_fill, "MAX_COPIED", copied)
     for x in [np.full(300_000, 7, np.float32), np.full((1000, 600), 7, np.float32)[:, ::2],
-              np.full((3000, 120), 7, np.float32)[:, :100], np.full((100, 3000), 7, np.float32).T]:  # fmt: skip
-        with pytest.raises(ValueError, match="element 200000 of"):
-            fill(x, "formula('1/(i-200000)')", KEY)
+              np.full((3000, 120), 7, np.float32)[:, :100], np.full((60, 60, 120), 7, np.float32)[::2, ::2, :100],
+              np.full((30, 70, 120), 7, np.float32)[:, :50, :100], np.full((100, 3000), 7, np.float32).T]:  # fmt: skip
+        with pytest.raises(ValueError, match="element 80000 of"):
+            fill(x, "formula('1/(i-80000)')", KEY)
         assert (x == 7).all()
 
 

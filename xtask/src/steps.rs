@@ -24,11 +24,12 @@ const FEATURES: &[&[&str]] = &[
 ];
 
 /// The workspaces whose dependencies nothing else should wait for.
-const OTHER_WORKSPACES: [&str; 6] = [
+const OTHER_WORKSPACES: [&str; 7] = [
     "benches/baselines/rand_distr",
     "benches/baselines/burn",
     "integrations/burn",
     WGPU_29,
+    "python",
     "scripts/wasm-user",
     "web/wasm",
 ];
@@ -39,6 +40,9 @@ const WGPU_29: &str = "integrations/wgpu-29";
 /// The script of the JavaScript package.
 const WEB: &str = "scripts/web.sh";
 
+/// The script of the Python package.
+const PYTHON: &str = "scripts/python.sh";
+
 /// `cargo xtask test`.
 pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) -> Result<()> {
     let variables = adapters::set_up(workspace, require)?;
@@ -48,7 +52,8 @@ pub fn test(workspace: &Workspace, require: Option<&str>, arguments: &[String]) 
     if result.is_ok() && arguments.is_empty() {
         let mut report = Report::default();
         result = run_examples(workspace, &variables, &mut report)
-            .and_then(|()| test_web(workspace, &variables, &mut report));
+            .and_then(|()| test_web(workspace, &variables, &mut report))
+            .and_then(|()| test_python(workspace, &mut report));
     }
     print_tally(&tally);
     result
@@ -126,6 +131,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
     })?;
     run_examples(workspace, &variables, report)?;
     test_web(workspace, &variables, report)?;
+    test_python(workspace, report)?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
 }
 
@@ -157,6 +163,20 @@ fn test_web(workspace: &Workspace, variables: &Variables, report: &mut Report) -
     }
     let command = workspace.shell.cmd("bash").args([WEB, "test"]).envs(variables.clone()).quiet();
     report.step("web package", || command.run())
+}
+
+/// The Python package, with PyTorch and JAX. The script says so where Python is missing, and fails there in CI.
+fn test_python(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    if !cfg!(unix) || !workspace.shell.path_exists(PYTHON) {
+        report.skip("python package", "the script needs a Unix");
+        return Ok(());
+    }
+    report.step("python package", || {
+        // With the examples, so that features are theirs and the tests': cargo uses again what those built.
+        workspace.cargo(&["build", "--release", "--workspace", "--examples", "--bin", "seedbed"]).run()?;
+        let program = workspace.target.join("release/seedbed");
+        workspace.shell.cmd("bash").args([PYTHON, "test"]).env("SEEDBED_BIN", program).quiet().run()
+    })
 }
 
 fn print_tally(tally: &Tally) {

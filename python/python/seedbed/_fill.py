@@ -84,9 +84,9 @@ def _write(memory: Memory, filler: Filler, region: Region, is_whole: bool) -> No
     elif outer < len(shape) and memory.count // pieces >= MIN_PIECE and not is_whole:
         inner = shape[outer:]
         for index in itertools.product(*map(range, shape[:outer])):
-            start = sum(i * stride for i, stride in zip(index, strides))
+            first = sum(i * stride for i, stride in zip(index, strides))
             piece = region.cut((*index, *(0 for _ in inner)), (*(1 for _ in index), *inner))
-            filler.fill(memory.bytes[start:], memory.dtype, piece, pitch)
+            filler.fill(memory.bytes[first:], memory.dtype, piece, pitch)
     else:
         # The bits are copied, whatever their type.
         bits = np.dtype(f"u{itemsize}")
@@ -94,10 +94,10 @@ def _write(memory: Memory, filler: Filler, region: Region, is_whole: bool) -> No
         copied = memory.count if is_whole else MAX_COPIED
         scratch = np.empty(min(copied, memory.count) * itemsize, np.uint8)
         for start, extent in _boxes(shape, copied):
-            piece = scratch[: _memory.product(extent) * itemsize]
-            filler.fill(piece, memory.dtype, region.cut(start, extent))
-            at = tuple(slice(i, i + n) for i, n in zip(start, extent))
-            destination[at] = piece.view(bits).reshape(extent)
+            made = scratch[: _memory.product(extent) * itemsize]
+            filler.fill(made, memory.dtype, region.cut(start, extent))
+            at = tuple(slice(i, i + n) for i, n in zip(start, extent, strict=True))
+            destination[at] = made.view(bits).reshape(extent)
 
 
 def _rows(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, int | None]:
