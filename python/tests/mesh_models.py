@@ -37,6 +37,10 @@ class Torch(nn.Module):
     def tensor_parallel() -> tuple[list[str], list[str]]:
         return ["linear1"], ["linear2"]
 
+    @staticmethod
+    def vocabulary() -> list[str]:
+        return ["embedding", "head"]
+
     def init_weights(self) -> None:
         """The initialisation of torch itself."""
         # The attention sets a bias of its child to zero after the child's own initialisation.
@@ -67,6 +71,7 @@ def llama() -> nn.Module:
         ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.gate_proj", "mlp.up_proj"],
         ["self_attn.o_proj", "mlp.down_proj"],
     )
+    model.vocabulary = lambda: ["model.embed_tokens", "lm_head"]
     return model
 
 
@@ -89,14 +94,30 @@ def on_meta(make: Callable[[], nn.Module]) -> nn.Module:
         return make()
 
 
-def materialise(model: nn.Module) -> nn.Module:
-    """Memory for a model on the device meta, with values that no test may find later."""
-    model.to_empty(device="cpu")
-    model.tie_weights()
+def reset(model: nn.Module) -> None:
+    """Values that no test may find later."""
     with torch.no_grad():
         for tensor in (*model.parameters(), *model.buffers()):
-            local = getattr(tensor, "_local_tensor", tensor)
-            local.fill_(77)
+            getattr(tensor, "_local_tensor", tensor.data).fill_(77)
+
+
+def own_init(model: nn.Module) -> None:
+    """The model's own initialisation."""
+    if isinstance(model, Torch):
+        model.init_weights()
+        return
+    with torch.no_grad():
+        # After fully_shard(model), init_weights() takes the model for one of another library, and leaves out modules
+        # without parameters of their own.
+        for module in reversed(list(model.modules())):
+            model._init_weights(module)
+
+
+def materialise(model: nn.Module) -> nn.Module:
+    """Memory for a model on the device meta."""
+    model.to_empty(device="cpu")
+    model.tie_weights()
+    reset(model)
     return model
 
 
@@ -107,6 +128,9 @@ def tensor_parallel(model: nn.Module, mesh) -> None:
     for block in model.blocks():
         plan = {name: ColwiseParallel() for name in columns} | {name: RowwiseParallel() for name in rows}
         parallelize_module(block, mesh, plan)
+    # 37 rows, over the ranks.
+    embedding, head = model.vocabulary()
+    parallelize_module(model, mesh, {embedding: RowwiseParallel(), head: ColwiseParallel()})
 
 
 def fsdp2(model: nn.Module, mesh) -> None:

@@ -8,16 +8,15 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 
-import mesh_models
 import pytest
 import seedbed
 import torch
-from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, tensor_parallel
+from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, own_init, reset, tensor_parallel
 from ranks import spawn
-from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest
+from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest, seeded
 from torch import nn
 
 SEED = 42
@@ -84,11 +83,23 @@ def spread(rank: int, world: int) -> dict[str, str]:
     for name, make in MODELS.items():
         listing = manifest(on_meta(make))
 
-        def check(case: str, model: nn.Module, state=None, name=name, listing=listing):
+        def check(case, model, state=lambda model: gathered(model.state_dict()), name=name, listing=listing):
+            """Initialises by rules, and then by the model's own code."""
             assert manifest(model) == listing, case
+
+            def note(case):
+                whole = state(model)
+                digests[f"{name}: {case}"] = digest({name: whole[name] for name in listing["parameters"]})
+
             filled(model, name)
-            state = state(model) if state else gathered(model.state_dict())
-            digests[f"{name}: {case}"] = digest({name: state[name] for name in listing["parameters"]})
+            note(case)
+            inner = getattr(model, "module", model)
+            is_fsdp1 = isinstance(model, FullyShardedDataParallel)
+            with FullyShardedDataParallel.summon_full_params(model) if is_fsdp1 else nullcontext():
+                reset(model)
+                with seeded(model, SEED):
+                    own_init(inner)
+            note(f"{case}, seeded")
 
         check("one device", materialise(on_meta(make)))
 
@@ -111,6 +122,10 @@ def spread(rank: int, world: int) -> dict[str, str]:
                 tensor_parallel(model, mesh["tp"])
             fsdp2(model, mesh["dp"])
             check(f"FSDP2 and tensor parallel {shape}", materialise(model))
+        if world == 4:
+            model = on_meta(make)
+            fsdp2(model, init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicate", "shard")))
+            check("HSDP", materialise(model))
 
         for use_orig_params in (True, False):
             for strategy in (ShardingStrategy.FULL_SHARD, ShardingStrategy.NO_SHARD):
@@ -126,11 +141,10 @@ def spread(rank: int, world: int) -> dict[str, str]:
                 case = f"FSDP1 {strategy.name} {use_orig_params=}"
                 check(case, model, whole_fsdp1)
                 with FullyShardedDataParallel.summon_full_params(model):
-                    for parameter in model.parameters():
-                        parameter.data.fill_(77)
+                    reset(model)
                     filled(model, name)
-                state = whole_fsdp1(model)
-                digests[f"{name}: {case}, summoned"] = digest({n: state[n] for n in listing["parameters"]})
+                whole = whole_fsdp1(model)
+                digests[f"{name}: {case}, summoned"] = digest({n: whole[n] for n in listing["parameters"]})
     return digests
 
 
@@ -138,7 +152,7 @@ def spread(rank: int, world: int) -> dict[str, str]:
 def test_one_hash_on_every_mesh(world):
     results = spawn(world, spread)
     assert all(result == results[0] for result in results)
-    assert len(results[0]) == {1: 35, 2: 41, 4: 41}[world]
+    assert len(results[0]) == {1: 58, 2: 70, 4: 76}[world]
     different = {case: sha for case, sha in results[0].items() if sha != expected(case.split(":")[0])}
     assert not different, {name: expected(name) for name in MODELS}
 

@@ -20,9 +20,9 @@ from seedbed._fill import write
 from seedbed._native import Filler
 
 from seedbed.torch import _functions
-from seedbed.torch._local import FLOATS, Grid, Held, Part, fill_part, held
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held
 from seedbed.torch._names import strip
-from seedbed.torch._views import View, view_of
+from seedbed.torch._views import Block, View, block_of, view_of
 
 __all__ = ["UnseededWarning", "seeded"]
 
@@ -171,11 +171,13 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         if call is None or call.tensor.numel() == 0 and call.tensor.device.type != "meta":
             return function(*args, **kwargs)
         with _undisturbed():
-            # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
-            found = self._named.find(call.tensor, refresh=not call.is_constant or isinstance(call.tensor, nn.Parameter))
+            found = self._named.find(call.tensor, call.is_constant)
         if found is None:
             if not call.is_constant and call.tensor.device.type != "meta":
                 self._warn(call.name, f" of the shape {tuple(call.tensor.shape)}", call.arguments)
+            return function(*args, **kwargs)
+        if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
+            # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
             return function(*args, **kwargs)
         if call.is_constant:
             return self._constant(call, found)
@@ -184,9 +186,6 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                 f"{found.name}: seedbed has no distribution for {call.name}; make the values from uniform_() or "
                 "normal_() by arithmetic in place, or initialise the parameter before the block of seeded"
             )
-        if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
-            # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
-            return function(*args, **kwargs)
         if call.tensor.dtype not in FLOATS:
             if call.tensor.dtype.is_floating_point or call.tensor.dtype.is_complex:
                 raise ValueError(
@@ -204,11 +203,10 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         try:
             init = Init(call.initialiser(None if found.fans == found.shape else found.fans))
             key = self._key.named(found.name)
-            if found.view is not None:
-                if call.name in _functions.MATRIX:
-                    _fill_matrix(found, init, key)
-                else:
-                    found.view.fill(_filler(init, key))
+            if call.name in _functions.MATRIX:
+                _fill_matrix(found, init, key)
+            else:
+                found.view.fill(_filler(init, key))
         except ValueError as error:
             raise ValueError(f"{found.name}: {error}") from None
         # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the version.
@@ -223,14 +221,19 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                 self._draw(call, found)
             return call.tensor
         value = call.value()
-        if value is None:
-            result = call.function(*call.args, **call.kwargs)
-            text = _TEXTS.get(call.name, call.name)
-        else:
+        if value is not None:
             # PyTorch rounds an f64 to bfloat16 by way of f32; the library rounds once.
-            result = call.with_value(_rounded(value, call.tensor.dtype))
-            text = f"constant({value!r})"
-        self._note(found, text)
+            value = _rounded(value, call.tensor.dtype)
+        if value is not None and isinstance(found.view, Block):
+            # A DTensor's view may be a copy, into which PyTorch would write.
+            with _undisturbed():
+                found.view.set(value)
+            result = call.tensor
+        elif value is not None and call.name in ("constant_", "fill_"):
+            result = call.function(call.tensor, value)
+        else:
+            result = call.function(*call.args, **call.kwargs)
+        self._note(found, _TEXTS.get(call.name) or f"constant({value})")
         return result
 
     def _note(self, found: _Found, text: str) -> None:
@@ -289,16 +292,19 @@ class _Call:
         return _functions.initialiser(self.name, self.arguments, fans)
 
     def value(self) -> float | None:
-        """The number that fill_ or constant_ writes; None for other functions, and for the element of a tensor."""
-        value = None
-        if self.name == "constant_":
-            value = self.arguments["val"]
-        elif self.name == "fill_":
-            value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
+        """The number that a constant is; None for the identity, and for a value that PyTorch may refuse."""
+        match self.name:
+            case "zeros_" | "zero_":
+                return 0.0
+            case "ones_":
+                return 1.0
+            case "constant_":
+                value = self.arguments["val"]
+            case "fill_":
+                value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
+            case _:
+                return None
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-    def with_value(self, value: float) -> Any:
-        return self.function(self.tensor, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,8 +315,7 @@ class _Found:
     # The shape of the whole parameter, and the shape of which PyTorch counts fans.
     shape: tuple[int, ...]
     fans: tuple[int, ...]
-    # None: this process holds no element.
-    view: View | None
+    view: View | Block
     # Whether the tensor is a DTensor or the parameter is spread over processes.
     is_distributed: bool
 
@@ -328,6 +333,8 @@ class _Named:
         """Lets go of the tensors."""
         self._by_id: dict[int, Held] = {}
         self._by_storage: dict[int, list[Held]] = {}
+        # Of which this process holds nothing.
+        self._empty: list[Held] = []
 
     def refresh(self) -> None:
         """Looks through the model anew. ValueError: two parameters have one name."""
@@ -346,54 +353,81 @@ class _Named:
             names[item.name] = item.identity
             if item.tensor is not None:
                 self._by_id[id(item.tensor)] = item
-            storage = _storage_of(item)
-            if storage:
-                self._by_storage.setdefault(storage, []).append(item)
+            try:
+                parts = item.parts()
+            except ValueError:
+                # The tensor can't be filled; a call that would do so finds it by its identity, or not at all.
+                continue
+            for part in parts:
+                self._by_storage.setdefault(_storage(part.local), []).append(item)
+            if not parts:
+                self._empty.append(item)
 
-    def find(self, tensor: torch.Tensor, refresh: bool) -> _Found | None:
+    def find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
         """The parameter of a tensor. ValueError: a parameter that can't be filled, or a view that is no region."""
-        found = self._find(tensor)
-        if found is None and refresh:
+        found = self._find(tensor, constant)
+        # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
+        if found is None and (not constant or isinstance(tensor, nn.Parameter)):
             self.refresh()
-            found = self._find(tensor)
+            found = self._find(tensor, constant)
         return found
 
     def _stream(self, name: str) -> str:
         name = strip(name, self._strip)
         return name if self._rename is None else self._rename(name)
 
-    def _find(self, tensor: torch.Tensor) -> _Found | None:
-        own = self._by_id.get(id(tensor))
+    def _find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
         if tensor.device.type == "meta":
-            own = own or self._by_id.get(id(tensor._base))
-            if own is None:
+            item = self._by_id.get(id(tensor)) or self._by_id.get(id(tensor._base))
+            if item is None:
                 return None
-            raise ValueError(f"{own.name}: the parameter is on the device meta: call to_empty(device=...) first")
-        distributed = _is_dtensor(tensor)
-        local = tensor._local_tensor if distributed else tensor
-        storage = _storage(local)
+            raise ValueError(f"{item.name}: the parameter is on the device meta: call to_empty(device=...) first")
+        if not _is_dtensor(tensor):
+            return self._lying_at(tensor, constant)
+        base = tensor if tensor._base is None else tensor._base
+        whole = self._lying_at(base._local_tensor, constant) if _is_dtensor(base) else None
+        if whole is not None and whole.view.is_whole and whole.shape == tuple(base.shape):
+            name, part = whole.name, whole.view.part
+        elif _is_dtensor(base) and base._local_tensor.numel() == 0:
+            # Memory without elements has no address.
+            items = [item for item in self._empty if item.shape == tuple(base.shape)]
+            item = self._by_id.get(id(base)) or next(iter(items), None)
+            if item is None:
+                return None
+            name, part = item.name, None
+        else:
+            # A view of a view whose base PyTorch does not tell.
+            return self._lying_at(tensor._local_tensor, constant)
+        try:
+            block = block_of(tensor, base.shape, part)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        return _Found(name, tuple(base.shape), block.shape, block, True)
+
+    def _lying_at(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
+        """The parameter in whose memory a plain tensor lies."""
+        storage = _storage(tensor)
         views = []
         for item in self._by_storage.get(storage, ()):
             for part in item.parts():
                 # The parameter may have been given other memory since the model was looked through.
                 if _storage(part.local) == storage:
-                    view = _named_view(item, local, part)
+                    view = _named_view(item, tensor, part)
                     if view is not None:
                         views.append((item, view))
+        own = self._by_id.get(id(tensor))
+        if not views and own is not None and not constant:
+            # Either an error, because a subclass of Tensor keeps its memory to itself, or a parameter on a device that
+            # shows no addresses. Views of such a parameter are not found.
+            views = [(own, view_of(part.local, part)) for part in own.parts() if not storage]
         if not views:
-            if own is None:
-                return None
-            if any(part.where.size for part in own.parts()):
-                return None if storage else _unplaced(own)
-            return _Found(own.name, own.shape, own.shape, None, True)
+            return None
         # Parameters may lie in each other's memory: the one that the view is all of goes before those that it is a
         # part of, and the first name before later names.
         item, view = min(views, key=lambda entry: (not entry[1].is_whole, entry[1].part.where.size))
-        sharded = view.part.where.size != math.prod(item.shape)
-        fans = tuple(tensor.shape)
-        if not distributed and view.is_whole and fans == tuple(view.part.local.shape):
-            fans = item.shape
-        return _Found(item.name, item.shape, fans, view, distributed or sharded)
+        is_all = view.is_whole and tensor.shape == view.part.local.shape
+        distributed = view.part.where.size != math.prod(item.shape)
+        return _Found(item.name, item.shape, item.shape if is_all else tuple(tensor.shape), view, distributed)
 
 
 def _named_view(item: Held, local: torch.Tensor, part: Part) -> View | None:
@@ -403,28 +437,17 @@ def _named_view(item: Held, local: torch.Tensor, part: Part) -> View | None:
         raise ValueError(f"{item.name}: {error}") from None
 
 
-def _unplaced(item: Held) -> _Found:
-    """The parameter itself, on a device that shows no addresses: views of it are not found."""
-    part = item.parts()[0]
-    view = view_of(part.local, part)
-    return _Found(item.name, item.shape, item.shape, view, view.part.where.size != math.prod(item.shape))
-
-
 def _fill_matrix(found: _Found, init: Init, key: Key) -> None:
     """Fills a tensor whose elements depend on all of the matrix."""
     view = found.view
     # PyTorch flattens all dimensions but the first, so the whole tensor may have been reshaped.
-    rows_stay = len(found.fans) > 0 and found.fans[:1] == found.shape[:1]
-    if view.is_whole and (found.fans == found.shape or rows_stay and "orthogonal" in str(init)):
-        fill_part(view.part, _filler(init, key), whole=True)
-        return
-    if found.is_distributed:
-        raise ValueError(
-            f"{init} of a view of a distributed tensor: an element depends on all of the view, and this process may "
-            "hold a part of it; initialise the whole parameter, or initialise before it is distributed"
-        )
-    matrix = Part(Grid.whole(view.tensor.shape), view.tensor)
-    fill_part(matrix, _filler(init, key.fold_in(view.offset)), whole=True)
+    reshaped = "orthogonal" in str(init) and found.fans[:1] == found.shape[:1]
+    if view.is_whole and (found.fans == found.shape or reshaped):
+        part = view.part
+    else:
+        part, key = view.matrix(), key.fold_in(view.offset)
+    if part is not None:
+        fill_part(part, _filler(init, key), whole=True)
 
 
 def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
@@ -445,14 +468,6 @@ def _rounded(value: float, dtype: torch.dtype) -> float:
             # Too large for the element type: PyTorch says so.
             return value
         return element.item()
-
-
-def _storage_of(item: Held) -> int:
-    """The address of the memory in which the tensor lies, 0 for none. Not every tensor can be filled."""
-    try:
-        return next((_storage(part.local) for part in item.parts()), 0)
-    except ValueError:
-        return 0
 
 
 def _storage(tensor: torch.Tensor) -> int:

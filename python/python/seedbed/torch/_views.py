@@ -1,4 +1,9 @@
-"""Views: which elements of a named tensor a view holds, and how they are filled."""
+"""Views: which elements of a named tensor a view holds, and how they are filled.
+
+`View` is a view of the memory that a plain tensor, or this process's part of a tensor, lies in. `Block` is a view of a
+DTensor: PyTorch makes a copy where a view cuts a dimension that is spread over processes, so a write into the view
+would be lost. A block knows which elements of the whole tensor were meant, and writes those that lie here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from seedbed import Region
 
 from seedbed.torch._local import PIECE_BYTES, Grid, Part, Run, fill_part, made_as
 
-__all__ = ["View", "view_of"]
+__all__ = ["Block", "View", "block_of", "view_of"]
 
 Fill = Callable[[torch.Tensor, Region], object]
 
@@ -35,9 +40,21 @@ class View:
         """Whether the view has all elements of the part, in their order; the shape may be another."""
         return self.offset == 0 and self.tensor.numel() == self.part.where.size and self._is_contiguous()
 
+    def matrix(self) -> Part:
+        """The view as a matrix of its own. ValueError: this process may hold a part of the matrix."""
+        if self.part.where.size != math.prod(self.part.where.shape):
+            raise ValueError(
+                "an element depends on all of the matrix, and this process holds a part of the parameter: initialise "
+                "the whole parameter, or initialise before it is distributed"
+            )
+        return Part(Grid.whole(self.tensor.shape), self.tensor)
+
     def fill(self, fill: Fill) -> None:
         """Fills the view by `fill(x, region)`. ValueError: the elements are no region of a part."""
         if self.tensor.numel() == 0:
+            return
+        if self.is_whole:
+            fill_part(self.part, fill)
             return
         box = self._box()
         if box is not None:
@@ -71,32 +88,23 @@ class View:
 
     def _box(self) -> Part | None:
         """The view as a block of the part: some dimensions narrowed, single indices dropped, any order."""
-        where, view = self.part.where, self.tensor
-        local_shape = where.local_shape
-        unit = _row_major(local_shape)
-        index = _unravel(self.offset, unit)
-        sizes = [1] * len(local_shape)
-        order = []
-        for dim, (size, stride) in enumerate(zip(view.shape, self.strides)):
-            if size == 1:
-                continue
-            # A dimension of size 1 has the stride of another.
-            matches = [axis for axis, step in enumerate(unit) if step == stride and local_shape[axis] > 1]
-            if len(matches) != 1 or sizes[matches[0]] != 1 or index[matches[0]] + size > local_shape[matches[0]]:
-                return None
-            sizes[matches[0]] = size
-            order.append((matches[0], dim))
+        view = self.tensor
+        box = _box(self.part.where.local_shape, self.offset, view.shape, self.strides)
+        if box is None:
+            return None
         kept = view.as_strided(
-            [view.shape[dim] for _, dim in sorted(order)], [view.stride(dim) for _, dim in sorted(order)]
+            [view.shape[dim] for dim in box.dims if dim is not None],
+            [view.stride(dim) for dim in box.dims if dim is not None],
         )
-        for axis, size in enumerate(sizes):
-            if size == 1:
+        for axis, dim in enumerate(box.dims):
+            if dim is None:
                 kept = kept.unsqueeze(axis)
+        where = self.part.where
         if isinstance(where, Run):
-            start = where.start + index[0]
-            return Part(Run(where.shape, start, start + sizes[0]), kept)
-        for axis, size in enumerate(sizes):
-            where = where.narrow(axis, index[axis], index[axis] + size)
+            start = where.start + box.starts[0]
+            return Part(Run(where.shape, start, start + box.sizes[0]), kept)
+        for axis, (start, size) in enumerate(zip(box.starts, box.sizes)):
+            where = where.narrow(axis, start, start + size)
         return Part(where, kept)
 
     def _start(self) -> int | None:
@@ -128,6 +136,83 @@ class View:
             part = self.tensor.narrow(dim, start, min(rows, size - start))
             offset = self.offset + start * self.strides[dim]
             yield from View(part, self.part, offset, self.strides)._pieces()
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A block of a DTensor, and what this process holds of it."""
+
+    # The DTensor's shape, the shape of the view that names the block, the index of its first element in the DTensor.
+    whole: tuple[int, ...]
+    shape: tuple[int, ...]
+    offset: int
+    box: _Box
+    # What this process holds of the DTensor, and of the block; None where it holds nothing.
+    part: Part | None
+    here: Part | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the block is all of the DTensor, its dimensions in their order."""
+        return self.shape == self.whole == self.box.sizes and self.box.is_in_order
+
+    def fill(self, fill: Fill) -> None:
+        """Fills what this process holds of the block by `fill(x, region)`."""
+        if self.here is not None:
+            fill_part(self.here, fill)
+
+    def set(self, value: float) -> None:
+        """Writes a constant into what this process holds of the block."""
+        if self.here is not None:
+            self.here.local.fill_(value)
+
+    def matrix(self) -> Part | None:
+        """What this process holds of the block, as a part of a matrix of the view's shape. ValueError: no such part."""
+        axes = range(len(self.whole))
+        if self.box.sizes != self.shape:
+            # Single indices are no dimensions of the view.
+            axes = [axis for axis in axes if self.box.dims[axis] is not None]
+        if tuple(self.box.sizes[axis] for axis in axes) != self.shape or not self.box.is_in_order:
+            raise ValueError(
+                f"the view of shape {self.shape} has not the dimensions of the DTensor of shape {self.whole} in their "
+                "order: initialise the whole parameter, or initialise before it is distributed"
+            )
+        if self.here is None:
+            return None
+        spans = self.here.where.axes
+        starts = self.box.starts
+        inside = tuple(tuple((low - starts[axis], high - starts[axis]) for low, high in spans[axis]) for axis in axes)
+        local = self.here.local
+        for axis in reversed(range(len(self.whole))):
+            if axis not in axes:
+                local = local.select(axis, 0)
+        return Part(Grid(self.shape, inside), local)
+
+
+def block_of(tensor: torch.Tensor, whole: Sequence[int], part: Part | None) -> Block:
+    """The block that a view of a DTensor of the shape `whole` is. ValueError: the view is no block."""
+    whole = tuple(whole)
+    if tensor._base is None:
+        shape, offset, strides = tuple(tensor.shape), 0, _row_major(tensor.shape)
+    else:
+        # The same view of a tensor without memory has the strides that the DTensor's view does not keep.
+        replayed = tensor._view_func_unsafe(torch.empty(whole, device="meta"))
+        shape, offset, strides = tuple(replayed.shape), replayed.storage_offset(), replayed.stride()
+    box = _box(whole, offset, shape, strides)
+    if box is None or part is not None and not _is_ascending(part.where):
+        raise ValueError(
+            f"the view of shape {shape} and strides {tuple(strides)} is no block of the DTensor of shape "
+            f"{whole}: initialise the whole parameter, or a block of it"
+        )
+    if part is None:
+        return Block(whole, shape, offset, box, None, None)
+    where, local = part.where, part.local
+    for axis, (start, size) in enumerate(zip(box.starts, box.sizes)):
+        # The spans ascend, so the indices here that are in the block are neighbours.
+        low, high = (_count_below(where.axes[axis], index) for index in (start, start + size))
+        where = where.narrow(axis, low, high)
+        local = local.narrow(axis, low, high - low)
+    return Block(whole, shape, offset, box, part, Part(where, local) if where.size else None)
 
 
 def view_of(tensor: torch.Tensor, part: Part) -> View | None:
@@ -174,6 +259,48 @@ def view_of(tensor: torch.Tensor, part: Part) -> View | None:
             f"shape {tuple(local.shape)} and strides {local.stride()}, which is not contiguous"
         )
     return View(tensor, part, sum(first[axis] * unit[axis] for axis in axes), tuple(strides))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Box:
+    """A block of a tensor: for each axis of the tensor its first index, its size, and the view's dimension or None."""
+
+    starts: tuple[int, ...]
+    sizes: tuple[int, ...]
+    dims: tuple[int | None, ...]
+
+    @property
+    def is_in_order(self) -> bool:
+        dims = [dim for dim in self.dims if dim is not None]
+        return dims == sorted(dims)
+
+
+def _box(whole: Sequence[int], offset: int, shape: Sequence[int], strides: Sequence[int]) -> _Box | None:
+    """The block of a tensor of the shape `whole` that a view has, by offset and strides in row-major order."""
+    unit = _row_major(whole)
+    starts = _unravel(offset, unit)
+    sizes = [1] * len(whole)
+    dims: list[int | None] = [None] * len(whole)
+    for dim, (size, stride) in enumerate(zip(shape, strides)):
+        if size == 1:
+            continue
+        # An axis of size 1 has the stride of another.
+        axes = [axis for axis, step in enumerate(unit) if step == stride and whole[axis] > 1]
+        if len(axes) != 1 or dims[axes[0]] is not None or starts[axes[0]] + size > whole[axes[0]]:
+            return None
+        sizes[axes[0]], dims[axes[0]] = size, dim
+    return _Box(tuple(starts), tuple(sizes), tuple(dims))
+
+
+def _is_ascending(where: Grid | Run) -> bool:
+    """Whether the indices of a process ascend along each axis. torch's placements give no others."""
+    return isinstance(where, Grid) and all(
+        before[1] <= after[0] for spans in where.axes for before, after in zip(spans, spans[1:])
+    )
+
+
+def _count_below(spans: Sequence[tuple[int, int]], index: int) -> int:
+    return sum(max(0, min(stop, index) - start) for start, stop in spans)
 
 
 def _row_major(shape: Sequence[int]) -> list[int]:
