@@ -1,8 +1,11 @@
-"""`seedbed.torch.seeded`: what PyTorch's own initialisation writes inside the block, and what stays as it was."""
+"""`seedbed.torch.seeded`: what PyTorch's own initialisation writes inside the block, and what stays."""
 
 import copy
 import functools
 import math
+import random
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -16,7 +19,9 @@ import seedbed
 from seedbed.torch import UnseededWarning, seeded
 
 # References as programs hold them, from before any block.
-REFERENCES = {name: getattr(torch_init, name) for name in dir(torch_init) if name.endswith("_") and name[0] != "_"}
+REFERENCES = {
+    name: getattr(torch_init, name) for name in dir(torch_init) if name.endswith("_") and name[0] != "_"
+}
 PARTIAL = functools.partial(trunc_normal_, std=0.5)
 
 SEED = 42
@@ -68,11 +73,19 @@ OF_INIT = [
     ("zeros_", {}, "zeros()"),
     ("eye_", {}, "eye()"),
     ("xavier_uniform_", {}, "xavier_uniform()"),
-    ("xavier_uniform_", {"gain": torch_init.calculate_gain("tanh")}, "xavier_uniform(gain=1.6666666666666667)"),
+    (
+        "xavier_uniform_",
+        {"gain": torch_init.calculate_gain("tanh")},
+        "xavier_uniform(gain=1.6666666666666667)",
+    ),
     ("xavier_normal_", {"gain": 2}, "xavier_normal(gain=2)"),
     ("kaiming_uniform_", {}, "kaiming_uniform()"),
     ("kaiming_uniform_", {"a": math.sqrt(5)}, f"kaiming_uniform(a={math.sqrt(5)!r})"),
-    ("kaiming_normal_", {"mode": "FAN_OUT", "nonlinearity": "relu"}, "kaiming_normal(mode=fan_out,nonlinearity=relu)"),
+    (
+        "kaiming_normal_",
+        {"mode": "FAN_OUT", "nonlinearity": "relu"},
+        "kaiming_normal(mode=fan_out,nonlinearity=relu)",
+    ),
     ("kaiming_normal_", {"a": 7, "nonlinearity": "conv2d"}, "kaiming_normal(nonlinearity=conv2d)"),
     ("kaiming_normal_", {"a": None}, "kaiming_normal(a=0.01)"),
     ("orthogonal_", {}, "orthogonal()"),
@@ -190,7 +203,10 @@ def test_whole_numbers_are_left_to_torch():
         model.mask.fill_(True)
         with pytest.raises(RuntimeError):
             model.steps.normal_()
-    assert model.steps.tolist() == [0, 0, 0] and model.mask.all()
+        assert model.steps.tolist() == [0, 0, 0] and model.mask.all()
+        # An f64 does not hold this number.
+        torch_init.constant_(model.steps, 2**60 + 1)
+    assert model.steps.tolist() == [2**60 + 1] * 3
 
 
 def test_a_generator_is_not_used():
@@ -218,7 +234,9 @@ def test_references_from_before_the_block_are_caught():
         (functools.partial(map, REFERENCES["xavier_normal_"]), "xavier_normal()"),
     ]:
         with seeded(model, SEED):
-            result = call([model.w]) if isinstance(call, functools.partial) and call.func is map else call(model.w)
+            result = (
+                call([model.w]) if isinstance(call, functools.partial) and call.func is map else call(model.w)
+            )
             if isinstance(result, map):
                 list(result)
         same(model.w, filled((12, 12), text))
@@ -233,7 +251,7 @@ def test_deprecated_names():
 
 
 def test_functions_that_are_replaced_under_their_names_are_caught(monkeypatch):
-    """transformers does so while it initialises: the original is called, and finds the replacement as its name."""
+    """transformers does so: the original is called, and finds the replacement under its name."""
     original = torch_init.kaiming_uniform_
     calls = []
 
@@ -247,6 +265,26 @@ def test_functions_that_are_replaced_under_their_names_are_caught(monkeypatch):
         torch_init.kaiming_uniform_(model.w)
     assert calls == ["replacement"]
     same(model.w, filled((12, 12), "kaiming_uniform()"))
+
+
+def test_functions_that_were_replaced_before_the_import_are_named():
+    """Some programs skip initialisation so; init_ and fill_ do not care."""
+    program = """
+import torch
+original = torch.nn.init.orthogonal_
+torch.nn.init.orthogonal_ = lambda *args, **kwargs: None
+import seedbed.torch
+model = torch.nn.Linear(2, 2)
+seedbed.torch.init_(model, 1)
+try:
+    seedbed.torch.seeded(model, 1)
+except RuntimeError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith(
+        "torch.nn.init.orthogonal_ is not PyTorch's own function but <function <lambda>"
+    )
 
 
 def test_a_truncated_normal_written_by_hand_is_seeded_at_its_uniform():
@@ -431,7 +469,7 @@ def test_a_padding_row():
     expected = filled((10, 4), "normal()", "weight")
     expected[3] = 0
     same(model.weight, expected)
-    assert block.initialised == {"weight": ["normal(mean=0,std=1)", "constant(0.0)"]}
+    assert block.initialised == {"weight": ["normal(mean=0,std=1)", "constant(0)"]}
 
 
 def test_parameters_in_one_memory():
@@ -455,7 +493,9 @@ def test_parameters_in_one_memory():
 
 def test_the_order_of_modules_does_not_matter_and_nothing_else_moves():
     def make():
-        return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 4, bias=False), nn.Embedding(5, 3))
+        return nn.Sequential(
+            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 4, bias=False), nn.Embedding(5, 3)
+        )
 
     one, two = make(), make()
     state = torch.get_rng_state()
@@ -539,6 +579,8 @@ def test_other_tensors_are_torchs_with_one_warning(call, words):
             call()
             torch.rand(3)
         assert len(caught) == 1
+        if not isinstance(expected, nn.Module):
+            assert caught[0].filename == __file__
     if isinstance(expected, nn.Module):
         expected, actual = expected.weight, actual.weight
     assert torch.equal(actual, expected)
@@ -584,7 +626,11 @@ def test_errors_name_the_parameter_and_write_nothing():
         ]:
             with pytest.raises(ValueError, match=words):
                 call()
-        for call in (lambda: model.w.normal_(0, 1, 2), lambda: model.w.normal_(sigma=1), lambda: xavier_uniform_()):
+        for call in (
+            lambda: model.w.normal_(0, 1, 2),
+            lambda: model.w.normal_(sigma=1),
+            lambda: xavier_uniform_(),
+        ):
             with pytest.raises(TypeError):
                 call()
         assert model.w.isnan().all()
@@ -618,6 +664,47 @@ def test_inference_mode():
     with seeded(made, SEED), torch.inference_mode():
         torch_init.trunc_normal_(made.w)
     same(made.w, filled((4, 4), "trunc_normal"))
+
+
+def test_parameters_without_dimensions():
+    model = One()
+    with seeded(model, SEED), torch.no_grad():
+        torch_init.normal_(model.w)
+        model.b[None].fill_(2)
+    same(model.w, filled((), "normal()"))
+    assert model.b == 2
+
+
+def test_parameters_of_unknown_memory_are_refused():
+    class Packed(torch.Tensor):
+        pass
+
+    model = One(3, 3)
+    model.p = nn.Parameter(torch.zeros(3, 3).as_subclass(Packed))
+    assert type(model.p) is Packed
+    with seeded(model, SEED):
+        with pytest.raises(
+            ValueError, match="^p: the tensor is a .*Packed, whose memory seedbed does not know"
+        ):
+            torch_init.normal_(model.p)
+        torch_init.ones_(model.p)
+        torch_init.normal_(model.w)
+    assert (model.p == 1).all()
+
+
+def test_a_parametrized_weight_is_initialised_as_its_original():
+    model = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
+    with seeded(model, SEED) as block:
+        for parameter in model.parameters():
+            torch_init.normal_(parameter)
+        with pytest.warns(UnseededWarning):
+            # The weight is computed: PyTorch initialises a temporary, too.
+            torch_init.normal_(model.weight)
+    assert list(block.initialised) == [
+        "bias",
+        "parametrizations.weight.original0",
+        "parametrizations.weight.original1",
+    ]
 
 
 def test_empty_parameters():
@@ -836,8 +923,9 @@ def test_names_that_the_caller_changes():
         torch_init.normal_(model[1].weight)
     assert list(block.initialised) == ["stage.weight", "stage.1.weight"]
     same(model[0].weight, filled((2, 2), "normal", "stage.weight"))
-    with pytest.raises(ValueError, match="two parameters have the name 'weight'"), seeded(
-        model, SEED, strip_prefix=["0.", "1."]
+    with (
+        pytest.raises(ValueError, match="two parameters have the name 'weight'"),
+        seeded(model, SEED, strip_prefix=["0.", "1."]),
     ):
         pass
 
@@ -850,7 +938,7 @@ def gathered(model):
 
 
 def answered(model, call):
-    """Runs an initialisation and asserts that each parameter was answered, without a warning and twice the same."""
+    """Runs an initialisation and asserts that each parameter was answered, without a warning."""
     for tensor in [*model.parameters(), *model.buffers()]:
         if tensor.is_floating_point():
             tensor.data.fill_(math.nan)
@@ -873,15 +961,24 @@ def reset(model):
 
 
 MODELS = {
-    "TransformerEncoder": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32), 2),
-    "Transformer": lambda: nn.Transformer(16, 4, 1, 1, 32),
+    "TransformerEncoder": lambda: nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2
+    ),
+    "Transformer": lambda: nn.Transformer(16, 4, 1, 1, 32, batch_first=True),
     "MultiheadAttention": lambda: nn.MultiheadAttention(16, 4),
     "MultiheadAttention, kdim": lambda: nn.MultiheadAttention(16, 4, kdim=8, vdim=8, add_bias_kv=True),
     "LSTM": lambda: nn.LSTM(8, 6, 2, bidirectional=True, proj_size=3),
     "GRU": lambda: nn.GRU(8, 6),
     "convolutions": lambda: nn.Sequential(
-        nn.Conv2d(3, 8, 3, groups=1), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 4, 3, groups=2), nn.GroupNorm(2, 4),
-        nn.PReLU(), nn.Conv1d(4, 4, 3), nn.Conv3d(2, 2, 2), nn.Bilinear(3, 4, 5), nn.EmbeddingBag(7, 3),
+        nn.Conv2d(3, 8, 3, groups=1),
+        nn.BatchNorm2d(8),
+        nn.ConvTranspose2d(8, 4, 3, groups=2),
+        nn.GroupNorm(2, 4),
+        nn.PReLU(),
+        nn.Conv1d(4, 4, 3),
+        nn.Conv3d(2, 2, 2),
+        nn.Bilinear(3, 4, 5),
+        nn.EmbeddingBag(7, 3),
     ),
 }
 
@@ -931,7 +1028,9 @@ def test_a_residual_network_by_apply():
             self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
             self.bn2 = nn.BatchNorm2d(width)
 
-    model = nn.Sequential(nn.Conv2d(3, 8, 7, bias=False), nn.BatchNorm2d(8), Block(8), Block(8), nn.Linear(8, 10))
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 7, bias=False), nn.BatchNorm2d(8), Block(8), Block(8), nn.Linear(8, 10)
+    )
 
     def initialise(module):
         if isinstance(module, nn.Conv2d):
@@ -954,14 +1053,23 @@ def hugging_face(name):
     transformers = pytest.importorskip("transformers")
     small = {"vocab_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 16}
     configs = {
-        "gpt2": lambda: transformers.GPT2Config(vocab_size=40, n_positions=16, n_embd=16, n_layer=2, n_head=2),
+        "gpt2": lambda: transformers.GPT2Config(
+            vocab_size=40, n_positions=16, n_embd=16, n_layer=2, n_head=2
+        ),
         "llama": lambda: transformers.LlamaConfig(
             intermediate_size=32, num_key_value_heads=1, pad_token_id=0, tie_word_embeddings=False, **small
         ),
         "bert": lambda: transformers.BertConfig(intermediate_size=32, max_position_embeddings=16, **small),
-        "t5": lambda: transformers.T5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2),
+        "t5": lambda: transformers.T5Config(
+            vocab_size=40, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2
+        ),
         "vit": lambda: transformers.ViTConfig(
-            hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=8, patch_size=4
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            image_size=8,
+            patch_size=4,
         ),
     }
     classes = {
@@ -1002,7 +1110,10 @@ def test_transformers_by_their_own_init_weights(name):
             same(buffer, buffers[key])
     if name == "gpt2":
         std = 0.02 / math.sqrt(2 * 2)
-        same(one.transformer.h[1].attn.c_proj.weight, filled((16, 16), f"normal(std={std!r})", "transformer.h.1.attn.c_proj.weight"))
+        same(
+            one.transformer.h[1].attn.c_proj.weight,
+            filled((16, 16), f"normal(std={std!r})", "transformer.h.1.attn.c_proj.weight"),
+        )
         same(one.transformer.wte.weight, filled((40, 16), "normal(std=0.02)", "transformer.wte.weight"))
         assert one.lm_head.weight is one.transformer.wte.weight
     if name == "llama":
@@ -1023,3 +1134,64 @@ def test_a_transformer_of_transformers_after_to_empty():
         init_again(model)
     for name, parameter in expected.named_parameters():
         same(model.get_parameter(name), parameter.detach())
+
+
+def random_view(rng, tensor):
+    """A view of up to four steps, that is never a copy."""
+    view = tensor
+    for _ in range(rng.randint(1, 4)):
+        dim = rng.randrange(max(1, view.dim()))
+        steps = [lambda: view.unsqueeze(rng.randint(0, view.dim())), lambda: view.squeeze()]
+        if view.dim():
+            size = view.shape[dim]
+            start = rng.randint(0, size)
+            divisor = rng.choice([n for n in range(1, size + 1) if size % n == 0] or [1])
+            steps += [
+                lambda: view.narrow(dim, start, rng.randint(start, size) - start),
+                lambda: view.select(dim, rng.randrange(size)) if size else view,
+                lambda: view.permute(rng.sample(range(view.dim()), view.dim())),
+                lambda: view[(slice(None),) * dim + (slice(start, None, rng.randint(1, 3)),)],
+                lambda: view.unflatten(dim, (divisor, -1)) if size else view,
+                lambda: view.diagonal(rng.randint(-1, 1)) if view.dim() > 1 else view,
+                lambda: view.view(-1) if view.is_contiguous() else view,
+            ]
+        view = rng.choice(steps)()
+    return view
+
+
+@pytest.mark.parametrize("limit", [4, 100, 16 << 20])
+def test_random_views_of_parameters_in_any_memory(limit, monkeypatch):
+    monkeypatch.setattr("seedbed.torch._views.PIECE_BYTES", limit)
+    monkeypatch.setattr("seedbed.torch._local.PIECE_BYTES", limit)
+    rng = random.Random(limit)
+    answered = 0
+    for _ in range(300):
+        shape = [rng.randint(1, 6) for _ in range(rng.randint(1, 4))]
+        order = rng.sample(range(len(shape)), len(shape)) if rng.random() < 0.4 else list(range(len(shape)))
+        memory = torch.full((math.prod(shape) + 10,), 77.0)
+        # The parameter's dimensions lie in the memory in any order, behind three other elements.
+        parameter = (
+            memory[3:-7]
+            .view([shape[axis] for axis in order])
+            .permute([order.index(axis) for axis in range(len(shape))])
+        )
+        model = nn.Module()
+        model.w = nn.Parameter(parameter)
+        view = random_view(rng, model.w.data)
+        # The element of the whole tensor at each place of the memory.
+        places = torch.full(memory.shape, -1)
+        parameter_places = places.as_strided(parameter.shape, parameter.stride(), 3)
+        parameter_places.copy_(torch.arange(math.prod(shape)).view(shape))
+        places = places.as_strided(view.shape, view.stride(), view.storage_offset())
+        expected = memory.clone()
+        try:
+            with seeded(model, SEED), torch.no_grad():
+                view.normal_()
+        except ValueError as error:
+            assert "joins dimensions" in str(error)
+        else:
+            answered += 1
+            values = filled(shape, "normal()").view(-1)[places.reshape(-1)].view(view.shape)
+            expected.as_strided(view.shape, view.stride(), view.storage_offset()).copy_(values)
+        assert torch.equal(memory, expected), (shape, order, view.shape, view.stride())
+    assert answered > 280

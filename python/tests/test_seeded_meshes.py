@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import warnings
+from pathlib import Path
 
 import mesh_models
 import pytest
@@ -91,7 +93,12 @@ def views(rank, world):
                 memory = torch.full_like(expected._local_tensor, 77)
                 model = One(
                     DTensor.from_local(
-                        memory, mesh, placements, run_check=False, shape=expected.shape, stride=expected.stride()
+                        memory,
+                        mesh,
+                        placements,
+                        run_check=False,
+                        shape=expected.shape,
+                        stride=expected.stride(),
                     )
                 )
                 with seeded(model, SEED) as block, torch.no_grad():
@@ -198,7 +205,7 @@ def test_ranks_that_hold_nothing():
 
 
 def own_initialisation(model):
-    """The model's own functions. `init_weights` of transformers takes the classes of fully_shard for foreign code."""
+    """By the model's own functions. transformers takes fully_shard's classes for foreign code."""
     if hasattr(model, "_init_weights"):
         model.apply(model._init_weights)
     else:
@@ -271,7 +278,10 @@ def flat(rank, world):
 
     expected, model = make(), make()
     model = FullyShardedDataParallel(
-        model, device_id=torch.device("cpu"), device_mesh=init_device_mesh("cpu", (world,)), use_orig_params=True
+        model,
+        device_id=torch.device("cpu"),
+        device_mesh=init_device_mesh("cpu", (world,)),
+        use_orig_params=True,
     )
     for each in (expected, model):
         with seeded(each, SEED), torch.no_grad():
@@ -291,6 +301,24 @@ def flat(rank, world):
 @pytest.mark.parametrize("world", [2, 3])
 def test_fsdp1(world):
     assert spawn(world, flat) == [True] * world
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "distributed" / "pytorch_seeded.md"
+
+
+def page(rank, world):
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    names = {"__name__": "page"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnseededWarning)
+        for block in blocks:
+            exec(compile(block, str(PAGE), "exec"), names)
+    bias = nn.functional.softplus(names["model"].dt_bias)
+    return len(blocks), bool(((bias > 9.9e-4) & (bias < 0.101)).all())
+
+
+def test_the_page_of_the_documentation_runs():
+    assert spawn(2, page) == [(8, True)] * 2
 
 
 def test_the_same_names_as_init_():

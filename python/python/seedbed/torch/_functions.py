@@ -1,4 +1,4 @@
-"""The functions of `torch.nn.init`: how a mode hears of their calls, and which initialiser of seedbed each one is."""
+"""The functions of `torch.nn.init`: how a mode hears of their calls, and which initialiser each one is."""
 
 from __future__ import annotations
 
@@ -12,20 +12,32 @@ from typing import Any
 import torch
 from torch.nn import init as torch_init
 
-__all__ = ["CAUGHT", "CONSTANT", "FUNCTIONS", "MATRIX", "bound", "catch", "free", "initialiser", "method_initialiser"]
+__all__ = [
+    "CAUGHT",
+    "CONSTANT",
+    "FUNCTIONS",
+    "MATRIX",
+    "bound",
+    "catch",
+    "free",
+    "initialiser",
+    "method_initialiser",
+]
 
 # A call of one of these functions reaches a TorchFunctionMode as one call, or not at all:
 #
-# - uniform_, normal_, constant_ and kaiming_uniform_ ask torch.overrides whether a mode is active, and give it the
-#   call. The others do not: a mode sees the operations of their bodies, from which no orthogonal matrix can be told.
-# - Programs hold references: `from torch.nn.init import trunc_normal_`, the table of transformers.initialization.
-#   Replacing the attributes of torch.nn.init misses references.
-# - transformers itself replaces these attributes while it initialises. kaiming_uniform_ then finds its replacement
-#   under its own name, and gives the mode a function that the mode does not know.
+# - uniform_, normal_, constant_ and kaiming_uniform_ ask torch.overrides whether a mode is active, and give
+#   it the call. The others do not: a mode sees the operations of their bodies, from which no orthogonal
+#   matrix can be told.
+# - Programs hold references: `from torch.nn.init import trunc_normal_`, the table of
+#   transformers.initialization. Replacing the attributes of torch.nn.init misses references.
+# - transformers itself replaces these attributes while it initialises. kaiming_uniform_ then finds its
+#   replacement under its own name, and gives the mode a function that the mode does not know.
 #
-# So each function object gets other code while a block is active. The new code gives the call, with the function
-# object as it was first found, to the mode of the calling thread. The old code runs in a copy of the function where
-# no mode takes the call. The code is one for the process, but threads without a mode get what they had.
+# So each function object gets other code while a block is active. The new code gives the call, with the
+# function object as it was first found, to the mode of the calling thread. The old code runs in a copy of the
+# function where no mode takes the call. The code is one for the process, but threads without a mode get what
+# they had.
 CAUGHT = (
     "uniform_",
     "normal_",
@@ -54,24 +66,35 @@ _depth = 0
 _swapped: list[tuple[types.FunctionType, types.CodeType]] = []
 
 
-def _torch_function(name: str) -> types.FunctionType:
-    """PyTorch's own function, or an ImportError where somebody has put another in its place."""
-    function = getattr(torch_init, name)
+def _is_own(name: str, function: object) -> bool:
+    """Whether this is PyTorch's own function, and not one that somebody has put in its place."""
     own = isinstance(function, types.FunctionType) and function.__globals__ is vars(torch_init)
-    if not own or function.__name__ != name:
-        raise ImportError(
-            f"torch.nn.init.{name} is not PyTorch's own function but {function!r}: import seedbed.torch before "
-            "torch.nn.init is patched"
+    return own and function.__name__ == name
+
+
+FUNCTIONS: dict[str, types.FunctionType] = {
+    name: getattr(torch_init, name) for name in CAUGHT if _is_own(name, getattr(torch_init, name, None))
+}
+
+
+def check() -> None:
+    """RuntimeError: a function was replaced before this module was imported, so it can't be caught."""
+    missing = [name for name in CAUGHT if name not in FUNCTIONS]
+    if missing:
+        raise RuntimeError(
+            f"torch.nn.init.{missing[0]} is not PyTorch's own function but "
+            f"{getattr(torch_init, missing[0], None)!r}: "
+            "import seedbed.torch before the functions of torch.nn.init are replaced"
         )
-    return function
-
-
-FUNCTIONS: dict[str, types.FunctionType] = {name: _torch_function(name) for name in CAUGHT}
 
 
 def _copy(function: types.FunctionType) -> types.FunctionType:
     copy = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     return copy
@@ -101,7 +124,7 @@ def _swapped_code(name: str) -> types.CodeType:
     return scope[name].__code__
 
 
-_codes = {name: _swapped_code(name) for name in CAUGHT}
+_codes = {name: _swapped_code(name) for name in FUNCTIONS}
 
 
 def catch() -> None:
@@ -141,8 +164,8 @@ def _number(value: Any) -> str:
 def initialiser(name: str, arguments: dict[str, Any], fans: tuple[int, ...] | None) -> str:
     """The text of the initialiser that a function of torch.nn.init is.
 
-    `fans` is the shape that PyTorch counts fans of, where it is not that of the named tensor: the scale is then
-    computed here, in f64 and in the library's order of operations, which is PyTorch's.
+    `fans` is the shape that PyTorch counts fans of, where it is not that of the named tensor: the scale is
+    then computed here, in f64 and in the library's order of operations, which is PyTorch's.
     """
     match name:
         case "uniform_":

@@ -8,17 +8,19 @@ from torch import nn
 
 __all__ = ["clean", "named_modules", "strip"]
 
-# The submodules by which torch.compile, FullyShardedDataParallel (FSDP1) and checkpoint_wrapper hold what they wrap.
+# The submodules by which torch.compile, FullyShardedDataParallel (FSDP1) and checkpoint_wrapper hold what
+# they wrap.
 WRAPPED = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 
-# Classes that hold what they wrap as `module`. A model may have a submodule of that name for its own reasons, so only
-# the class tells. A class counts by its name, because DeepSpeed need not be installed.
+# Classes that hold what they wrap as `module`. A model may have a submodule of that name for its own reasons,
+# so only the class tells. A class counts by its name, because DeepSpeed need not be installed.
 HOLDS_MODULE = frozenset({"DistributedDataParallel", "DataParallel", "AveragedModel", "DeepSpeedEngine"})
 
 
 def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules of a model in the order of `named_modules(remove_duplicate=False)`, without wrappers in the names.
+    """The modules of a model, those that stand in two places twice, without wrappers in the names.
 
+    The order is that of `torch.nn.Module.named_modules`.
     The name of DistributedDataParallel(model) and of the model inside is the same, "".
     """
 
@@ -43,7 +45,7 @@ def clean(name: str) -> str:
 
 
 def strip(name: str, prefixes: str | Iterable[str]) -> str:
-    """The name without the prefixes, in any order and number, as `seedbed plan --strip-prefix` takes them off."""
+    """The name without the prefixes, in any order and number, as `seedbed init --strip-prefix` does."""
     prefixes = [prefixes] if isinstance(prefixes, str) else [prefix for prefix in prefixes if prefix]
     while True:
         prefix = next((prefix for prefix in prefixes if prefix and name.startswith(prefix)), None)

@@ -40,7 +40,8 @@ _DRAWN = {
 
 # In-place methods that draw from distributions that seedbed does not have.
 _REFUSED = {
-    getattr(torch.Tensor, name): name for name in ("exponential_", "cauchy_", "geometric_", "bernoulli_", "random_")
+    getattr(torch.Tensor, name): name
+    for name in ("exponential_", "cauchy_", "geometric_", "bernoulli_", "random_")
 }
 
 # In-place methods that draw nothing.
@@ -76,12 +77,12 @@ _OF_INIT = {function: name for name, function in _functions.FUNCTIONS.items()}
 _WATCHED = {*_OF_INIT, *_DRAWN, *_REFUSED, *_CONSTANT, *_MADE}
 
 
-class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torch.no_grad is)
-    """Initialises a model by its own code, with the same values on every device, in every order, on every mesh.
+class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is.
+    """Initialises a model by its own code, with the same values on every device and every mesh.
 
-    Inside the block, `torch.nn.init`'s functions and the in-place methods `normal_`, `uniform_` and `log_normal_` of
-    the model's parameters and buffers, and of views into them, take their values from the stream of the parameter's
-    name: `Key(seed).named(name)`. Everything else stays as it is:
+    Inside the block, `torch.nn.init`'s functions and the in-place methods `normal_`, `uniform_` and
+    `log_normal_` of the model's parameters and buffers, and of views into them, take their values from the
+    stream of the parameter's name: `Key(seed).named(name)`. Everything else stays as it is:
 
     >>> import torch, seedbed, seedbed.torch
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
@@ -94,36 +95,35 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
     >>> torch.equal(model[0].weight, whole)
     True
 
-    The values are those of `seedbed.fill` with the initialiser of the same name and arguments, bit for bit. So an
-    initialisation is a function of the seed, the name, the initialiser and the element's index, and of nothing else:
+    The values are those of `seedbed.fill` with the initialiser of the same name and arguments, bit for bit.
+    So an initialisation is a function of the seed, the name, the initialiser and the element's index, and of
+    nothing else:
 
-    - A second initialisation of a parameter gives the same values. `a.normal_(); b = a.clone(); a.normal_()` makes
-      `a` and `b` equal. A `generator=` is not used, and no generator moves on.
-    - A view (`weight[:n]`, `weight.T`, `weight.data`, a chunk of a fused weight) gets what the whole tensor has at the
-      view's elements. Fans are those of the view's shape, as in PyTorch.
-    - `orthogonal_` and `sparse_` of a view make a matrix of the view's shape, from the stream of the name folded with
-      the index of the view's first element.
+    - A second initialisation of a parameter gives the same values. `a.normal_(); b = a.clone(); a.normal_()`
+      makes `a` and `b` equal. A `generator=` is not used, and no generator moves on.
+    - A view (`weight[:n]`, `weight.T`, `weight.data`, a chunk of a fused weight) gets what the whole tensor
+      has at the view's elements. Fans are those of the view's shape, as in PyTorch.
+    - `orthogonal_` and `sparse_` of a view make a matrix of the view's shape, from the stream of the name
+      folded with the index of the view's first element.
     - A DTensor gets its part of the whole tensor, and fans are those of the whole tensor.
     - float64 is made as float32 and widened.
     - Tied parameters have the first of their names, in the order of `named_parameters`.
     - Names are those of the model without wrappers: `_orig_mod.` of torch.compile, `module.` of
       DistributedDataParallel, `_fsdp_wrapped_module.`, `_checkpoint_wrapped_module.`.
 
-    What PyTorch's generator draws for other tensors inside the block is left to PyTorch, with one `UnseededWarning`:
-    `torch.randn` and its like, tensors and modules that are made inside the block and are not registered in the model.
-    `exponential_`, `cauchy_`, `geometric_`, `bernoulli_` and `random_` of a parameter are errors, and so is the
-    initialisation of a parameter on the device meta.
+    What PyTorch's generator draws for other tensors inside the block is left to PyTorch, with one
+    `UnseededWarning`: `torch.randn` and its like, tensors and modules that are made inside the block and are
+    not registered in the model. `exponential_`, `cauchy_`, `geometric_`, `bernoulli_` and `random_` of a
+    parameter are errors, and so is the initialisation of a parameter on the device meta.
 
-    Args:
-        model: the model; names are looked up again when a tensor is unknown, so parameters may be replaced inside the
-            block.
-        seed: the seed of `seedbed init`, or a `seedbed.Key`.
-        strip_prefix: prefixes that are taken off the names, in any order and number.
-        rename: a function that gives each name its name in the stream, after strip_prefix: for example, the name in
-            the whole model of a parameter of a pipeline stage.
+    The model may change inside the block: names are looked up again when a tensor is unknown. `seed` is the
+    seed of `seedbed init`, or a `seedbed.Key`. `strip_prefix` lists prefixes that are taken off the names, in
+    any order and number. `rename` then gives each name its name in the stream: for a stage of a pipeline, the
+    name in the whole model.
 
-    `with seeded(model, 42) as block` gives the block. `block.initialised` maps the name of each parameter and buffer
-    that was initialised to the texts of its initialisers, in their order; those of views are among them.
+    `with seeded(model, 42) as block` gives the block. `block.initialised` maps the name of each parameter and
+    buffer that was initialised to the texts of its initialisers, in their order; those of views are among
+    them.
     """
 
     def __init__(
@@ -137,6 +137,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         super().__init__()
         if not isinstance(model, nn.Module):
             raise TypeError(f"seeded takes a torch.nn.Module, not a {type(model).__name__}")
+        _functions.check()
         self._key = seed if isinstance(seed, Key) else Key(seed)
         self._named = _Named(model, strip_prefix, rename)
         self._warned = False
@@ -146,6 +147,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         with _undisturbed():
             self._named.refresh()
         self._warned = False
+        self.initialised = {}
         _functions.catch()
         try:
             return super().__enter__()
@@ -165,16 +167,22 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
         if function not in _WATCHED:
             return function(*args, **kwargs)
         if function in _MADE:
-            self._warn(f"torch.{_MADE[function]}", "", kwargs)
+            self._warn(f"torch.{_MADE[function]}", "", kwargs, 3)
             return function(*args, **kwargs)
         call = _Call.of(function, args, kwargs)
-        if call is None or call.tensor.numel() == 0 and call.tensor.device.type != "meta":
+        if call is None or (call.tensor.numel() == 0 and call.tensor.device.type != "meta"):
             return function(*args, **kwargs)
         with _undisturbed():
             found = self._named.find(call.tensor, call.is_constant)
         if found is None:
             if not call.is_constant and call.tensor.device.type != "meta":
-                self._warn(call.name, f" of the shape {tuple(call.tensor.shape)}", call.arguments)
+                # Between the program and this method, a function of torch.nn.init has three calls more.
+                self._warn(
+                    call.name,
+                    f" of the shape {tuple(call.tensor.shape)}",
+                    call.arguments,
+                    3 if call.is_method else 6,
+                )
             return function(*args, **kwargs)
         if call.is_method and call.tensor.requires_grad and torch.is_grad_enabled():
             # PyTorch refuses to write into a leaf outside of no_grad, and says so in its own words.
@@ -183,14 +191,14 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
             return self._constant(call, found)
         if function in _REFUSED:
             raise NotImplementedError(
-                f"{found.name}: seedbed has no distribution for {call.name}; make the values from uniform_() or "
-                "normal_() by arithmetic in place, or initialise the parameter before the block of seeded"
+                f"{found.name}: seedbed has no distribution for {call.name}; make the values from "
+                "uniform_() or normal_() by arithmetic in place, or initialise the parameter before the block"
             )
         if call.tensor.dtype not in FLOATS:
             if call.tensor.dtype.is_floating_point or call.tensor.dtype.is_complex:
                 raise ValueError(
-                    f"{found.name}: {call.name} of {call.tensor.dtype} can't be seeded; seedbed makes float32, float16, "
-                    "bfloat16 and float64"
+                    f"{found.name}: {call.name} of {call.tensor.dtype} can't be seeded; seedbed makes "
+                    "float32, float16, bfloat16 and float64"
                 )
             # PyTorch has no such distribution of whole numbers either, and says so.
             return function(*args, **kwargs)
@@ -209,8 +217,9 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                 found.view.fill(_filler(init, key))
         except ValueError as error:
             raise ValueError(f"{found.name}: {error}") from None
-        # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the version.
-        torch._C._increment_version((call.tensor,))
+        # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the
+        # version.
+        torch.autograd.graph.increment_version(call.tensor)
         self._note(found, str(init))
 
     def _constant(self, call: _Call, found: _Found) -> Any:
@@ -221,16 +230,13 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
                 self._draw(call, found)
             return call.tensor
         value = call.value()
-        if value is not None:
-            # PyTorch rounds an f64 to bfloat16 by way of f32; the library rounds once.
-            value = _rounded(value, call.tensor.dtype)
         if value is not None and isinstance(found.view, Block):
             # A DTensor's view may be a copy, into which PyTorch would write.
             with _undisturbed():
-                found.view.set(value)
+                found.view.set(_rounded(value, call.tensor.dtype))
             result = call.tensor
-        elif value is not None and call.name in ("constant_", "fill_"):
-            result = call.function(call.tensor, value)
+        elif call.name in ("constant_", "fill_") and value is not None:
+            result = call.function(call.tensor, _rounded(value, call.tensor.dtype))
         else:
             result = call.function(*call.args, **call.kwargs)
         self._note(found, _TEXTS.get(call.name) or f"constant({value})")
@@ -239,7 +245,7 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
     def _note(self, found: _Found, text: str) -> None:
         self.initialised.setdefault(found.name, []).append(text)
 
-    def _warn(self, name: str, what: str, kwargs: dict[str, Any]) -> None:
+    def _warn(self, name: str, what: str, kwargs: dict[str, Any], stacklevel: int) -> None:
         """Warns once that PyTorch's generator draws, unless a block around this one may know the tensor."""
         if self._warned or kwargs.get("generator") is not None:
             return
@@ -247,11 +253,11 @@ class seeded(TorchFunctionMode):  # noqa: N801 (a context manager, named as torc
             return
         self._warned = True
         warnings.warn(
-            f"{name}{what} draws from PyTorch's generator, and not from the seed of seeded(): the tensor is no parameter "
-            "or buffer of the model. Initialise the parameter itself in place, register the module before it is "
-            "initialised, or pass a generator= of your own. The block does not warn again.",
+            f"{name}{what} draws from PyTorch's generator, and not from the seed of seeded(): the tensor is "
+            "no parameter or buffer of the model. Initialise the parameter itself in place, register the "
+            "module before it is initialised, or pass a generator= of your own. The block does not warn again.",
             UnseededWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 
@@ -292,19 +298,19 @@ class _Call:
         return _functions.initialiser(self.name, self.arguments, fans)
 
     def value(self) -> float | None:
-        """The number that a constant is; None for the identity, and for a value that PyTorch may refuse."""
+        """The number that a constant is; None for the identity, and for the element of a tensor."""
         match self.name:
             case "zeros_" | "zero_":
-                return 0.0
+                return 0
             case "ones_":
-                return 1.0
+                return 1
             case "constant_":
                 value = self.arguments["val"]
             case "fill_":
                 value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
             case _:
                 return None
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return value if isinstance(value, (int, float)) else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,7 +329,9 @@ class _Found:
 class _Named:
     """The parameters and buffers of a model, by the memory in which they lie."""
 
-    def __init__(self, model: nn.Module, strip_prefix: str | Iterable[str], rename: Callable[[str], str] | None):
+    def __init__(
+        self, model: nn.Module, strip_prefix: str | Iterable[str], rename: Callable[[str], str] | None
+    ):
         self._model = model
         self._strip = (strip_prefix,) if isinstance(strip_prefix, str) else tuple(strip_prefix)
         self._rename = rename
@@ -335,10 +343,12 @@ class _Named:
         self._by_storage: dict[int, list[Held]] = {}
         # Of which this process holds nothing.
         self._empty: list[Held] = []
+        self._seen: list[tuple[int, int]] = []
 
     def refresh(self) -> None:
         """Looks through the model anew. ValueError: two parameters have one name."""
         self.forget()
+        self._seen = self._memory()
         names: dict[str, object] = {}
         # Parameters come before buffers, as in a list of both.
         items = sorted(held(self._model), key=lambda item: not item.is_parameter)
@@ -349,7 +359,9 @@ class _Named:
             known.add(item.identity)
             item = item.named(self._stream(item.name))
             if item.name in names:
-                raise ValueError(f"two parameters have the name {item.name!r} without the prefixes of wrappers")
+                raise ValueError(
+                    f"two parameters have the name {item.name!r} without the prefixes of wrappers"
+                )
             names[item.name] = item.identity
             if item.tensor is not None:
                 self._by_id[id(item.tensor)] = item
@@ -364,13 +376,26 @@ class _Named:
                 self._empty.append(item)
 
     def find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
-        """The parameter of a tensor. ValueError: a parameter that can't be filled, or a view that is no region."""
+        """The parameter of a tensor. ValueError: it can't be filled, or the tensor is no region of it."""
         found = self._find(tensor, constant)
         # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
-        if found is None and (not constant or isinstance(tensor, nn.Parameter)):
+        if (
+            found is None
+            and (not constant or isinstance(tensor, nn.Parameter))
+            and self._memory() != self._seen
+        ):
             self.refresh()
             found = self._find(tensor, constant)
         return found
+
+    def _memory(self) -> list[tuple[int, int]]:
+        """Which tensors the model has, and where they lie; `refresh` depends on nothing else."""
+        return [
+            (id(tensor), _storage(getattr(tensor, "_local_tensor", tensor)))
+            for module in self._model.modules()
+            for tensor in (*module._parameters.values(), *module._buffers.values())
+            if tensor is not None
+        ]
 
     def _stream(self, name: str) -> str:
         name = strip(name, self._strip)
@@ -381,7 +406,9 @@ class _Named:
             item = self._by_id.get(id(tensor)) or self._by_id.get(id(tensor._base))
             if item is None:
                 return None
-            raise ValueError(f"{item.name}: the parameter is on the device meta: call to_empty(device=...) first")
+            raise ValueError(
+                f"{item.name}: the parameter is on the device meta: call to_empty(device=...) first"
+            )
         if not _is_dtensor(tensor):
             return self._lying_at(tensor, constant)
         base = tensor if tensor._base is None else tensor._base
@@ -417,13 +444,13 @@ class _Named:
                         views.append((item, view))
         own = self._by_id.get(id(tensor))
         if not views and own is not None and not constant:
-            # Either an error, because a subclass of Tensor keeps its memory to itself, or a parameter on a device that
-            # shows no addresses. Views of such a parameter are not found.
+            # Either an error, because a subclass of Tensor keeps its memory to itself, or a parameter on a
+            # device that shows no addresses. Views of such a parameter are not found.
             views = [(own, view_of(part.local, part)) for part in own.parts() if not storage]
         if not views:
             return None
-        # Parameters may lie in each other's memory: the one that the view is all of goes before those that it is a
-        # part of, and the first name before later names.
+        # Parameters may lie in each other's memory: the one that the view is all of goes before those that it
+        # is a part of, and the first name before later names.
         item, view = min(views, key=lambda entry: (not entry[1].is_whole, entry[1].part.where.size))
         is_all = view.is_whole and tensor.shape == view.part.local.shape
         distributed = view.part.where.size != math.prod(item.shape)
@@ -457,13 +484,13 @@ def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
 
 
 def _rounded(value: float, dtype: torch.dtype) -> float:
-    """The value of the element type that is nearest to the value."""
+    """The value of the element type that is nearest to the value. PyTorch rounds an f64 by way of f32."""
     if dtype not in (torch.float16, torch.bfloat16) or not math.isfinite(value):
         return value
     with _undisturbed():
         element = torch.empty(1, dtype=dtype, device="cpu")
         try:
-            fill_host(element, f"constant({value!r})", Key(0))
+            fill_host(element, f"constant({float(value)!r})", Key(0))
         except ValueError:
             # Too large for the element type: PyTorch says so.
             return value

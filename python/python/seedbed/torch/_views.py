@@ -1,13 +1,15 @@
 """Views: which elements of a named tensor a view holds, and how they are filled.
 
-`View` is a view of the memory that a plain tensor, or this process's part of a tensor, lies in. `Block` is a view of a
-DTensor: PyTorch makes a copy where a view cuts a dimension that is spread over processes, so a write into the view
-would be lost. A block knows which elements of the whole tensor were meant, and writes those that lie here.
+`View` is a view of the memory that a plain tensor, or this process's part of a tensor, lies in. `Block` is a
+view of a DTensor: PyTorch makes a copy where a view cuts a dimension that is spread over processes, so a
+write into the view would be lost. A block knows which elements of the whole tensor were meant, and writes
+those that lie here.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -26,8 +28,8 @@ Fill = Callable[[torch.Tensor, Region], object]
 class View:
     """A strided view into the part of a named tensor that this process holds.
 
-    Element (i, j, ...) of the view is element `offset + i·strides[0] + j·strides[1] + ...` of the part, counted
-    row-major in the part's own shape, whatever strides the memory has.
+    Element (i, j, ...) of the view is element `offset + i·strides[0] + j·strides[1] + ...` of the part,
+    counted row-major in the part's own shape, whatever strides the memory has.
     """
 
     tensor: torch.Tensor
@@ -44,8 +46,8 @@ class View:
         """The view as a matrix of its own. ValueError: this process may hold a part of the matrix."""
         if self.part.where.size != math.prod(self.part.where.shape):
             raise ValueError(
-                "an element depends on all of the matrix, and this process holds a part of the parameter: initialise "
-                "the whole parameter, or initialise before it is distributed"
+                "an element depends on all of the matrix, and this process holds a part of the parameter: "
+                "initialise the whole parameter, or initialise before it is distributed"
             )
         return Part(Grid.whole(self.tensor.shape), self.tensor)
 
@@ -63,9 +65,9 @@ class View:
         start = self._start()
         if start is None:
             raise ValueError(
-                f"the view of shape {tuple(self.tensor.shape)} and strides {self.tensor.stride()} is no block of the "
-                f"part of shape {self.part.where.local_shape} that this process holds of the tensor: initialise the "
-                "whole tensor, or a block of it"
+                f"the view of shape {tuple(self.tensor.shape)} and strides {self.tensor.stride()} is no "
+                f"block of the part of shape {self.part.where.local_shape} that this process holds: initialise "
+                "the whole tensor, or a block of it"
             )
         shape = self.part.where.shape
         if self._is_contiguous() and self.tensor.is_contiguous():
@@ -108,7 +110,7 @@ class View:
         return Part(where, kept)
 
     def _start(self) -> int | None:
-        """The index in the whole tensor of the part's first element, where the part is an interval of elements."""
+        """The index of the part's first element, where the part is an interval of the whole tensor."""
         where = self.part.where
         if isinstance(where, Run):
             return where.start
@@ -121,7 +123,7 @@ class View:
         return sum(spans[0][0] * step for spans, step in zip(where.axes, _row_major(where.shape)))
 
     def _pieces(self) -> Iterator[tuple[View, int, int]]:
-        """Views that make up this one, each with an interval of at most 16 MiB of the part that has its elements."""
+        """Views that make up this one, each with an interval of at most 16 MiB that has its elements."""
         limit = PIECE_BYTES // made_as(self.tensor.dtype).itemsize
         reach = [(size - 1) * stride for size, stride in zip(self.tensor.shape, self.strides)]
         high = self.offset + sum(reach) + 1
@@ -142,7 +144,8 @@ class View:
 class Block:
     """A block of a DTensor, and what this process holds of it."""
 
-    # The DTensor's shape, the shape of the view that names the block, the index of its first element in the DTensor.
+    # The DTensor's shape, the shape of the view that names the block, the index of its first element in the
+    # DTensor.
     whole: tuple[int, ...]
     shape: tuple[int, ...]
     offset: int
@@ -167,21 +170,26 @@ class Block:
             self.here.local.fill_(value)
 
     def matrix(self) -> Part | None:
-        """What this process holds of the block, as a part of a matrix of the view's shape. ValueError: no such part."""
+        """What this process holds of the block, as a part of a matrix of the view's shape.
+
+        ValueError: the view has not the dimensions of such a matrix.
+        """
         axes = range(len(self.whole))
         if self.box.sizes != self.shape:
             # Single indices are no dimensions of the view.
             axes = [axis for axis in axes if self.box.dims[axis] is not None]
         if tuple(self.box.sizes[axis] for axis in axes) != self.shape or not self.box.is_in_order:
             raise ValueError(
-                f"the view of shape {self.shape} has not the dimensions of the DTensor of shape {self.whole} in their "
-                "order: initialise the whole parameter, or initialise before it is distributed"
+                f"the view of shape {self.shape} has not the dimensions of the DTensor of shape {self.whole} "
+                "in their order: initialise the whole parameter, or initialise before it is distributed"
             )
         if self.here is None:
             return None
         spans = self.here.where.axes
         starts = self.box.starts
-        inside = tuple(tuple((low - starts[axis], high - starts[axis]) for low, high in spans[axis]) for axis in axes)
+        inside = tuple(
+            tuple((low - starts[axis], high - starts[axis]) for low, high in spans[axis]) for axis in axes
+        )
         local = self.here.local
         for axis in reversed(range(len(self.whole))):
             if axis not in axes:
@@ -199,7 +207,7 @@ def block_of(tensor: torch.Tensor, whole: Sequence[int], part: Part | None) -> B
         replayed = tensor._view_func_unsafe(torch.empty(whole, device="meta"))
         shape, offset, strides = tuple(replayed.shape), replayed.storage_offset(), replayed.stride()
     box = _box(whole, offset, shape, strides)
-    if box is None or part is not None and not _is_ascending(part.where):
+    if box is None or (part is not None and not _is_ascending(part.where)):
         raise ValueError(
             f"the view of shape {shape} and strides {tuple(strides)} is no block of the DTensor of shape "
             f"{whole}: initialise the whole parameter, or a block of it"
@@ -218,7 +226,8 @@ def block_of(tensor: torch.Tensor, whole: Sequence[int], part: Part | None) -> B
 def view_of(tensor: torch.Tensor, part: Part) -> View | None:
     """The view that a plain tensor is of a part whose storage it shares; None if it has other elements too.
 
-    ValueError: a view with elements of the part, whose order no strides of the part's own dimensions describe.
+    ValueError: a view with elements of the part, whose order no strides of the part's own dimensions
+    describe.
     """
     local = part.local
     offset = tensor.storage_offset() - local.storage_offset()
@@ -230,10 +239,12 @@ def view_of(tensor: torch.Tensor, part: Part) -> View | None:
         return None
     if local.is_contiguous():
         return View(tensor, part, offset, tuple(tensor.stride()))
-    # The memory has other strides than the row-major ones, as in channels_last: each step in memory is taken apart
-    # into steps along the part's dimensions.
+    # The memory has other strides than the row-major ones, as in channels_last: each step in memory is taken
+    # apart into steps along the part's dimensions.
     unit = _row_major(local.shape)
-    axes = sorted((axis for axis in range(local.dim()) if local.shape[axis] > 1), key=local.stride, reverse=True)
+    axes = sorted(
+        (axis for axis in range(local.dim()) if local.shape[axis] > 1), key=local.stride, reverse=True
+    )
 
     def steps(distance: int) -> dict[int, int] | None:
         taken = {}
@@ -255,15 +266,15 @@ def view_of(tensor: torch.Tensor, part: Part) -> View | None:
             last[axis] += (size - 1) * step[axis]
     if any(last[axis] >= local.shape[axis] for axis in axes):
         raise ValueError(
-            f"the view of shape {tuple(tensor.shape)} and strides {tensor.stride()} joins dimensions of a tensor of "
-            f"shape {tuple(local.shape)} and strides {local.stride()}, which is not contiguous"
+            f"the view of shape {tuple(tensor.shape)} and strides {tensor.stride()} joins dimensions of a "
+            f"tensor of shape {tuple(local.shape)} and strides {local.stride()}, which is not contiguous"
         )
     return View(tensor, part, sum(first[axis] * unit[axis] for axis in axes), tuple(strides))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Box:
-    """A block of a tensor: for each axis of the tensor its first index, its size, and the view's dimension or None."""
+    """A block of a tensor: for each axis its first index, its size, and the view's dimension or None."""
 
     starts: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -276,7 +287,7 @@ class _Box:
 
 
 def _box(whole: Sequence[int], offset: int, shape: Sequence[int], strides: Sequence[int]) -> _Box | None:
-    """The block of a tensor of the shape `whole` that a view has, by offset and strides in row-major order."""
+    """The block of a tensor of the shape `whole` that a view is, by offset and row-major strides."""
     unit = _row_major(whole)
     starts = _unravel(offset, unit)
     sizes = [1] * len(whole)
@@ -295,7 +306,7 @@ def _box(whole: Sequence[int], offset: int, shape: Sequence[int], strides: Seque
 def _is_ascending(where: Grid | Run) -> bool:
     """Whether the indices of a process ascend along each axis. torch's placements give no others."""
     return isinstance(where, Grid) and all(
-        before[1] <= after[0] for spans in where.axes for before, after in zip(spans, spans[1:])
+        before[1] <= after[0] for spans in where.axes for before, after in itertools.pairwise(spans)
     )
 
 
