@@ -180,14 +180,14 @@ impl Parts {
                     continue;
                 };
                 if start > next {
-                    gaps.push(format!("{name:?}: no file has the rows {next}..{start}"));
+                    gaps.push(format!("{name}: no file has the rows {next}..{start}"));
                 } else if start < next || !seen.insert(start) && rows > 0 {
-                    gaps.push(format!("{name:?}: two files have the row {start}"));
+                    gaps.push(format!("{name}: two files have the row {start}"));
                 }
                 next = next.max(start.saturating_add(rows));
             }
             if let Some(&all) = whole.first().filter(|all| **all > next) {
-                gaps.push(format!("{name:?}: no file has the rows {next}..{all}"));
+                gaps.push(format!("{name}: no file has the rows {next}..{all}"));
             }
         }
         gaps

@@ -369,7 +369,8 @@ mod tests {
             let whole = |piece: &Piece| piece.tensor == last && piece.rows.is_none();
             assert_eq!(files.iter().flat_map(|file| &file.pieces).filter(|piece| whole(piece)).count(), 1);
             let (all, largest) = (loads.iter().sum::<u64>(), 16_000_000);
-            let bound = (all / ranks).max(largest) + (1 << 20) + (1 << 22);
+            // Whatever is dealt whole can be on top of the average.
+            let bound = all / ranks + largest;
             assert!(*loads.iter().max().unwrap() <= bound, "{ranks}: {loads:?}");
         }
     }
