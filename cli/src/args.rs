@@ -30,7 +30,8 @@ Examples:
   seedbed selftest
   seedbed bench
 
-Exit codes: 0 done, 1 the run failed, 2 the input or the command line is at fault, 130 interrupted."
+Exit codes: 0 done, 1 the run failed, or files differ or are missing, 2 the input or the command line is at
+fault, 130 interrupted."
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -66,9 +66,11 @@ pub fn run(args: &IndexArgs) -> Result<(), Failure> {
 fn check(partial: &Partial, folder: &Path) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let mut ranks = BTreeSet::new();
+    // A network file system remembers which names were not there, until somebody lists the folder.
+    let _ = temporaries(folder);
     for file in &partial.files {
         if let Some(problem) = problem(file, partial.seed, folder) {
-            problems.push(format!("{} {problem}", file.name));
+            problems.push(format!("{} {problem}", file.name.escape_debug()));
             ranks.insert(file.rank);
         }
     }
@@ -92,7 +94,8 @@ fn check(partial: &Partial, folder: &Path) -> Result<(), Failure> {
     if !temporaries(folder).is_empty() {
         text += "; there are temporary files, so that a rank was killed or is still at work";
     }
-    let mut hint = "The launcher's command again makes them and keeps the others; so do".to_owned();
+    let mut hint =
+        "Run the launcher's command again, which keeps the complete files, or only these:".to_owned();
     for &rank in ranks.iter().take(MAX_LISTED) {
         hint += &format!("\n  {}", partial.rerun(Some(rank)));
     }

@@ -19,7 +19,7 @@
 //! `bench.rs` are public for the measuring tools in `benches/tool`, which are part of the same repository: they are no
 //! interface for others, and change without notice.
 //!
-//! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
+//! Exit codes: 0, 1 where the run failed or a folder is not complete, 2 where the input is at fault, 130 where it was interrupted.
 
 mod adapters;
 mod args;

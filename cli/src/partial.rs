@@ -232,11 +232,12 @@ impl Promised {
     }
 }
 
-/// A word as a shell reads it.
+/// A word as a shell reads it. A file of the folder must not send control characters to the terminal.
 fn quoted(word: &str) -> String {
+    let word = word.replace(char::is_control, "?");
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
+        return word;
     }
     format!("'{}'", word.replace('\'', "'\\''"))
 }
@@ -337,9 +338,13 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        for (word, right) in
-            [("--seed=0x2a", "--seed=0x2a"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")]
-        {
+        for (word, right) in [
+            ("--seed=0x2a", "--seed=0x2a"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+            ("a\x1b[2J", "'a?[2J'"),
+        ] {
             assert_eq!(quoted(word), right);
         }
     }

@@ -325,8 +325,10 @@ fn index_says_what_is_wrong() {
     refused("out", "`seedbed init --part` has written nothing here: there is no seedbed.partial.json");
 
     job.succeed("out", &[SMALL, &["--part", "1/2"]].concat());
-    let stderr =
-        job.incomplete("out", &["of 8 files are not complete: ", " is missing", "keeps the others; so do"]);
+    let stderr = job.incomplete(
+        "out",
+        &["of 8 files are not complete: ", " is missing", "which keeps the complete files, or only these:"],
+    );
     assert!(stderr.lines().last().unwrap().ends_with("--seed 7 --part 0/2"), "{stderr}");
     job.parts("out", 2, SMALL, false);
     let complete = job.files("out");
