@@ -59,8 +59,8 @@ def llama() -> nn.Module:
         hidden_size=12,
         intermediate_size=28,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
         initializer_range=0.03,
         tie_word_embeddings=False,
         pad_token_id=3,
@@ -143,14 +143,16 @@ def fsdp2(model: nn.Module, mesh) -> None:
 
 def gathered(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The whole tensors of a state dict of DTensors."""
-    return {name: getattr(tensor, "full_tensor", lambda: tensor)().detach() for name, tensor in state.items()}
+    whole = {name: tensor.full_tensor() for name, tensor in state.items() if hasattr(tensor, "full_tensor")}
+    return {**state, **whole}
 
 
 def digest(state: Mapping[str, torch.Tensor]) -> str:
     """One sha256 of names, types, shapes and bytes. Tied parameters count by their first name in the alphabet."""
     sha = hashlib.sha256()
     for name in sorted(state):
-        tensor = state[name].detach().contiguous()
+        # A copy, because numpy() fixes the size of a storage, and FSDP1 resizes its own.
+        tensor = state[name].detach().clone().contiguous()
         sha.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()

@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 import seedbed
 import torch
-from mesh_models import MODELS, digest, fsdp2, gathered, materialise, on_meta, own_init, reset, tensor_parallel
+from mesh_models import (
+    MODELS,
+    digest,
+    fsdp2,
+    gathered,
+    materialise,
+    on_meta,
+    own_init,
+    reset,
+    tensor_parallel,
+)
 from ranks import spawn
 from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest, seeded
 from torch import nn
@@ -44,7 +54,17 @@ def written(listing, *options: str, config=None) -> dict[str, torch.Tensor]:
         if config is not None:
             Path(folder, "config.json").write_text(json.dumps(config, default=str))
         out = Path(folder, "out.safetensors")
-        command = [program(), "init", Path(folder, "model.json"), "-o", out, "--seed", str(SEED), "--quiet", *options]
+        command = [
+            program(),
+            "init",
+            Path(folder, "model.json"),
+            "-o",
+            out,
+            "--seed",
+            str(SEED),
+            "--quiet",
+            *options,
+        ]
         subprocess.run(command, check=True, capture_output=True, text=True)
         return load_file(out)
 
@@ -123,6 +143,15 @@ def spread(rank: int, world: int) -> dict[str, str]:
             fsdp2(model, mesh["dp"])
             check(f"FSDP2 and tensor parallel {shape}", materialise(model))
         if world == 4:
+            mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicate", "shard"))
+            model = FullyShardedDataParallel(
+                materialise(on_meta(make)),
+                device_mesh=mesh,
+                sharding_strategy=ShardingStrategy.HYBRID_SHARD,
+                device_id=torch.device("cpu"),
+                use_orig_params=True,
+            )
+            check("FSDP1 HYBRID_SHARD", model, whole_fsdp1)
             model = on_meta(make)
             fsdp2(model, init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicate", "shard")))
             check("HSDP", materialise(model))
@@ -152,9 +181,59 @@ def spread(rank: int, world: int) -> dict[str, str]:
 def test_one_hash_on_every_mesh(world):
     results = spawn(world, spread)
     assert all(result == results[0] for result in results)
-    assert len(results[0]) == {1: 58, 2: 70, 4: 76}[world]
+    assert len(results[0]) == {1: 58, 2: 70, 4: 82}[world]
     different = {case: sha for case, sha in results[0].items() if sha != expected(case.split(":")[0])}
     assert not different, {name: expected(name) for name in MODELS}
+
+
+def trained(rank: int, world: int) -> list[bool]:
+    """Whether the model that is trained is the one that was initialised, also again after a forward pass."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    words = torch.arange(24).reshape(2, 12) % 37
+    whole = filled(llama_of_values(), "llama")
+    expected = whole(words).logits
+
+    sharded = on_meta(MODELS["llama"])
+    fsdp2(sharded, init_device_mesh("cpu", (world,)))
+    materialise(sharded)
+    compute_buffers(sharded)
+    flat = FullyShardedDataParallel(llama_of_values(), device_id=torch.device("cpu"))
+    results = []
+    for model in (sharded, flat):
+        filled(model, "llama")
+        results.append(torch.equal(model(words).logits, expected))
+    # Gathered parameters, as some have after a forward pass. FSDP2 drops them, and what they hold.
+    sharded.reshard()
+    reset(sharded)
+    sharded.unshard()
+    compute_buffers(sharded)
+    filled(sharded, "llama").reshard()
+    results.append(torch.equal(sharded(words).logits, expected))
+    loss = sharded(words, labels=words).loss
+    loss.backward()
+    whole(words, labels=words).loss.backward()
+    gradient = sharded.lm_head.weight.grad.full_tensor()
+    results.append(torch.allclose(gradient, whole.lm_head.weight.grad, atol=1e-6))
+    return results
+
+
+def llama_of_values() -> nn.Module:
+    model = materialise(on_meta(MODELS["llama"]))
+    compute_buffers(model)
+    return model
+
+
+def compute_buffers(model: nn.Module) -> None:
+    """What docs/distributed/pytorch.md says of non-persistent buffers."""
+    for module in model.modules():
+        if module._non_persistent_buffers_set:
+            model._init_weights(module)
+
+
+def test_the_values_are_those_that_a_forward_pass_uses():
+    assert spawn(2, trained) == [[True] * 4] * 2
 
 
 def saved(folder: str, rank: int, world: int) -> None:
@@ -219,8 +298,10 @@ def test_types():
         model = init_(Small().to(dtype), SEED)
         listing = manifest(model)
         program_state = written(listing, "--dtype", option)
-        assert same({name: tensor.to(program_state[name].dtype) for name, tensor in model.state_dict().items()},
-                    program_state)
+        assert same(
+            {name: tensor.to(program_state[name].dtype) for name, tensor in model.state_dict().items()},
+            program_state,
+        )
         assert model.first.weight.dtype == dtype
 
 
@@ -255,7 +336,9 @@ def test_rules_of_ones_own(tmp_path):
         assert same(state | {"norm.num_batches_tracked": torch.tensor(77)}, text)
     listing = manifest(model)
     file = written(listing, "--rules", str(path), "--preset", "pytorch")
-    assert same(file, {name: tensor for name, tensor in text.items() if not name.endswith("num_batches_tracked")})
+    assert same(
+        file, {name: tensor for name, tensor in text.items() if not name.endswith("num_batches_tracked")}
+    )
     with pytest.raises(ValueError, match="no rule matches"):
         init_(model, SEED, rules=RULES)
 
@@ -268,7 +351,9 @@ def test_prefixes_and_wrappers():
     assert not same(inside.backbone.state_dict(), plain)
     for prefix in ("backbone.", ["backbone."]):
         assert same(init_(inside, SEED, strip_prefix=prefix).backbone.state_dict(), plain)
-    assert same(init_(inside, SEED, rename=lambda name: name.removeprefix("backbone.")).backbone.state_dict(), plain)
+    assert same(
+        init_(inside, SEED, rename=lambda name: name.removeprefix("backbone.")).backbone.state_dict(), plain
+    )
 
     from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
@@ -305,7 +390,12 @@ def test_a_stage_of_a_pipeline():
     with pytest.raises(ValueError, match=r"0\.weight.*no such parameter"):
         init_(stage, SEED, manifest=manifest(whole), **options)
     with pytest.raises(ValueError, match=r"layers\.0\.weight.*\[7, 6\].*\[7, 7\]"):
-        init_(nn.Sequential(nn.Linear(6, 7)), SEED, manifest=manifest(whole), rename=lambda name: f"layers.{name}")
+        init_(
+            nn.Sequential(nn.Linear(6, 7)),
+            SEED,
+            manifest=manifest(whole),
+            rename=lambda name: f"layers.{name}",
+        )
     with pytest.raises(ValueError, match="two parameters have the name 'x'"):
         init_(stage, SEED, rename=lambda name: "x")
     with pytest.raises(TypeError, match="NoneType"):
@@ -321,6 +411,17 @@ def test_tied_parameters_are_made_once_by_their_first_name():
     shared.a = nn.Linear(3, 3)
     shared.b = shared.a
     assert list(manifest(shared)["parameters"]) == ["a.weight", "a.bias"]
+
+
+def test_a_config_without_a_preset_is_named():
+    model = Small()
+    with pytest.warns(UserWarning, match="model_type 'tabby', which has no preset"):
+        init_(model, SEED, config={"model_type": "tabby"})
+    assert same(model.state_dict(), init_(Small(), SEED).state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init_(model, SEED, config={"model_type": "tabby"}, preset="pytorch")
+        init_(model, SEED, config={})
 
 
 def test_a_model_that_to_empty_has_untied_is_named():
@@ -341,10 +442,7 @@ def test_buffers_of_no_checkpoint_are_named():
     with pytest.warns(UnfilledBufferWarning, match="model.rotary_emb.inv_freq"):
         init_(model, SEED)
     assert (model.model.rotary_emb.inv_freq == 77).all()
-    # What docs/distributed/pytorch.md says.
-    for module in model.modules():
-        if module._non_persistent_buffers_set:
-            model._init_weights(module)
+    compute_buffers(model)
     filled(model, "llama")
     assert torch.equal(model.model.rotary_emb.inv_freq, MODELS["llama"]().model.rotary_emb.inv_freq)
 
@@ -356,12 +454,18 @@ class Packed(torch.Tensor):
 @pytest.mark.parametrize(
     "change, text",
     [
-        (lambda m: m.register_buffer("position_ids", torch.zeros(1, 4, dtype=torch.int64)), "the model computes"),
+        (
+            lambda m: m.register_buffer("position_ids", torch.zeros(1, 4, dtype=torch.int64)),
+            "the model computes",
+        ),
         (lambda m: m.first.to(torch.float8_e4m3fn), r"first\.weight, first\.bias: .*float8_e4m3fn can't"),
         (lambda m: m.first.to("meta"), r"first\.weight, first\.bias: the tensor is on the device meta"),
         (lambda m: m.register_buffer("packed", torch.zeros(2, 2).as_subclass(Packed)), "packed: .*Packed"),
         (lambda m: m.register_parameter("lazy", nn.UninitializedParameter()), "lazy: the lazy module"),
-        (lambda m: m.register_buffer("scalar_x", torch.zeros(3, dtype=torch.complex128)), "scalar_x.*complex128"),
+        (
+            lambda m: m.register_buffer("scalar_x", torch.zeros(3, dtype=torch.complex128)),
+            "scalar_x.*complex128",
+        ),
     ],
 )
 def test_nothing_is_written_on_an_error(change, text):

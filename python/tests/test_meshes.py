@@ -1,4 +1,4 @@
-"""Fills of DTensors: each rank's part holds what the whole tensor holds there, whatever the mesh and the placements."""
+"""Fills of DTensors: each rank's part holds what the whole tensor holds there, on every mesh."""
 
 from __future__ import annotations
 
@@ -137,7 +137,10 @@ def test_pieces_hold_what_one_fill_holds(monkeypatch, init, limit):
     [
         (lambda: torch.empty(2, device="meta"), "to_empty"),
         (lambda: torch.empty(2, dtype=torch.int8), "the types are float32, float16, bfloat16, float64"),
-        (lambda: torch.empty(2, dtype=torch.float8_e4m3fn), "the types are float32, float16, bfloat16, float64"),
+        (
+            lambda: torch.empty(2, dtype=torch.float8_e4m3fn),
+            "the types are float32, float16, bfloat16, float64",
+        ),
         (lambda: torch.empty(2, dtype=torch.complex64), "the types are float32, float16, bfloat16, float64"),
         (lambda: torch.zeros(2, 2).to_sparse(), "only dense"),
         (lambda: nn.UninitializedParameter(), "lazy"),

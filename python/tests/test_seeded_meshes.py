@@ -147,6 +147,17 @@ def edges(rank, world):
         mask[:1, ::2] = True
         assert torch.equal(local[mask], expected[mask]) and (local[~mask] == 77).all()
 
+        # Constants of rows, which PyTorch writes into a copy.
+        model.w[1] = 3
+        model.w[4:6, 1:] = 0.5
+        model.w[..., 4] = True
+        model.w.data[6].fill_(torch.tensor(9.0))
+        rows = model.w.full_tensor()
+        assert (rows[1, :4] == 3).all() and (rows[4:6, 1:4] == 0.5).all() and (rows[:6, 4] == 1).all()
+        assert (rows[6] == 9).all() and (rows[4:6, 0] != 0.5).all()
+        model.w[model.w > 8] = 2.0
+        assert (model.w.full_tensor()[6] == 2).all()
+
         for call in [
             lambda: model.w.diagonal().normal_(),
             lambda: model.w[::2].zero_(),
@@ -162,6 +173,8 @@ def edges(rank, world):
             errors.append(str(error.value))
     with seeded(model, SEED), pytest.raises(RuntimeError, match="leaf Variable"):
         model.w[3].zero_()
+    with seeded(model, SEED), pytest.raises(RuntimeError, match="leaf Variable"):
+        model.w[3] = 0
     return errors
 
 

@@ -19,7 +19,6 @@ from torch import nn
 from seedbed import Init, Key, Region
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
-
 from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
 
 __all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
@@ -73,7 +72,9 @@ def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"a torch.Tensor is filled, not a {type(tensor).__name__}")
     if not isinstance(key, Key):
-        raise TypeError(f"the key must be a seedbed.Key, not {type(key).__name__}; seedbed.Key(seed) makes one")
+        raise TypeError(
+            f"the key must be a seedbed.Key, not {type(key).__name__}; seedbed.Key(seed) makes one"
+        )
     if tensor.dtype not in FLOATS:
         raise ValueError(_not_made(tensor.dtype))
     pieces = parts(tensor)
@@ -129,7 +130,8 @@ def init_(
     if quantised:
         raise ValueError(_listed(quantised))
     whole = own if manifest is None else _whole_manifest(manifest, own)
-    plan = _plan(whole, preset, rules, _config(model, config), strip_prefix)
+    config = _config(model, config)
+    plan = _plan(whole, preset, rules, config, strip_prefix)
     planned = {entry["name"]: entry for entry in plan.entries()}
     # Of the whole plan, so that every stage of a pipeline refuses what one stage refuses.
     problems: dict[str, list[str]] = {}
@@ -157,6 +159,13 @@ def init_(
     _warn_of_ties(model, own)
     _warn_of_buffers(model)
     origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
+    model_type = json.loads(config).get("model_type") if config else None
+    if model_type is not None and preset is None and rules is None and origins == ["default"]:
+        warnings.warn(
+            f"the config says model_type {model_type!r}, which has no preset, and the built-in rules are used: give "
+            "preset= or rules=, or let the model initialise itself inside seedbed.torch.seeded",
+            stacklevel=2,
+        )
     _log.info("%d parameters and buffers by the rules of %s", len(work), ", ".join(origins))
 
     for pieces, filler, is_whole in work:
@@ -231,9 +240,13 @@ def _whole_manifest(manifest: Mapping[str, Any] | str, own: Mapping[str, Any]) -
     for name, entry in own.items():
         other = whole.get(name)
         if other is None:
-            problems.setdefault("the whole model's manifest has no such parameter; see rename=", []).append(name)
+            problems.setdefault("the whole model's manifest has no such parameter; see rename=", []).append(
+                name
+            )
         elif list(other["shape"]) != entry["shape"]:
-            reason = f"the shape is {entry['shape']}, but {list(other['shape'])} in the whole model's manifest"
+            reason = (
+                f"the shape is {entry['shape']}, but {list(other['shape'])} in the whole model's manifest"
+            )
             problems.setdefault(reason, []).append(name)
     if problems:
         raise ValueError(_listed(problems))
@@ -295,8 +308,8 @@ def _warn_of_ties(model: nn.Module, own: Mapping[str, Any]) -> None:
     loose = [name for name in ties if name in own] if isinstance(ties, Mapping) else []
     if loose:
         warnings.warn(
-            f"{', '.join(loose)}: the model ties these parameters to others, and now they are parameters of their own; "
-            "call model.tie_weights() between to_empty and init_",
+            f"{', '.join(loose)}: the model ties these parameters to others, and now they are parameters of "
+            "their own; call model.tie_weights() between to_empty and init_",
             UntiedWarning,
             stacklevel=3,
         )

@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from seedbed import Region
-
 from seedbed.torch._names import clean, named_modules
 
 __all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "made_as", "parts"]
@@ -164,7 +163,9 @@ def parts(tensor: torch.Tensor) -> list[Part]:
     ValueError: a tensor that can't be written, or whose place in the logical tensor is not known.
     """
     if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
-        raise ValueError("the lazy module has no shape yet: run it once on an example before it is initialised")
+        raise ValueError(
+            "the lazy module has no shape yet: run it once on an example before it is initialised"
+        )
     if getattr(tensor, "_is_flat_param", False):
         raise ValueError(
             "this is FSDP1's flat parameter, which holds parts of several parameters: give the model to "
@@ -187,9 +188,7 @@ def made_as(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype == torch.float64 else dtype
 
 
-def fill_part(
-    part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False
-) -> None:
+def fill_part(part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False) -> None:
     """Fills the part's local tensor by `fill(x, region)`, which writes a contiguous tensor `x` in host memory.
 
     The library writes a contiguous tensor of the host in place. Any other tensor (of a GPU, strided, of float64) is
@@ -215,6 +214,7 @@ def held(module: nn.Module) -> list[Held]:
 
     The names are without the prefixes of wrappers; FSDP1's flat parameters are taken apart.
     """
+    _reshard(module)
     flat = _fsdp1(module)
     found: list[Held] = []
     # A module that stands in two places has all its names here, as in a state dict.
@@ -226,7 +226,9 @@ def held(module: nn.Module) -> list[Held]:
             if getattr(parameter, "_is_flat_param", False):
                 found += flat.originals(prefix, parameter)
             else:
-                found.append(flat.held(prefix + name, parameter) or _held(prefix + name, parameter, True, True))
+                found.append(
+                    flat.held(prefix + name, parameter) or _held(prefix + name, parameter, True, True)
+                )
         for name, buffer in child._buffers.items():
             if buffer is not None:
                 persistent = name not in child._non_persistent_buffers_set
@@ -237,7 +239,9 @@ def held(module: nn.Module) -> list[Held]:
 def _held(name: str, tensor: torch.Tensor, is_parameter: bool, is_persistent: bool) -> Held:
     lazy = isinstance(tensor, nn.parameter.UninitializedTensorMixin)
     shape = () if lazy else tuple(tensor.shape)
-    return Held(name, shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor))
+    return Held(
+        name, shape, tensor.dtype, id(tensor), is_parameter, is_persistent, tensor, lambda: parts(tensor)
+    )
 
 
 def _part(where: Grid | Run, local: torch.Tensor) -> list[Part]:
@@ -258,9 +262,13 @@ def _check_plain(tensor: torch.Tensor) -> None:
     if tensor.is_quantized:
         raise ValueError("the tensor is quantised: initialise before the model is quantised")
     if tensor.layout != torch.strided:
-        raise ValueError(f"the tensor's layout is {tensor.layout}; only dense (torch.strided) tensors are filled")
+        raise ValueError(
+            f"the tensor's layout is {tensor.layout}; only dense (torch.strided) tensors are filled"
+        )
     if tensor.device.type == "meta":
-        raise ValueError("the tensor is on the device meta and has no memory: call to_empty(device=...) first")
+        raise ValueError(
+            "the tensor is on the device meta and has no memory: call to_empty(device=...) first"
+        )
 
 
 def _slice(spans: Sequence[Span], start: int, stop: int) -> tuple[Span, ...]:
@@ -287,7 +295,18 @@ def _spans(indices: Sequence[int]) -> tuple[Span, ...]:
     return tuple(spans) or ((0, 0),)
 
 
-# DTensor
+# DTensor, and FSDP2 (torch.distributed.fsdp.fully_shard), whose parameters are DTensors
+
+
+def _reshard(module: nn.Module) -> None:
+    """Gives FSDP2 its sharded parameters back. FSDP2 drops those that a forward pass has gathered."""
+    package = sys.modules.get("torch.distributed.fsdp")
+    fsdp2 = getattr(package, "FSDPModule", None)
+    if fsdp2 is None:
+        return
+    for child in module.modules():
+        if isinstance(child, fsdp2):
+            child.reshard()
 
 
 def _dtensor() -> type | None:
@@ -312,7 +331,9 @@ def _dtensor_parts(tensor: torch.Tensor) -> list[Part]:
     return _part(grid, local) if grid.size else []
 
 
-def _placed(shape: tuple[int, ...], mesh: Sequence[int], coordinate: Sequence[int], placements: Sequence) -> Grid:
+def _placed(
+    shape: tuple[int, ...], mesh: Sequence[int], coordinate: Sequence[int], placements: Sequence
+) -> Grid:
     """What the process at this coordinate of the mesh holds. Placements apply from left to right."""
     from torch.distributed.tensor.placement_types import Partial, Replicate, Shard, _StridedShard
 
@@ -330,7 +351,9 @@ def _placed(shape: tuple[int, ...], mesh: Sequence[int], coordinate: Sequence[in
             raise ValueError(f"the DTensor's placement {placement!r} is unknown to seedbed")
         dim = placement.dim % max(1, len(shape))
         if dim >= len(shape):
-            raise ValueError(f"the DTensor's placement {placement!r} is of a dimension that {shape} does not have")
+            raise ValueError(
+                f"the DTensor's placement {placement!r} is of a dimension that {shape} does not have"
+            )
         count = sum(stop - start for start, stop in axes[dim])
         chunks, index = mesh[number], coordinate[number]
         if strided:
@@ -379,7 +402,7 @@ class _Fsdp1:
             flat = handle.flat_param
             for number, parameter in enumerate(flat._params or ()):
                 self.places[id(parameter)] = (handle, number)
-            for parameter, info in zip(flat._shared_params or (), flat._shared_param_infos):
+            for parameter, info in zip(flat._shared_params or (), flat._shared_param_infos, strict=False):
                 first = (info.prim_param_name, info.prim_module)
                 for number, other in enumerate(flat._param_infos):
                     if (other.param_name, other.module) == first:
@@ -396,7 +419,9 @@ class _Fsdp1:
             if handle.flat_param is flat:
                 break
         else:
-            raise ValueError(f"{prefix}_flat_param belongs to no FullyShardedDataParallel module of this model")
+            raise ValueError(
+                f"{prefix}_flat_param belongs to no FullyShardedDataParallel module of this model"
+            )
         infos = enumerate(flat._param_infos)
         found = [self._original(prefix + _dotted(info), handle, number) for number, info in infos]
         for info in flat._shared_param_infos:
@@ -436,7 +461,12 @@ def _flat_parts(handle, number: int) -> list[Part]:
     data = flat.data
     _check_plain(data)
     if not handle.is_sharded(flat):
-        # NO_SHARD, or summon_full_params.
+        # NO_SHARD, or summon_full_params. At other times FSDP1 drops the gathered parameters and what they hold.
+        if handle.uses_sharded_strategy and handle._training_state.name != "SUMMON_FULL_PARAMS":
+            raise ValueError(
+                "FSDP1 is between a forward and a backward pass and has gathered the parameters: initialise before the "
+                "first forward pass"
+            )
         view = handle._get_unflat_views(data)
         return _part(Grid.whole(shape), list(view)[number].detach())
     info = flat._shard_param_infos[number]

@@ -74,7 +74,7 @@ _TEXTS = {"zero_": "zeros()", "zeros_": "zeros()", "ones_": "ones()", "eye_": "e
 
 _OF_INIT = {function: name for name, function in _functions.FUNCTIONS.items()}
 
-_WATCHED = {*_OF_INIT, *_DRAWN, *_REFUSED, *_CONSTANT, *_MADE}
+_WATCHED = {*_OF_INIT, *_DRAWN, *_REFUSED, *_CONSTANT, *_MADE, torch.Tensor.__setitem__}
 
 
 class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is.
@@ -86,11 +86,12 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
 
     >>> import torch, seedbed, seedbed.torch
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> def init_weights(module):
+    ...     if isinstance(module, torch.nn.Linear):
+    ...         torch.nn.init.xavier_normal_(module.weight)
+    ...         torch.nn.init.zeros_(module.bias)
     >>> with seedbed.torch.seeded(model, 42):
-    ...     for module in model:
-    ...         if isinstance(module, torch.nn.Linear):
-    ...             torch.nn.init.xavier_normal_(module.weight)
-    ...             torch.nn.init.zeros_(module.bias)
+    ...     _ = model.apply(init_weights)
     >>> whole = seedbed.fill(torch.empty(8, 4), "xavier_normal()", seedbed.Key(42).named("0.weight"))
     >>> torch.equal(model[0].weight, whole)
     True
@@ -166,6 +167,8 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         kwargs = kwargs or {}
         if function not in _WATCHED:
             return function(*args, **kwargs)
+        if function is torch.Tensor.__setitem__:
+            return self._set_item(function, *args)
         if function in _MADE:
             self._warn(f"torch.{_MADE[function]}", "", kwargs, 3)
             return function(*args, **kwargs)
@@ -242,6 +245,18 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         self._note(found, _TEXTS.get(call.name) or f"constant({value})")
         return result
 
+    def _set_item(self, function: Callable, tensor: Any, index: Any, value: Any) -> None:
+        """Answers `tensor[index] = value` of a DTensor, where PyTorch would write into a copy."""
+        guarded = not _is_dtensor(tensor) or (tensor.requires_grad and torch.is_grad_enabled())
+        if guarded or not isinstance(value, (int, float)) or not _is_basic(index):
+            return function(tensor, index, value)
+        with _undisturbed():
+            found = self._named.find_item(tensor, index)
+            if found is None:
+                return function(tensor, index, value)
+            found.view.set(_rounded(value, tensor.dtype))
+        self._note(found, f"constant({value})")
+
     def _note(self, found: _Found, text: str) -> None:
         self.initialised.setdefault(found.name, []).append(text)
 
@@ -255,7 +270,7 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         warnings.warn(
             f"{name}{what} draws from PyTorch's generator, and not from the seed of seeded(): the tensor is "
             "no parameter or buffer of the model. Initialise the parameter itself in place, register the "
-            "module before it is initialised, or pass a generator= of your own. The block does not warn again.",
+            "module before it is initialised, or pass a generator= of your own. The block warns once.",
             UnseededWarning,
             stacklevel=stacklevel,
         )
@@ -310,6 +325,8 @@ class _Call:
                 value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
             case _:
                 return None
+        if isinstance(value, torch.Tensor) and value.dim() == 0 and _is_dtensor(self.tensor):
+            value = value.item()
         return value if isinstance(value, (int, float)) else None
 
 
@@ -412,24 +429,38 @@ class _Named:
         if not _is_dtensor(tensor):
             return self._lying_at(tensor, constant)
         base = tensor if tensor._base is None else tensor._base
-        whole = self._lying_at(base._local_tensor, constant) if _is_dtensor(base) else None
-        if whole is not None and whole.view.is_whole and whole.shape == tuple(base.shape):
-            name, part = whole.name, whole.view.part
-        elif _is_dtensor(base) and base._local_tensor.numel() == 0:
-            # Memory without elements has no address.
-            items = [item for item in self._empty if item.shape == tuple(base.shape)]
-            item = self._by_id.get(id(base)) or next(iter(items), None)
-            if item is None:
-                return None
-            name, part = item.name, None
-        else:
+        whole = self._whole(base, constant)
+        if whole is None:
             # A view of a view whose base PyTorch does not tell.
             return self._lying_at(tensor._local_tensor, constant)
-        try:
-            block = block_of(tensor, base.shape, part)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        return _Found(name, tuple(base.shape), block.shape, block, True)
+        name, part = whole
+        view = torch.empty(tuple(base.shape), device="meta")
+        if base is not tensor:
+            view = tensor._view_func_unsafe(view)
+        return _found_block(name, base, view, part)
+
+    def find_item(self, tensor: torch.Tensor, index: Any) -> _Found | None:
+        """The block of a DTensor that `tensor[index]` names."""
+        whole = self._whole(tensor, True)
+        if whole is None:
+            return None
+        name, part = whole
+        return _found_block(name, tensor, torch.empty(tuple(tensor.shape), device="meta")[index], part)
+
+    def _whole(self, tensor: torch.Tensor, constant: bool) -> tuple[str, Part | None] | None:
+        """The name of the parameter that all of a DTensor is, and what this process holds of it."""
+        if not _is_dtensor(tensor):
+            return None
+        shape = tuple(tensor.shape)
+        if tensor._local_tensor.numel() == 0:
+            # Memory without elements has no address.
+            items = [item for item in self._empty if item.shape == shape]
+            item = self._by_id.get(id(tensor)) or next(iter(items), None)
+            return None if item is None else (item.name, None)
+        found = self._lying_at(tensor._local_tensor, constant)
+        if found is None or not found.view.is_whole or found.shape != shape:
+            return None
+        return found.name, found.view.part
 
     def _lying_at(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
         """The parameter in whose memory a plain tensor lies."""
@@ -455,6 +486,15 @@ class _Named:
         is_all = view.is_whole and tensor.shape == view.part.local.shape
         distributed = view.part.where.size != math.prod(item.shape)
         return _Found(item.name, item.shape, item.shape if is_all else tuple(tensor.shape), view, distributed)
+
+
+def _found_block(name: str, tensor: torch.Tensor, view: torch.Tensor, part: Part | None) -> _Found:
+    shape = tuple(tensor.shape)
+    try:
+        block = block_of(view, shape, part)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return _Found(name, shape, block.shape, block, True)
 
 
 def _named_view(item: Held, local: torch.Tensor, part: Part) -> View | None:
@@ -503,6 +543,14 @@ def _storage(tensor: torch.Tensor) -> int:
     except (NotImplementedError, RuntimeError, ValueError):
         # Sparse layouts and wrappers have no memory of their own, lazy parameters not yet.
         return 0
+
+
+def _is_basic(index: Any) -> bool:
+    """Whether an index makes a view, and no copy."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None or part is Ellipsis or isinstance(part, slice) or type(part) is int for part in parts
+    )
 
 
 def _is_dtensor(tensor: torch.Tensor) -> bool:

@@ -66,8 +66,8 @@ class View:
         if start is None:
             raise ValueError(
                 f"the view of shape {tuple(self.tensor.shape)} and strides {self.tensor.stride()} is no "
-                f"block of the part of shape {self.part.where.local_shape} that this process holds: initialise "
-                "the whole tensor, or a block of it"
+                f"block of the part of shape {self.part.where.local_shape} that this process holds: "
+                "initialise the whole tensor, or a block of it"
             )
         shape = self.part.where.shape
         if self._is_contiguous() and self.tensor.is_contiguous():
@@ -197,15 +197,13 @@ class Block:
         return Part(Grid(self.shape, inside), local)
 
 
-def block_of(tensor: torch.Tensor, whole: Sequence[int], part: Part | None) -> Block:
-    """The block that a view of a DTensor of the shape `whole` is. ValueError: the view is no block."""
-    whole = tuple(whole)
-    if tensor._base is None:
-        shape, offset, strides = tuple(tensor.shape), 0, _row_major(tensor.shape)
-    else:
-        # The same view of a tensor without memory has the strides that the DTensor's view does not keep.
-        replayed = tensor._view_func_unsafe(torch.empty(whole, device="meta"))
-        shape, offset, strides = tuple(replayed.shape), replayed.storage_offset(), replayed.stride()
+def block_of(view: torch.Tensor, whole: tuple[int, ...], part: Part | None) -> Block:
+    """The block of a DTensor that a view is. ValueError: the view is no block.
+
+    `view` is the same view of a tensor of the shape `whole` on the device meta, which has the strides that
+    the DTensor's own view does not keep. `part` is what this process holds of the DTensor.
+    """
+    shape, offset, strides = tuple(view.shape), view.storage_offset(), view.stride()
     box = _box(whole, offset, shape, strides)
     if box is None or (part is not None and not _is_ascending(part.where)):
         raise ValueError(
