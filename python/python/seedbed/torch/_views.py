@@ -75,12 +75,12 @@ class View:
             run = Run(shape, first, first + self.tensor.numel())
             fill_part(Part(run, self.tensor.view(-1)), fill)
             return
-        for piece, low, high in self._pieces():
-            run = Run(shape, start + low, start + high)
-            memory = torch.empty(run.size, dtype=made_as(piece.tensor.dtype), device="cpu")
-            fill(memory, run.region())
-            made = memory.as_strided(piece.tensor.shape, piece.strides, piece.offset - low)
-            piece.tensor.copy_(made)
+        limit = max(1, PIECE_BYTES // made_as(self.tensor.dtype).itemsize)
+        memory = torch.empty(min(limit, self._reach()), dtype=made_as(self.tensor.dtype), device="cpu")
+        for piece in self._pieces(limit):
+            run = Run(shape, start + piece.offset, start + piece.offset + piece._reach())
+            fill(memory[: run.size], run.region())
+            piece.tensor.copy_(memory.as_strided(piece.tensor.shape, piece.strides, 0))
 
     def _is_contiguous(self) -> bool:
         return all(
@@ -122,22 +122,24 @@ class View:
             return None
         return sum(spans[0][0] * step for spans, step in zip(where.axes, _row_major(where.shape)))
 
-    def _pieces(self) -> Iterator[tuple[View, int, int]]:
-        """Views that make up this one, each with an interval of at most 16 MiB that has its elements."""
-        limit = PIECE_BYTES // made_as(self.tensor.dtype).itemsize
-        reach = [(size - 1) * stride for size, stride in zip(self.tensor.shape, self.strides)]
-        high = self.offset + sum(reach) + 1
-        if high - self.offset <= limit:
-            yield self, self.offset, high
+    def _reach(self) -> int:
+        """The number of elements of the part from the view's first to its last."""
+        return 1 + sum((size - 1) * stride for size, stride in zip(self.tensor.shape, self.strides))
+
+    def _pieces(self, limit: int) -> Iterator[View]:
+        """Views that make up this one, each of a reach of at most `limit` elements."""
+        if self._reach() <= limit:
+            yield self
             return
         # A single element never gets here, so the longest dimension has two indices or more.
-        dim = max(range(len(reach)), key=reach.__getitem__)
+        dim = max(range(self.tensor.dim()), key=lambda dim: (self.tensor.shape[dim] - 1) * self.strides[dim])
         size = self.tensor.shape[dim]
         rows = max(1, min(size // 2, limit // self.strides[dim]))
         for start in range(0, size, rows):
             part = self.tensor.narrow(dim, start, min(rows, size - start))
-            offset = self.offset + start * self.strides[dim]
-            yield from View(part, self.part, offset, self.strides)._pieces()
+            yield from View(part, self.part, self.offset + start * self.strides[dim], self.strides)._pieces(
+                limit
+            )
 
 
 @dataclasses.dataclass(frozen=True)
