@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand};
 use seedbed::{CONTRACT_VERSION, Init};
 
 use crate::bench::BenchArgs;
+use crate::layout::Layout;
+use crate::ranks::PartChoice;
 use crate::selftest::SelftestArgs;
 use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, byte_size, integer};
 
@@ -21,13 +23,15 @@ use crate::values::{AdapterChoice, ModelType, PlanFor, Shape, TensorType, byte_s
 Examples:
   seedbed init models/gpt2.json -o gpt2.safetensors --preset gpt2
   seedbed plan checkpoint/
+  mpirun -n 4 seedbed init model.json -o out/ --part auto && seedbed index out/
   seedbed init old.safetensors -o fresh.safetensors --seed 42 --rules my_rules.toml
   seedbed fill \"normal(std=0.02)\" --shape 50257,768 -o wte.npy
   seedbed adapters
   seedbed selftest
   seedbed bench
 
-Exit codes: 0 done, 1 the run failed, 2 the input or the command line is at fault, 130 interrupted."
+Exit codes: 0 done, 1 the run failed, or files differ or are missing, 2 the input or the command line is at
+fault, 130 interrupted."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -37,6 +41,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(InitArgs),
+    Index(IndexArgs),
     Plan(PlanArgs),
     Verify(VerifyArgs),
     Fill(FillArgs),
@@ -73,6 +78,13 @@ pub struct InitArgs {
     /// The size of the files in a folder: 5GB, 500MB, 2GiB. A tensor that is larger has a file of its own
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = byte_size)]
     pub max_shard_size: u64,
+    /// Makes only this process's part of a folder: rank R of N, such as 0/4, or the rank that torchrun, mpirun or srun
+    /// gave to this process (auto). `seedbed index DIR` completes the folder when all ranks are done
+    #[arg(long, value_name = "auto|R/N")]
+    pub part: Option<PartChoice>,
+    /// The files of a folder [default: hf]
+    #[arg(long, value_enum)]
+    pub layout: Option<Layout>,
     #[command(flatten)]
     pub common: Common,
 }
@@ -88,11 +100,31 @@ Examples:
   seedbed init checkpoint/ -o fresh/ --seed 0x5eed          # a preset by checkpoint/config.json
   seedbed init model.safetensors -o tuned.safetensors --rules new_head.toml
   seedbed plan checkpoint/                                  # what would each parameter get?
+  mpirun -n 4 seedbed init model.json -o out/ --part auto && seedbed index out/
 
+Many processes: https://github.com/seedbed-gpu/seedbed/blob/main/docs/DISTRIBUTED.md
 The guide to rules (fused and stacked weights, new heads, copies, presets):
 https://github.com/seedbed-gpu/seedbed/blob/main/docs/MODELS.md",
         presets.join(", ")
     )
+}
+
+/// Completes a folder that several processes wrote
+///
+/// Run it when all ranks of `seedbed init --part` are done. It compares the length and the header of each file with the
+/// plan that the ranks share, and gives the index its name last. The exit code is 1 where files are missing, and the
+/// commands that make them are printed. A folder that is complete stays as it is. `seedbed verify` compares the data.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mpirun -n 4 seedbed init model.json -o out/ --part auto && seedbed index out/
+  srun seedbed init model.json -o out/ --part auto && seedbed index out/")]
+pub struct IndexArgs {
+    /// The folder
+    pub folder: PathBuf,
+    /// Prints nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Compares a file with the record of its own making
@@ -264,15 +296,24 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value = "0", value_parser = integer)]
     pub seed: u64,
     /// auto (a GPU if there is one, or else the host), host, or a name that `seedbed adapters` lists or a
-    /// part of it. No choice changes a bit of the output
-    #[arg(long, value_name = "auto|host|NAME", default_value = "auto")]
-    pub adapter: AdapterChoice,
+    /// part of it. With --part, the processes of a machine take turns at the adapters that fit. No choice changes a
+    /// bit of the output [default: auto; with --part: host]
+    #[arg(long, value_name = "auto|host|NAME")]
+    adapter: Option<AdapterChoice>,
     /// Trusts the adapter without the short self-test that compares it with the host before the first fill
     #[arg(long)]
     pub no_selftest: bool,
     /// Prints nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl Common {
+    /// The adapter: the user's choice, or the host for one of several ranks.
+    pub fn adapter(&self, is_rank: bool) -> AdapterChoice {
+        let default = if is_rank { AdapterChoice::Host } else { AdapterChoice::Auto };
+        self.adapter.clone().unwrap_or(default)
+    }
 }
 
 #[cfg(test)]

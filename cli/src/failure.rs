@@ -12,6 +12,13 @@ pub enum Failure {
     Run(anyhow::Error),
     /// The user or the system asked to stop, when this many files were complete.
     Interrupted(usize),
+    /// `seedbed index` found files that are not complete.
+    Incomplete {
+        /// The line for stderr.
+        text: String,
+        /// The commands that make the files.
+        hint: String,
+    },
     /// `seedbed verify` found tensors that differ. The report has said which.
     Differs,
     /// `seedbed selftest` found an adapter that differs from the host. The report has said which.
@@ -36,6 +43,7 @@ impl Failure {
             Self::Input(error) | Self::Run(error) => {
                 error.chain().find_map(|error| error.downcast_ref::<seedbed_model::Error>()?.hint())
             }
+            Self::Incomplete { hint, .. } => Some(hint),
             _ => None,
         }
     }
@@ -54,6 +62,7 @@ impl Failure {
                     "{Interrupted}; the {complete} files that are complete stay, and the same command makes the others"
                 )
             }
+            Self::Incomplete { text, .. } => text.clone(),
             Self::Differs => "error: the file is not as it was initialised".into(),
             Self::SelfTest => "error: the self-test failed; --adapter host makes the right bits".into(),
         }
@@ -62,7 +71,7 @@ impl Failure {
     /// The exit code of the program.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Run(_) | Self::Differs | Self::SelfTest => 1,
+            Self::Run(_) | Self::Incomplete { .. } | Self::Differs | Self::SelfTest => 1,
             Self::Input(_) => 2,
             // A shell reports 128 + 2 for a program that SIGINT (2) ended.
             Self::Interrupted(_) => 130,

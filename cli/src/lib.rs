@@ -9,26 +9,34 @@
 //! | the plan of a command's arguments | `planned.rs` |
 //! | the GPU or the host that makes the values | `select.rs`, `engine.rs` |
 //! | tensors -> windows of bounded size | `window.rs` |
-//! | tensors -> files, each complete or not at all | `shards.rs`, `output.rs`, `header.rs` |
+//! | which part of the files is this process's | `ranks.rs` |
+//! | tensors -> the files of a folder, and the rank that makes each | `layout.rs`, `dcp.rs` |
+//! | what a folder will hold, while several ranks write it; the index | `partial.rs`, `index.rs` |
+//! | files, each complete or not at all | `shards.rs`, `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
 //! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs` measures, `selftest.rs` compares adapters with the host, `program.rs` prints kernels. The parts of
 //! `bench.rs` are public for the measuring tools in `benches/tool`, which are part of the same repository: they are no
 //! interface for others, and change without notice.
 //!
-//! Exit codes: 0, 1 where the run failed, 2 where the input is at fault, 130 where it was interrupted.
+//! Exit codes: 0, 1 where the run failed or a folder is not complete, 2 where the input is at fault, 130 where it was interrupted.
 
 mod adapters;
 mod args;
 pub mod bench;
+mod dcp;
 mod engine;
 mod failure;
 mod header;
+mod index;
 mod interrupt;
+mod layout;
 mod output;
+mod partial;
 mod plan;
 mod planned;
 mod program;
+mod ranks;
 mod report;
 mod run;
 mod select;
@@ -78,6 +86,7 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
 fn command(command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => run::init(&args),
+        Command::Index(args) => index::run(&args),
         Command::Plan(args) => plan::print(&args),
         Command::Fill(args) => run::fill(&args),
         Command::Program(args) => program::print(&args),

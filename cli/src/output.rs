@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail};
-use tempfile::{Builder, TempPath};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
 /// The format of the file, from its extension.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +98,30 @@ impl Drop for Syncer {
     }
 }
 
+/// The beginning and the end of the names of temporary files.
+const TEMPORARY: [&str; 2] = [".seedbed-", ".tmp"];
+
+/// Creates a temporary file in a folder.
+pub fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let [prefix, suffix] = TEMPORARY;
+    let mut builder = Builder::new();
+    builder.prefix(prefix).suffix(suffix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The umask reduces these permissions, as for any new file. tempfile would give them to the owner
+        // alone.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Whether a name is that of a temporary file. One stays where its process was killed.
+pub fn is_temporary(name: &str) -> bool {
+    let [prefix, suffix] = TEMPORARY;
+    name.starts_with(prefix) && name.ends_with(suffix)
+}
+
 impl Output {
     /// Creates the temporary file. Success shows whether the target's folder can hold a new file.
     pub fn create(target: &Path) -> Result<Self> {
@@ -112,17 +136,7 @@ impl Output {
             }
             _ => {}
         }
-        let mut builder = Builder::new();
-        builder.prefix(".seedbed-").suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // The umask reduces these permissions, as for any new file. tempfile would give them to the owner
-            // alone.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let (file, temporary) = builder
-            .tempfile_in(folder)
+        let (file, temporary) = temporary(folder)
             // tempfile's text names a random file that never existed.
             .map_err(|error| io::Error::from(error.kind()))
             .with_context(|| format!("{}: can't create a file in the folder {}", place(), folder.display()))?

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use seedbed_model::{Model, Plan, Preset, Rules};
 
 use crate::args::ModelArgs;
+use crate::dcp;
 
 /// A model with its plan.
 pub struct Planned {
@@ -25,6 +26,12 @@ impl Planned {
         let own = args.rules.as_deref().map(Rules::load).transpose()?;
         let preset = args.preset.as_deref().map(Rules::preset).transpose().context("--preset")?;
         let model = Model::read(&args.model)?;
+        if dcp::is_part(&model) {
+            note(
+                "warning: the model is a file of torch.distributed.checkpoint, which may have only a part of each tensor; \
+                 its shapes are taken as they are",
+            );
+        }
         let from = args.from.as_deref().map(Model::read).transpose().context("--from")?;
         let rules = match (own, preset) {
             (Some(own), Some(preset)) => own.then(preset),

@@ -1,6 +1,7 @@
 //! The report to the user: a progress bar during the run, a table at the end.
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct Row<'a> {
     pub tensor: &'a Tensor,
     /// What the tensor holds.
     pub content: &'a str,
+    /// The rows that the file has, and the number of all rows; `None` for a whole tensor.
+    pub rows: Option<&'a (Range<u64>, u64)>,
     pub stats: &'a Stats,
 }
 
@@ -47,14 +50,17 @@ pub fn summary(rows: &[Row<'_>], engine: &str, elapsed: Duration, output: &Path)
     let mut table =
         table(["parameter", "shape", "type", "initialiser", "mean", "measured", "std", "measured"]);
     let (mut elements, mut bytes) = (0_u64, 0_u64);
-    for Row { tensor, content, stats } in rows {
+    for Row { tensor, content, rows, stats } in rows {
         let moments = tensor.moments();
         table.add_row([
             // A name from a file must not send control characters to the terminal.
             tensor.name.escape_debug().to_string(),
             format!("{:?}", tensor.shape),
             tensor.dtype.to_string().to_lowercase(),
-            (*content).to_owned(),
+            match rows {
+                Some((rows, all)) => format!("{content}, rows {}..{} of {all}", rows.start, rows.end),
+                None => (*content).to_owned(),
+            },
             number(moments.map(|(mean, _)| mean)),
             number(stats.mean()),
             number(moments.map(|(_, std)| std)),

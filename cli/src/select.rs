@@ -75,20 +75,25 @@ pub fn named(name: &str) -> Result<Named, Failure> {
 }
 
 /// Opens the engine that the user asked for. With `is_tested` an adapter first has to pass the short self-test; the host
-/// takes the place of one that does not. `note` takes a line for the user.
+/// takes the place of one that does not. `local_rank` is that of one of several processes, which take turns at the
+/// adapters that fit. `note` takes a line for the user.
 pub fn engine(
     choice: &AdapterChoice,
+    local_rank: Option<u64>,
     is_tested: bool,
     note: &mut dyn FnMut(String),
 ) -> Result<Engine, Failure> {
     match choice {
         AdapterChoice::Host => Ok(Engine::Host),
         AdapterChoice::Named(name) => {
-            let adapter = named(name)?;
+            let adapter = match local_rank {
+                Some(rank) => in_turn(name, rank)?,
+                None => named(name)?,
+            };
             let engine = adapter.open().map_err(Failure::run)?;
             Ok(engine_or_host(adapter.trusted(engine, is_tested), note))
         }
-        AdapterChoice::Auto => Ok(auto(is_tested, note)),
+        AdapterChoice::Auto => Ok(auto(local_rank.unwrap_or(0), is_tested, note)),
     }
 }
 
@@ -102,11 +107,14 @@ fn engine_or_host(engine: Result<Engine>, note: &mut dyn FnMut(String)) -> Engin
 }
 
 /// The first GPU that opens and passes, or the host. The host is preferred to a software adapter: both compute on the
-/// same CPU, and the host needs no driver.
-fn auto(is_tested: bool, note: &mut dyn FnMut(String)) -> Engine {
+/// same CPU, and the host needs no driver. `turn` says with which of the GPUs the search begins.
+fn auto(turn: u64, is_tested: bool, note: &mut dyn FnMut(String)) -> Engine {
     let adapters = all();
-    let gpus = adapters.iter().filter(|adapter| !adapter.is_software());
-    let opened = gpus.map(|adapter| adapter.trusted(adapter.open()?, is_tested));
+    let gpus: Vec<_> = adapters.iter().filter(|adapter| !adapter.is_software()).collect();
+    let backends: Vec<_> = gpus.iter().map(|gpu| gpu.adapter.get_info().backend).collect();
+    let order = beginning_at(&backends, turn);
+    let opened = order.into_iter().map(|index| gpus[index]);
+    let opened = opened.map(|adapter| adapter.trusted(adapter.open()?, is_tested));
     match first(opened, note) {
         Ok(engine) => engine,
         Err(unusable) => {
@@ -119,6 +127,50 @@ fn auto(is_tested: bool, note: &mut dyn FnMut(String)) -> Engine {
             Engine::Host
         }
     }
+}
+
+/// The order in which a process tries adapters, given by their backends: those of the first backend, beginning with the
+/// process's own, then the others. A GPU may have an adapter of each backend.
+fn beginning_at<B: PartialEq>(backends: &[B], turn: u64) -> Vec<usize> {
+    let is_first = |index: &usize| backends[*index] == backends[0];
+    let (mut order, others): (Vec<_>, Vec<_>) = (0..backends.len()).partition(is_first);
+    if !order.is_empty() {
+        let turn = turn % order.len() as u64;
+        order.rotate_left(turn as usize);
+    }
+    order.extend(others);
+    order
+}
+
+/// The adapter for one of several processes: number `turn` of those that `--adapter NAME` could mean, in turns.
+fn in_turn(name: &str, turn: u64) -> Result<Named, Failure> {
+    let mut adapters = all();
+    let infos: Vec<_> = adapters.iter().map(|adapter| adapter.adapter.get_info()).collect();
+    let names: Vec<_> =
+        adapters.iter().zip(&infos).map(|(adapter, info)| [adapter.name.clone(), gpu::name(info)]).collect();
+    let fits = fitting(&names, name);
+    let backends: Vec<_> = fits.iter().map(|&index| infos[index].backend).collect();
+    match beginning_at(&backends, turn).first() {
+        Some(&first) => Ok(adapters.swap_remove(fits[first])),
+        // This error lists the adapters that exist.
+        None => named(name),
+    }
+}
+
+/// The adapters that a name means, given by their own names and by those that others may share: the one of this name, or
+/// else those of this name, or else those whose names contain it.
+fn fitting(names: &[[String; 2]], wanted: &str) -> Vec<usize> {
+    let wanted = wanted.to_lowercase();
+    let lower: Vec<_> = names.iter().map(|both| both.each_ref().map(|name| name.to_lowercase())).collect();
+    let by = |fits: fn(&[String; 2], &str) -> bool| -> Vec<usize> {
+        (0..lower.len()).filter(|&index| fits(&lower[index], &wanted)).collect()
+    };
+    let kinds = [
+        by(|[own, _], wanted| own == wanted),
+        by(|[_, shared], wanted| shared == wanted),
+        by(|[own, _], wanted| own.contains(wanted)),
+    ];
+    kinds.into_iter().find(|fits| !fits.is_empty()).unwrap_or_default()
 }
 
 /// The first engine that can be used, or the number of those that can't. The user is told why not.
@@ -153,6 +205,32 @@ mod tests {
         );
         let none = [trust("a", false, &""), trust("b", false, &"")];
         assert_eq!(first(none.into_iter(), &mut |_| ()), Err(2));
+    }
+
+    #[test]
+    fn processes_take_turns_at_the_adapters() {
+        for (backends, turn, order) in [
+            (&[][..], 3, &[][..]),
+            (&["vulkan"], 5, &[0]),
+            (&["vulkan", "vulkan", "gl"], 0, &[0, 1, 2]),
+            (&["vulkan", "vulkan", "gl"], 1, &[1, 0, 2]),
+            (&["vulkan", "vulkan", "gl"], 2, &[0, 1, 2]),
+            (&["vulkan", "gl", "vulkan", "vulkan"], 7, &[2, 3, 0, 1]),
+        ] {
+            assert_eq!(beginning_at(backends, turn), order, "{backends:?} {turn}");
+        }
+        let names =
+            ["a", "b"].map(|bus| [format!("vulkan/NVIDIA H100 {bus}"), "vulkan/NVIDIA H100".to_owned()]);
+        let names = [&names[..], &[["vulkan/llvmpipe".to_owned(), "vulkan/llvmpipe".to_owned()]]].concat();
+        for (wanted, fits) in [
+            ("vulkan/nvidia h100 b", &[1][..]),
+            ("vulkan/NVIDIA H100", &[0, 1]),
+            ("h100", &[0, 1]),
+            ("vulkan", &[0, 1, 2]),
+            ("metal", &[]),
+        ] {
+            assert_eq!(fitting(&names, wanted), fits, "{wanted}");
+        }
     }
 
     #[test]

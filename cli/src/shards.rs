@@ -1,33 +1,30 @@
-//! The files of an output: one file, or a folder in Hugging Face's layout.
+//! The files of an output: one file, or a folder in one of the layouts.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use seedbed_model::{Model, Record, Source, Tensor};
 
-use crate::output::{Format, Output};
-
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+use crate::layout;
+use crate::output::Format;
 
 /// Where a model goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// One file.
     File(PathBuf),
-    /// A folder of files with at most this number of bytes of data each.
-    Folder(PathBuf, u64),
+    /// A folder of files.
+    Folder(PathBuf),
 }
 
 impl Target {
     /// The target that a path means: a folder if it ends with a slash or is one.
-    pub fn of(path: &Path, max_shard_size: u64) -> Result<Self> {
+    pub fn of(path: &Path) -> Result<Self> {
         let text = path.as_os_str().to_string_lossy();
         let has_slash = text.ends_with(['/', std::path::MAIN_SEPARATOR]);
         if has_slash || path.is_dir() && path.extension().is_none() {
-            return Ok(Self::Folder(path.to_owned(), max_shard_size));
+            return Ok(Self::Folder(path.to_owned()));
         }
         ensure!(
             !path.is_dir(),
@@ -45,7 +42,7 @@ impl Target {
     /// Checks that no input would be overwritten.
     pub fn check(&self, inputs: &mut dyn Iterator<Item = &Path>, in_place: bool) -> Result<()> {
         let target = match self {
-            Self::File(path) | Self::Folder(path, _) => path,
+            Self::File(path) | Self::Folder(path) => path,
         };
         // A target that does not exist is no input.
         let Ok(target) = fs::canonicalize(target) else { return Ok(()) };
@@ -59,7 +56,7 @@ impl Target {
                         "{input} is read and would be replaced; give another output, or --in-place"
                     );
                 }
-                Self::Folder(..) if found.parent() == Some(&target) => {
+                Self::Folder(_) if found.parent() == Some(&target) => {
                     bail!(
                         "{} is read and lies in the output's folder; give another folder{}",
                         input.display(),
@@ -71,118 +68,6 @@ impl Target {
         }
         Ok(())
     }
-
-    /// The files, each with its tensors in their order.
-    pub fn shards(&self, tensors: Vec<Tensor>) -> Result<Vec<Shard>> {
-        let (folder, max) = match self {
-            Self::File(path) => return Ok(vec![Shard { path: path.clone(), tensors }]),
-            Self::Folder(folder, max) => (folder, *max),
-        };
-        let mut groups: Vec<Vec<Tensor>> = vec![Vec::new()];
-        let mut size = 0_u64;
-        for tensor in tensors {
-            let bytes = tensor.bytes()?;
-            if size.saturating_add(bytes) > max && groups.last().is_some_and(|group| !group.is_empty()) {
-                groups.push(Vec::new());
-                size = 0;
-            }
-            size = size.saturating_add(bytes);
-            if let Some(group) = groups.last_mut() {
-                group.push(tensor);
-            }
-        }
-        let count = groups.len();
-        let (other, reason) = if count == 1 { (INDEX, "the new file") } else { (SINGLE, "the new index") };
-        let other = folder.join(other);
-        ensure!(
-            !other.exists(),
-            "{}: the folder holds a model already, and loaders would find both that and {reason}; remove it, or give another \
-             folder",
-            other.display()
-        );
-        let name = |number: usize| match count {
-            1 => SINGLE.to_owned(),
-            _ => format!("model-{number:05}-of-{count:05}.safetensors"),
-        };
-        let shards =
-            (1..).zip(groups).map(|(number, tensors)| Shard { path: folder.join(name(number)), tensors });
-        let shards: Vec<Shard> = shards.collect();
-        for Shard { path, .. } in &shards {
-            // The names follow from the folder, so nobody has asked for this file to be replaced.
-            let record = || Model::read(path).and_then(|model| Record::read(&model.metadata));
-            ensure!(
-                !path.exists() || record().is_ok_and(|record| record.is_some()),
-                "{}: exists, and `seedbed init` did not make it; remove it, or give another folder",
-                path.display()
-            );
-        }
-        Ok(shards)
-    }
-
-    /// The files of the folder that look like parts of a model and are none of these.
-    pub fn strangers(&self, shards: &[Shard]) -> Vec<String> {
-        let Self::Folder(folder, _) = self else { return Vec::new() };
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let is_own =
-            |name: &str| shards.iter().any(|shard| shard.path.file_name().is_some_and(|own| own == name));
-        let is_part = |name: &str| {
-            name.starts_with("model-")
-                && name.contains("-of-")
-                && name.ends_with(".safetensors")
-                && !is_own(name)
-        };
-        let mut strangers: Vec<_> = names.filter(|name| is_part(name)).collect();
-        strangers.sort();
-        strangers
-    }
-
-    /// Creates the folder, if the target is one.
-    pub fn create(&self) -> Result<()> {
-        if let Self::Folder(folder, _) = self {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("{}: can't create the folder", folder.display()))?;
-        }
-        Ok(())
-    }
-
-    /// Removes an old index before its files change, so that a run that is cut off leaves no index of mixed files.
-    pub fn remove_index(&self) -> Result<()> {
-        let Self::Folder(folder, _) = self else { return Ok(()) };
-        let path = folder.join(INDEX);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("{}: can't remove the old index", path.display()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes the index of several files.
-    pub fn write_index(&self, shards: &[Shard]) -> Result<()> {
-        let Self::Folder(folder, _) = self else { return Ok(()) };
-        if shards.len() < 2 {
-            return Ok(());
-        }
-        #[derive(serde::Serialize)]
-        struct Index<'a> {
-            metadata: BTreeMap<&'a str, u64>,
-            weight_map: BTreeMap<&'a str, String>,
-        }
-        let (mut total, mut weight_map) = (0_u64, BTreeMap::new());
-        for shard in shards {
-            let file = shard.path.file_name().unwrap_or_default().to_string_lossy();
-            for tensor in &shard.tensors {
-                total = total.saturating_add(tensor.bytes()?);
-                weight_map.insert(tensor.name.as_str(), file.clone().into_owned());
-            }
-        }
-        let index = Index { metadata: BTreeMap::from([("total_size", total)]), weight_map };
-        let mut output = Output::create(&folder.join(INDEX))?;
-        output.write(&serde_json::to_vec_pretty(&index)?)?;
-        output.write(b"\n")?;
-        output.finish()
-    }
 }
 
 /// A file of an output.
@@ -190,9 +75,41 @@ impl Target {
 pub struct Shard {
     pub path: PathBuf,
     pub tensors: Vec<Tensor>,
+    /// The rows of each tensor that the file has, and the number of all rows; `None` for a whole tensor.
+    pub rows: Vec<Option<(std::ops::Range<u64>, u64)>>,
 }
 
 impl Shard {
+    /// A file of whole tensors.
+    pub fn whole(path: PathBuf, tensors: Vec<Tensor>) -> Self {
+        Self { path, rows: vec![None; tensors.len()], tensors }
+    }
+
+    /// A file of a folder.
+    pub fn of(folder: &Path, file: &layout::File, tensors: &[Tensor]) -> Self {
+        let rows = |piece: &layout::Piece| {
+            let all = tensors[piece.tensor].shape.first().copied().unwrap_or(0);
+            piece.rows.clone().map(|rows| (rows, all))
+        };
+        Self {
+            path: folder.join(&file.name),
+            tensors: file.pieces.iter().map(|piece| piece.of(tensors)).collect(),
+            rows: file.pieces.iter().map(rows).collect(),
+        }
+    }
+
+    /// Checks that this file replaces none but one of `seedbed init`. Its name follows from the folder, so nobody has asked
+    /// for another file to be replaced.
+    pub fn check(&self) -> Result<()> {
+        let record = || Model::read(&self.path).and_then(|model| Record::read(&model.metadata));
+        ensure!(
+            !self.path.exists() || record().is_ok_and(|record| record.is_some()),
+            "{}: exists, and `seedbed init` did not make it; remove it, or give another folder",
+            self.path.display()
+        );
+        Ok(())
+    }
+
     /// The number of bytes of data.
     pub fn bytes(&self) -> Result<u64> {
         let mut sum = 0_u64;
@@ -222,4 +139,9 @@ impl Shard {
         };
         Ok(!copies || source.is_some_and(|source| source.paths().all(is_newer)))
     }
+}
+
+/// Creates a folder and those above it. Several processes may do so at the same time.
+pub fn create(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{}: can't create the folder", folder.display()))
 }

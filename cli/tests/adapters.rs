@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             ("init_equals_host", init_equals_host),
             ("fill_equals_host", fill_equals_host),
             ("parts_equal_host", parts_equal_host),
+            ("rows_of_ranks_equal_host", rows_of_ranks_equal_host),
             ("bench_measures_everything", bench_measures_everything),
             ("selftest_passes", selftest_passes),
         ],
@@ -210,6 +211,65 @@ fn parts_equal_host(adapter: &str) -> Result<(), Failed> {
         };
         let same = same(on(adapter, "gpu.safetensors")?, on("host", "host.safetensors")?);
         same.map_err(|error| format!("{dtype}: {}", error.message().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// The rows that three ranks make of tensors, which begin anywhere in a tensor and in its parts.
+fn rows_of_ranks_equal_host(adapter: &str) -> Result<(), Failed> {
+    let folder = Folder::new();
+    let parameters: &[(&str, &[u64])] = &[
+        ("whole.weight", &[1001, 257]),
+        ("columns.weight", &[701, 333]),
+        ("experts.weight", &[5, 131, 517]),
+        ("formula.weight", &[503, 301]),
+        ("orthogonal.weight", &[307, 211]),
+        ("bias", &[33]),
+    ];
+    let model = folder.write("m.json", manifest(parameters));
+    let rules = folder.write(
+        "r.toml",
+        r#"
+        [[rule]]
+        match = "columns.*"
+        init = "normal"
+        split = { axis = 1, sizes = [111, 5, 217] }
+        [[rule]]
+        match = "experts.*"
+        init = "xavier_normal"
+        unstack = 0
+        [[rule]]
+        match = "formula.*"
+        init = 'formula("u + i0")'
+        [[rule]]
+        match = "orthogonal.*"
+        init = "orthogonal"
+        [[rule]]
+        match = "*"
+        init = "uniform"
+        "#,
+    );
+    for dtype in ["f32", "bf16"] {
+        let on = |adapter: &str| -> Result<Vec<Vec<u8>>, Failed> {
+            let out = folder.path(&format!("{}-{dtype}", if adapter == "host" { "host" } else { "gpu" }));
+            (1..=3)
+                .map(|number| {
+                    let mut command = seedbed();
+                    command.args(["init", "--layout", "dcp", "--part", &format!("{}/3", number - 1)]);
+                    command.arg(&model).arg("--rules").arg(&rules).args(["--dtype", dtype]);
+                    command.args(["--adapter", adapter]).arg("-o").arg(format!("{}/", out.display()));
+                    let output = command.output()?;
+                    let stdout = text(&output.stdout);
+                    if !output.status.success() || !stdout.contains(&format!(" s ({adapter})\n")) {
+                        return Err(format!("{stdout}{}", text(&output.stderr)).into());
+                    }
+                    Ok(fs::read(out.join(format!("shard-0000{number}-model-00001-of-00001.safetensors")))?)
+                })
+                .collect()
+        };
+        for (gpu, host) in on(adapter)?.into_iter().zip(on("host")?) {
+            same(gpu, host).map_err(|error| format!("{dtype}: {}", error.message().unwrap_or_default()))?;
+        }
     }
     Ok(())
 }

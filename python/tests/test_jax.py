@@ -17,7 +17,7 @@ from jax.nn import initializers as theirs  # noqa: E402
 
 import seedbed  # noqa: E402
 import seedbed.jax as sj  # noqa: E402
-from seedbed import Init, Key, Region, _content, fill  # noqa: E402
+from seedbed import Init, Key, _content, fill  # noqa: E402
 
 
 def whole(shape, init, key, dtype="float32"):
@@ -68,7 +68,11 @@ FUNCTIONS = [
     ("he_uniform", (-2, -1, 0), "jax::he_uniform(batch_axis=0)"),
     ("variance_scaling", (0.5, "fan_geo_avg", "normal"), "jax::variance_scaling(0.5,fan_geo_avg,normal)"),
     ("variance_scaling", (2, "fan_out", "uniform"), "jax::variance_scaling(2,fan_out,uniform)"),
-    ("variance_scaling", (1, "fan_in", "truncated_normal"), "jax::variance_scaling(1,fan_in,truncated_normal)"),
+    (
+        "variance_scaling",
+        (1, "fan_in", "truncated_normal"),
+        "jax::variance_scaling(1,fan_in,truncated_normal)",
+    ),
     ("normal", (), "normal(0,0.01)"),
     ("normal", (3.0,), "normal(0,3)"),
     ("uniform", (), "uniform(0,0.01)"),
@@ -96,7 +100,7 @@ def test_distributions_are_those_of_jax(name, arguments, text):
     b = np.sort(np.asarray(getattr(theirs, name)(*arguments)(jax.random.key(2), shape)).ravel())
     if name == "constant":
         return assert_same(a, b)
-    # Two samples of one distribution: Kolmogorov and Smirnov's distance is above this bound once in 10^6 times.
+    # Kolmogorov and Smirnov's distance of two samples of one distribution is above this bound once in 10^6.
     both = np.concatenate([a, b])
     distance = np.abs(np.searchsorted(a, both, "right") - np.searchsorted(b, both, "right")).max() / n
     assert distance < 2.7 * np.sqrt(2 / n)
@@ -144,14 +148,20 @@ def test_orthogonal_as_jax_lays_it_out():
     assert_same(matrix, whole((2, 5), "orthogonal()", Key(1)))
     their_delta = np.asarray(theirs.delta_orthogonal()(jax.random.key(0), (3, 4, 2, 5)))
     assert their_delta[1, 1].all() and np.count_nonzero(their_delta) == 10
-    for shape, message in [((4,), "two dimensions"), ((3, 5, 2), "no more inputs"), ((2, 2), "three to five")]:
+    for shape, message in [
+        ((4,), "two dimensions"),
+        ((3, 5, 2), "no more inputs"),
+        ((2, 2), "three to five"),
+    ]:
         with pytest.raises(ValueError, match=message):
             (sj.orthogonal() if len(shape) == 1 else sj.delta_orthogonal())(1, shape)
     with pytest.raises(ValueError, match="out of range"):
         sj.orthogonal(column_axis=3)(1, (2, 2))
 
 
-@pytest.mark.parametrize("text", ["jax::orthogonal(2,1)", "jax::orthogonal()", "jax::delta_orthogonal(scale=0.5)"])
+@pytest.mark.parametrize(
+    "text", ["jax::orthogonal(2,1)", "jax::orthogonal()", "jax::delta_orthogonal(scale=0.5)"]
+)
 def test_composed_texts_make_what_the_program_makes(text):
     shape = (3, 4, 5)
     manifest = json.dumps({"parameters": {"w": {"shape": shape, "dtype": "F32"}}})
@@ -170,16 +180,25 @@ def test_texts_that_are_no_initialisers():
 
 
 def test_fans_of_pytorch_are_not_guessed():
-    for text in ["kaiming_normal()", "kaiming_normal(mode=fan_out)", "xavier_uniform()", "normal(std=1/sqrt(fan_in))"]:
+    for text in [
+        "kaiming_normal()",
+        "kaiming_normal(mode=fan_out)",
+        "xavier_uniform()",
+        "normal(std=1/sqrt(fan_in))",
+    ]:
         shape = (3, 4, 5) if text.startswith("xavier") else (3, 4)
         with pytest.raises(ValueError, match="in_axis=-2, out_axis=-1"):
             sj.init(text)(1, shape)
     # Both layouts have the same sum of fans.
     assert_same(sj.init("xavier_normal()")(1, (3, 4)), whole((3, 4), "xavier_normal()", Key(1)))
     kernel = sj.init("kaiming_uniform(a=2.236)", in_axis=-2, out_axis=-1)
-    assert_same(kernel(1, (3, 4, 5)), whole((3, 4, 5), Init("kaiming_uniform(a=2.236)", fans=(12.0, 15.0)), Key(1)))
+    assert_same(
+        kernel(1, (3, 4, 5)), whole((3, 4, 5), Init("kaiming_uniform(a=2.236)", fans=(12.0, 15.0)), Key(1))
+    )
     torch_layout = sj.init("kaiming_normal()", in_axis=1, out_axis=0)
-    assert_same(torch_layout(1, (3, 4, 5)), whole((3, 4, 5), Init("kaiming_normal()", fans=(20.0, 15.0)), Key(1)))
+    assert_same(
+        torch_layout(1, (3, 4, 5)), whole((3, 4, 5), Init("kaiming_normal()", fans=(20.0, 15.0)), Key(1))
+    )
     assert_same(torch_layout(1, (3, 4)), whole((3, 4), "kaiming_normal()", Key(1)))
     # An Init, and `make`, say what `fill` says.
     assert_same(sj.init(Init("kaiming_normal()"))(1, (3, 4)), whole((3, 4), "kaiming_normal()", Key(1)))
@@ -285,7 +304,9 @@ def test_flax_nnx():
 
     model = Model(nnx.Rngs(1))
     jitted = nnx.jit(Model)(nnx.Rngs(1))
-    assert_trees_same(nnx.to_pure_dict(nnx.state(model, nnx.Param)), nnx.to_pure_dict(nnx.state(jitted, nnx.Param)))
+    assert_trees_same(
+        nnx.to_pure_dict(nnx.state(model, nnx.Param)), nnx.to_pure_dict(nnx.state(jitted, nnx.Param))
+    )
 
     abstract = nnx.eval_shape(lambda: Model(nnx.Rngs(1)))
     graph, params, rest = nnx.split(abstract, nnx.Param, ...)
@@ -293,6 +314,9 @@ def test_flax_nnx():
     nnx.update(model, params)
     assert_same(model.linear.kernel[...], whole((3, 8), "jax::he_normal()", Key(42).named("linear/kernel")))
     assert model(jnp.ones((1, 5, 3))).shape == (1, 5, 8)
+    # A module is a tree itself.
+    whole_model = sj.init_tree(abstract, 42, {"*kernel": sj.he_normal(), "*bias": "zeros()", "*": None})
+    assert_same(whole_model.linear.kernel[...], model.linear.kernel[...])
     with pytest.raises(ValueError, match="dropout/rngs/.*not supported"):
         sj.init_tree(rest, 42, {"*": "zeros()"})
 
@@ -312,13 +336,57 @@ def test_equinox():
 # ---- Trees
 
 
+def test_a_tree_holds_what_the_program_writes(tmp_path):
+    program = os.environ.get("SEEDBED_BIN")
+    if not program:
+        pytest.skip("SEEDBED_BIN names no program")
+    safetensors = pytest.importorskip("safetensors.numpy")
+    rules = {
+        "*conv/kernel": "jax::orthogonal(scale=0.5)",
+        "*kernel": "jax::he_normal()",
+        "*": "uniform(-1,1)",
+    }
+    shapes = {"conv": {"kernel": (3, 4, 8), "bias": (8,)}, "head": {"kernel": (8, 2)}}
+    shapes = {
+        name: {part: np.empty(shape, np.float32) for part, shape in parts.items()}
+        for name, parts in shapes.items()
+    }
+    tree = sj.init_tree({"params": shapes}, 42, rules)["params"]
+    made = {f"params/{name}/{part}": leaf for name, parts in tree.items() for part, leaf in parts.items()}
+    manifest = {name: {"shape": leaf.shape, "dtype": "F32"} for name, leaf in made.items()}
+    (tmp_path / "model.json").write_text(json.dumps({"parameters": manifest}))
+    toml = [f'[[rule]]\nmatch = "{pattern}"\ninit = "{text}"\n' for pattern, text in rules.items()]
+    (tmp_path / "rules.toml").write_text("\n".join(toml))
+    arguments = [
+        "model.json",
+        "--rules",
+        "rules.toml",
+        "--seed",
+        "42",
+        "--adapter",
+        "host",
+        "-o",
+        "out.safetensors",
+    ]
+    subprocess.run([program, "init", *arguments], cwd=tmp_path, check=True, capture_output=True)
+    written = safetensors.load_file(tmp_path / "out.safetensors")
+    assert written.keys() == made.keys()
+    for name, leaf in made.items():
+        assert_same(leaf, written[name])
+
+
 def test_the_first_pattern_decides_and_none_keeps():
     kept = jnp.arange(3)
-    tree = {"a": jax.ShapeDtypeStruct((2, 3), jnp.float32), "b": [kept, jnp.tanh, jax.ShapeDtypeStruct((4,), jnp.float16)]}
+    tree = {
+        "a": jax.ShapeDtypeStruct((2, 3), jnp.float32),
+        "b": [kept, jnp.tanh, jax.ShapeDtypeStruct((4,), jnp.float16)],
+    }
     made = sj.init_tree(tree, Key(9), {"a": "ones()", "b/0": None, "*": Init("uniform()")})
     assert_same(made["a"], np.ones((2, 3), np.float32))
     assert made["b"][0] is kept and made["b"][1] is jnp.tanh
     assert_same(made["b"][2], whole((4,), "uniform()", Key(9).named("b/2"), "float16"))
+    with pytest.raises(ValueError, match="two leaves have the name a/b"):
+        sj.init_tree({"a": {"b": kept}, "a/b": kept}, 9, {"*": "zeros()"})
     with pytest.raises(ValueError, match="no pattern fits b/0"):
         sj.init_tree(tree, 9, {"a": "ones()"})
     with pytest.raises(ValueError, match="a: .*kaiming_normal"):
@@ -331,6 +399,7 @@ def test_the_first_pattern_decides_and_none_keeps():
 
 MESHES = r"""
 import itertools, json, os, sys
+
 count = int(sys.argv[1])
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
 import jax, jax.numpy as jnp, numpy as np
@@ -340,21 +409,32 @@ from seedbed import Key, _content
 
 assert len(jax.devices()) == count
 sizes, fill = [], _content.fill
+
+
 def counted(x, *arguments, **more):
     sizes.append(x.size)
     return fill(x, *arguments, **more)
+
+
 _content.fill = counted
 
 meshes = [(count,)] + [(a, count // a) for a in (1, 2, 4) if count % a == 0]
 shape, checked = (16, 8, 8), 0
-for text in ["normal()", "jax::he_normal()", "sparse(0.3)", "orthogonal()", "jax::orthogonal(1.0,1)", "jax::delta_orthogonal()"]:
+for text in [
+    "normal()",
+    "jax::he_normal()",
+    "sparse(0.3)",
+    "orthogonal()",
+    "jax::orthogonal(1.0,1)",
+    "jax::delta_orthogonal()",
+]:
     local = (16, 64) if text.startswith("sparse") else shape
     for dtype in [jnp.float32, jnp.bfloat16, jnp.float16]:
         whole = np.asarray(sj.make(local, None, sj.init(text), 42, dtype))
         if "::" not in text:
             assert whole.tobytes() == fill(np.empty(local, dtype), text, Key(42)).tobytes()
         for mesh_shape in meshes:
-            mesh = jax.make_mesh(mesh_shape, ("x", "y")[:len(mesh_shape)])
+            mesh = jax.make_mesh(mesh_shape, ("x", "y")[: len(mesh_shape)])
             axes = [None, "x"] if len(mesh_shape) == 1 else [None, "x", "y", ("x", "y"), ("y", "x")]
             for spec in itertools.product(axes, repeat=2):
                 named = [n for axis in spec if axis for n in (axis if isinstance(axis, tuple) else (axis,))]
@@ -386,20 +466,37 @@ for types in [AxisType.Auto, AxisType.Explicit]:
     with jax.set_mesh(jax.make_mesh((count,), ("x",), axis_types=(types,))):
         assert same(sj.he_normal()(7, (16, 8), out_sharding=P("x")))
         assert same(jax.jit(lambda key: sj.he_normal()(key, (16, 8), out_sharding=P("x")))(jax.random.key(7)))
-shapes = {"a": {"kernel": jax.ShapeDtypeStruct((16, 8), jnp.float32)}, "b": jax.ShapeDtypeStruct((8,), jnp.float32)}
+# Replicas share the memory that the host made. A donated array must not change the others.
+assert all(_content.empty([n], np.dtype(np.float16)).ctypes.data % 64 == 0 for n in range(1, 100))
+for spec in [P(), P("x")]:
+    array = sj.make((16, 8), NamedSharding(mesh, spec), "normal()", 7)
+    before = np.array(array)
+    after = jax.jit(lambda x: x + 1, donate_argnums=0)(array)
+    assert all((np.asarray(s.data) == (before + 1)[s.index]).all() for s in after.addressable_shards)
+shapes = {
+    "a": {"kernel": jax.ShapeDtypeStruct((16, 8), jnp.float32)},
+    "b": jax.ShapeDtypeStruct((8,), jnp.float32),
+}
 rules = {"*kernel": "normal()", "*": "ones()"}
 tree = sj.init_tree(shapes, 3, rules, sharding={"a": split, "b": NamedSharding(mesh, P())})
 assert tree["a"]["kernel"].sharding == split and tree["b"].sharding.is_fully_replicated
 again = sj.init_tree(tree, 3, rules)
 assert again["a"]["kernel"].sharding == split
-assert np.asarray(again["a"]["kernel"]).tobytes() == np.asarray(sj.init_tree(shapes, 3, rules)["a"]["kernel"]).tobytes()
+assert (
+    np.asarray(again["a"]["kernel"]).tobytes()
+    == np.asarray(sj.init_tree(shapes, 3, rules)["a"]["kernel"]).tobytes()
+)
 assert sj.init_tree(shapes, 3, rules, sharding=split)["b"].sharding == split
-print("\n" + json.dumps({"checked": checked, "hash": __import__("hashlib").sha256(whole.tobytes()).hexdigest()}))
+print(
+    "\n" + json.dumps({"checked": checked, "hash": __import__("hashlib").sha256(whole.tobytes()).hexdigest()})
+)
 """
 
 
 def run_python(script, *arguments):
-    environment = dict(os.environ, JAX_PLATFORMS="cpu", OMP_NUM_THREADS="1", XLA_FLAGS="", TF_CPP_MIN_LOG_LEVEL="2")
+    environment = dict(
+        os.environ, JAX_PLATFORMS="cpu", OMP_NUM_THREADS="1", XLA_FLAGS="", TF_CPP_MIN_LOG_LEVEL="2"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
         env=environment,
@@ -431,9 +528,11 @@ def test_shardings_that_jax_refuses():
 
 PROCESSES = r"""
 import json, os, sys
+
 rank, size, port = map(int, sys.argv[1:])
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 import jax
+
 jax.config.update("jax_cpu_collectives_implementation", "gloo")
 jax.distributed.initialize(f"127.0.0.1:{port}", size, rank)
 import jax.numpy as jnp, numpy as np
@@ -445,10 +544,14 @@ from seedbed import _content
 assert jax.process_count() == size and len(jax.devices()) == 2 * size
 mesh = jax.make_mesh((size, 2), ("hosts", "local"))
 made, fill = 0, _content.fill
+
+
 def counted(x, *arguments, **more):
     global made
     made += x.size
     return fill(x, *arguments, **more)
+
+
 _content.fill = counted
 array = sj.make((16, 8), NamedSharding(mesh, P("hosts", "local")), "normal()", 42)
 own = made

@@ -47,7 +47,10 @@ def test_blocks_run(page):
         "for block in blocks(page): exec(compile(block, str(page), 'exec'), names)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(page)], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script, str(page)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-

@@ -41,19 +41,18 @@ class Content:
     def maker(self, shape: tuple[int, ...], dtype: np.dtype, key: Key) -> Callable[[Box], np.ndarray]:
         """A function that makes a box of the tensor, and nothing else.
 
-        Orthogonal matrices are the exception, because each element depends on all others: the first call makes the
-        whole tensor, and all calls cut it.
+        Orthogonal matrices are the exception, because each element depends on all others: the first call
+        makes the whole tensor, and all calls cut it.
         """
         init, region = self.resolve(shape), Region(shape)
         # A mistake is an error now, and not where the first part is made.
         costs_as_the_whole = Filler(init, key).check(dtype.name, region)
         if costs_as_the_whole:
-            return _cutter(lambda: fill(np.empty(shape, dtype), init, key))
+            return _cutter(lambda: fill(empty(shape, dtype), init, key))
 
         def make(box: Box) -> np.ndarray:
-            part = np.empty([end - start for start, end in box], dtype)
-            is_whole = part.shape == shape
-            return fill(part, init, key, region=region if is_whole else region.shard([b[0] for b in box], part.shape))
+            part = empty([end - start for start, end in box], dtype)
+            return fill(part, init, key, region=region.shard([start for start, _ in box], part.shape))
 
         return make
 
@@ -63,7 +62,8 @@ class WithAxes(Content):
 
     def __init__(self, init: Init, in_axis: Any, out_axis: Any, batch_axis: Any):
         super().__init__(init)
-        self.axes = tuple(axis if isinstance(axis, int) else tuple(axis) for axis in (in_axis, out_axis, batch_axis))
+        axes = (in_axis, out_axis, batch_axis)
+        self.axes = tuple(axis if isinstance(axis, int) else tuple(axis) for axis in axes)
 
     def __str__(self) -> str:
         return f"{self.init}, in_axis={self.axes[0]}, out_axis={self.axes[1]}, batch_axis={self.axes[2]}"
@@ -79,33 +79,57 @@ class WithAxes(Content):
 class ForLayers(Content):
     """An initialiser given without axes, for the layers of JAX and Keras.
 
-    PyTorch's families count the fans of `[out, in, k...]`, and kernels of JAX and Keras are `[k..., in, out]`. A shape
-    for which the two layouts count differently is refused.
+    PyTorch's families count the fans of `[out, in, k...]`, and kernels of JAX and Keras are `[k..., in,
+    out]`. A shape for which the two layouts count differently is refused.
     """
+
+    def __init__(self, init: Init, remedy: str):
+        super().__init__(init)
+        self.remedy = remedy
 
     def resolve(self, shape: tuple[int, ...]) -> Init:
         name = str(self.init)
-        has_fans = name.startswith(_FAMILIES) or not name.startswith(("jax::", "keras::")) and _FAN.search(name)
+        of_pytorch = not name.startswith(("jax::", "keras::"))
+        has_fans = name.startswith(_FAMILIES) or of_pytorch and _FAN.search(name)
         is_symmetric = name.startswith("xavier_") and len(shape) == 2
         if has_fans and len(shape) >= 2 and not is_symmetric:
             raise ValueError(
-                f"{name} counts the fans of PyTorch's layout [out, in, k...], and kernels of JAX and Keras are "
-                f"[k..., in, out]; the shape is {list(shape)}. Say which axes are meant (in_axis=-2, out_axis=-1 for "
-                "such a kernel, in_axis=1, out_axis=0 for PyTorch's layout), or use one of jax:: or keras::"
+                f"{name} counts the fans of PyTorch's layout [out, in, k...], and kernels of JAX and Keras "
+                f"are [k..., in, out]; the shape is {list(shape)}. {self.remedy}"
             )
         return self.init
 
 
-def content(init: str | Init, in_axis=None, out_axis=None, batch_axis=(), *, for_layers: bool = True) -> Content:
-    """The content that a text or an `Init` describes. `for_layers`: a text is used for layers of JAX or Keras."""
+def content(init: str | Init, remedy: str | None = None) -> Content:
+    """The content that a text or an `Init` describes.
+
+    `remedy` is given for layers of JAX and Keras. The remedy ends the message where a text leaves the fans
+    open.
+    """
     if not isinstance(init, (str, Init)):
-        raise TypeError(f"an initialiser is a text such as 'normal(std=0.02)' or an Init, not {type(init).__name__}")
-    fixed = Init(init)
-    if in_axis is None and out_axis is None and batch_axis == ():
-        return ForLayers(fixed) if for_layers and isinstance(init, str) else Content(fixed)
+        what = type(init).__name__
+        raise TypeError(f"an initialiser is a text such as 'normal(std=0.02)' or an Init, not {what}")
+    if remedy is not None and isinstance(init, str):
+        return ForLayers(Init(init), remedy)
+    return Content(Init(init))
+
+
+def with_axes(init: str | Init, in_axis: Any, out_axis: Any, batch_axis: Any) -> Content:
+    """The content of an initialiser of PyTorch whose fans are counted along these axes."""
+    fixed = content(init).init
     if not str(fixed).startswith(_FAMILIES):
-        raise ValueError(f"{fixed} takes no axes here; xavier_... and kaiming_... do, and jax:: takes them in its text")
-    return WithAxes(fixed, -2 if in_axis is None else in_axis, -1 if out_axis is None else out_axis, batch_axis)
+        raise ValueError(
+            f"{fixed} takes no axes here; xavier_... and kaiming_... do, and jax:: does in its text"
+        )
+    return WithAxes(fixed, in_axis, out_axis, batch_axis)
+
+
+def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """Memory for a part, at an address that 64 divides: JAX on the CPU copies all other memory."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + 63, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def element_type(dtype: Any) -> np.dtype:

@@ -3,11 +3,11 @@
     import seedbed.jax as sj
 
     nn.Dense(64, kernel_init=sj.lecun_normal())              # Flax; any place that takes a JAX initialiser
-    w = sj.make((4096, 4096), sharding, "normal(std=0.02)", 42)     # each device's part alone
+    w = sj.make((4096, 4096), sharding, "normal(std=0.02)", 42)  # each device's part alone
     params = sj.init_tree(shapes, 42, {"*kernel": sj.he_normal(), "*": "zeros()"})  # a key for each name
 
-The distributions are those of JAX, the random numbers are seedbed's: the same bits on every device, on any number of
-devices, and on any mesh. The host makes them.
+The distributions are those of JAX, the random numbers are seedbed's: the same bits on every device, on any
+number of devices, and on any mesh. The host makes them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seedbed import Init, Key
-from seedbed._content import Box, Content, content, element_type
+from seedbed._content import Box, Content, content, element_type, with_axes
 
 __all__ = [
     "Initializer",
@@ -57,8 +57,9 @@ __all__ = [
 def as_key(key) -> Key:
     """The `seedbed.Key` of a key: of a `seedbed.Key` itself, of an int (the seed), or of a key of JAX.
 
-    The first two words of a JAX key, high word first, are the seed, so `jax.random.key(42)` is `Key(42)`. The two words
-    that the keys of the generator `rbg` have in addition are folded in. A raw `uint32` key counts as the typed key.
+    The first two words of a JAX key, high word first, are the seed, so `jax.random.key(42)` is `Key(42)`. The
+    two words that the keys of the generator `rbg` have in addition are folded in. A raw `uint32` key counts
+    as the typed key.
     """
     if isinstance(key, Key):
         return key
@@ -78,8 +79,8 @@ def _key_words(key) -> jax.Array:
     words = jax.random.key_data(key) if jnp.issubdtype(dtype, jax.dtypes.prng_key) else key
     if words.dtype != np.uint32 or words.ndim != 1 or words.shape[0] not in (2, 4):
         raise TypeError(
-            f"a key of JAX is a single key of two or four uint32 words, not an array of {dtype} with the shape "
-            f"{tuple(key.shape)}; several keys go through jax.vmap, one at a time"
+            f"a key of JAX is a single key of two or four uint32 words, not an array of {dtype} with the "
+            f"shape {tuple(key.shape)}; several keys go through jax.vmap, one at a time"
         )
     return words
 
@@ -106,8 +107,10 @@ class Initializer:
         self._content, self._dtype = content, dtype
 
     def __call__(self, key, shape, dtype=None, out_sharding=None) -> jax.Array:
-        """The array. `out_sharding`: a sharding, or a PartitionSpec under `jax.set_mesh`; each device's part is made
-        alone. Under `jit` and `vmap` the host makes the array when the program runs (`jax.pure_callback`)."""
+        """The array. With `out_sharding`, as `make` takes it, each device's part is made alone.
+
+        Under `jit` and `vmap` the host makes the whole array when the program runs (`jax.pure_callback`).
+        """
         dtype = self._dtype if dtype is None else dtype
         dtype = element_type(jnp.float32 if dtype is None else dtype)
         shape = _shape(shape)
@@ -134,17 +137,28 @@ class Initializer:
         return hash(self._identity())
 
 
+_AXES = (
+    "Give the axes to seedbed.jax.init (in_axis=-2, out_axis=-1 for such a kernel, in_axis=1, out_axis=0 for "
+    "PyTorch's layout), or take one of jax::"
+)
+
+
 def init(init: str | Init, in_axis=None, out_axis=None, batch_axis=(), dtype=None) -> Initializer:
     """The initialiser of a text such as `"normal(std=0.02)"`, or of an `Init`, with JAX's signature.
 
-    The `xavier_` and `kaiming_` ones of the text are PyTorch's, and they count the fans of PyTorch's layout
-    `[out, in, k...]`. For JAX's kernels give the axes: `init("kaiming_uniform(a=2.236)", in_axis=-2, out_axis=-1)`.
-    Without axes a shape that the two layouts count differently is a ValueError.
+    The texts `xavier_...` and `kaiming_...` are PyTorch's initialisers, which count the fans of PyTorch's
+    layout `[out, in, k...]`. For JAX's kernels give the axes: `init("kaiming_normal()", in_axis=-2,
+    out_axis=-1)`. Without axes a shape that the two layouts count differently is a ValueError.
     """
-    return Initializer(content(init, in_axis, out_axis, batch_axis), dtype)
+    if in_axis is None and out_axis is None and batch_axis == ():
+        return Initializer(content(init, _AXES), dtype)
+    in_axis, out_axis = -2 if in_axis is None else in_axis, -1 if out_axis is None else out_axis
+    return Initializer(with_axes(init, in_axis, out_axis, batch_axis), dtype)
 
 
-def variance_scaling(scale, mode, distribution, in_axis=-2, out_axis=-1, batch_axis=(), dtype=None) -> Initializer:
+def variance_scaling(
+    scale, mode, distribution, in_axis=-2, out_axis=-1, batch_axis=(), dtype=None
+) -> Initializer:
     """`jax.nn.initializers.variance_scaling`."""
     arguments = f"scale={_number(scale)},mode={mode},distribution={distribution}"
     return init(f"jax::variance_scaling({arguments},{_axes(in_axis, out_axis, batch_axis)})", dtype=dtype)
@@ -194,7 +208,7 @@ def orthogonal(scale=1.0, column_axis=-1, dtype=None) -> Initializer:
 
 
 def delta_orthogonal(scale=1.0, column_axis=-1, dtype=None) -> Initializer:
-    """`jax.nn.initializers.delta_orthogonal`. The distribution is the same for both values of `column_axis`, 0 and -1."""
+    """`jax.nn.initializers.delta_orthogonal`. Each valid `column_axis` gives the same distribution."""
     if column_axis not in (-2, -1, 0, 1):
         raise ValueError(f"column_axis is {column_axis}; the matrix in the middle has the axes 0 and 1")
     return init(f"jax::delta_orthogonal({_number(scale)})", dtype=dtype)
@@ -210,9 +224,9 @@ ones = init("ones()")
 def make(shape, sharding, init: str | Init | Initializer, key, dtype=jnp.float32) -> jax.Array:
     """The array that `seedbed.fill` would make of this shape, with each device's part made alone.
 
-    `sharding` is a `jax.sharding.Sharding`, a PartitionSpec under `jax.set_mesh`, a device, or `None` for the default
-    device. Parts that several devices of the process hold are made once. A process of a multi-process program makes the
-    parts of its own devices, without communication. `key` is what `as_key` takes.
+    `sharding` is a `jax.sharding.Sharding`, a PartitionSpec under `jax.set_mesh`, a device, or `None` for the
+    default device. Parts that several devices of the process hold are made once. A process of a multi-process
+    program makes the parts of its own devices, without communication. `key` is what `as_key` takes.
     """
     shape, dtype = _shape(shape), element_type(dtype)
     return _make_parts(_content_of(init).maker(shape, dtype, as_key(key)), shape, sharding, dtype)
@@ -221,16 +235,17 @@ def make(shape, sharding, init: str | Init | Initializer, key, dtype=jnp.float32
 def init_tree(tree, key, init: Mapping[str, Any] | Callable[[str, Any], Any], *, sharding=None):
     """A tree of arrays, each made from the key of its own name, shard by shard.
 
-    `tree` holds arrays or `jax.ShapeDtypeStruct`s, as `jax.eval_shape`, `nnx.eval_shape` and `eqx.filter_eval_shape`
-    give them. The name of a leaf is its path, such as `params/Dense_0/kernel`, and `as_key(key).named(name)` is its key:
-    other leaves, their order, devices and meshes do not matter.
+    `tree` holds arrays or `jax.ShapeDtypeStruct`s, as `jax.eval_shape`, `nnx.eval_shape` and
+    `eqx.filter_eval_shape` give them. The name of a leaf is its path, such as `params/Dense_0/kernel`, and
+    `as_key(key).named(name)` is its key: other leaves, their order, devices and meshes do not matter.
 
-    `init` maps patterns of names to initialisers, and the first pattern that fits decides (`*` fits any text, slashes
-    too); or `init` is a function of the name and the leaf. An initialiser is one of this module, a text, an `Init`, or
-    `None` to keep the leaf as it is.
+    `init` maps patterns of names to initialisers, and the first pattern that fits decides (`*` fits any text,
+    slashes too); or `init` is a function of the name and the leaf. An initialiser is one of this module, a
+    text, an `Init`, or `None` to keep the leaf as it is.
 
-    `sharding` is one sharding for all leaves, or a tree of them (a prefix of `tree`). Without it each leaf has the
-    sharding that it brings. Leaves that have no shape and no dtype, such as activation functions, stay as they are.
+    `sharding` is one sharding for all leaves, or a tree of them (a prefix of `tree`). Without it each leaf
+    has the sharding that it brings. Leaves without a shape and a dtype, such as activation functions, stay as
+    they are.
     """
     model = as_key(key)
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
@@ -238,24 +253,41 @@ def init_tree(tree, key, init: Mapping[str, Any] | Callable[[str, Any], Any], *,
     if sharding is None:
         shardings = [getattr(leaf, "sharding", None) for _, leaf in leaves]
     else:
-        shardings = structure.flatten_up_to(jax.tree.broadcast(sharding, tree, is_leaf=_is_sharding))
-    made = []
-    for (path, leaf), where in zip(leaves, shardings):
+        spread = jax.tree.broadcast(sharding, tree, is_leaf=_is_sharding)
+        shardings = jax.tree.leaves(spread, is_leaf=_is_sharding)
+    names: set[str] = set()
+    makers: list[Callable[[], jax.Array] | None] = []
+    # All mistakes are found before the first array is made.
+    for (path, leaf), where in zip(leaves, shardings, strict=True):
         name = _name(path)
         chosen = choose(name, leaf) if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else None
         if chosen is None:
-            made.append(leaf)
+            makers.append(None)
             continue
-        if isinstance(chosen, str):
-            chosen = Initializer(content(chosen))
+        if name in names:
+            raise ValueError(f"two leaves have the name {name}, and would have the same key")
+        names.add(name)
         try:
-            made.append(make(leaf.shape, where, chosen, model.named(name), leaf.dtype))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name}: {error}") from error
+            makers.append(_leaf_maker(chosen, leaf, where, model.named(name)))
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    made = [maker() if maker else leaf for maker, (_, leaf) in zip(makers, leaves, strict=True)]
     return jax.tree_util.tree_unflatten(structure, made)
 
 
-def _make_parts(maker: Callable[[Box], np.ndarray], shape: tuple[int, ...], sharding, dtype: np.dtype) -> jax.Array:
+def _leaf_maker(chosen, leaf, sharding, key: Key) -> Callable[[], jax.Array]:
+    shape, dtype = _shape(leaf.shape), element_type(leaf.dtype)
+    sharding = _sharding(sharding)
+    of_leaf = content(chosen, _AXES) if isinstance(chosen, str) else _content_of(chosen)
+    maker = of_leaf.maker(shape, dtype, key)
+    return lambda: _make_parts(maker, shape, sharding, dtype)
+
+
+def _make_parts(
+    maker: Callable[[Box], np.ndarray], shape: tuple[int, ...], sharding, dtype: np.dtype
+) -> jax.Array:
     """The array whose parts `maker` makes."""
     sharding = _sharding(sharding)
     if sharding is None:
@@ -263,7 +295,7 @@ def _make_parts(maker: Callable[[Box], np.ndarray], shape: tuple[int, ...], shar
     parts: dict[tuple, np.ndarray] = {}
 
     def part(index) -> np.ndarray:
-        box = tuple(axis.indices(size)[:2] for axis, size in zip(index, shape))
+        box = tuple(axis.indices(size)[:2] for axis, size in zip(index, shape, strict=True))
         if box not in parts:
             parts[box] = maker(box)
         return parts[box]
@@ -282,7 +314,7 @@ def _chooser(patterns: Mapping[str, Any]) -> Callable[[str, Any], Any]:
 
 
 def _name(path) -> str:
-    # Flax keeps a value with its metadata in an attribute `value`. The name is the same with and without metadata.
+    # Flax keeps a value with its metadata in an attribute `value`. Metadata does not change the name.
     while path and isinstance(path[-1], jax.tree_util.GetAttrKey) and path[-1].name == "value":
         path = path[:-1]
     return jax.tree_util.keystr(path, simple=True, separator="/")
@@ -334,7 +366,7 @@ def _traced(content: Content, key, shape, dtype: np.dtype, out_sharding) -> jax.
 
 
 def _content_of(init: str | Init | Initializer) -> Content:
-    return init._content if isinstance(init, Initializer) else content(init, for_layers=False)
+    return init._content if isinstance(init, Initializer) else content(init)
 
 
 def _shape(shape) -> tuple[int, ...]:
@@ -342,12 +374,13 @@ def _shape(shape) -> tuple[int, ...]:
 
 
 def _number(value) -> str:
-    number = float(value)
-    return repr(number)
+    return repr(float(value))
 
 
 def _axes(in_axis, out_axis, batch_axis) -> str:
     def text(axes) -> str:
-        return str(int(axes)) if isinstance(axes, (int, np.integer)) else f"({','.join(str(int(a)) for a in axes)})"
+        if isinstance(axes, (int, np.integer)):
+            return str(int(axes))
+        return f"({','.join(str(int(axis)) for axis in axes)})"
 
     return f"in_axis={text(in_axis)},out_axis={text(out_axis)},batch_axis={text(batch_axis)}"

@@ -5,7 +5,8 @@
     keras.layers.Dense(64, kernel_initializer=Initializer("keras::he_normal()", seed=42, name="head"))
     initialize(model, 42)       # each variable by its path, as Keras's own layers would initialise it
 
-The host makes the elements, so the same seed gives the same bits on the backends jax and torch, and on every device.
+The host makes the elements, so the same seed gives the same bits on the backends jax and torch, and on every
+device.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import keras
 import numpy as np
 
 from seedbed import Init, Key, Region
-from seedbed._content import Box, content, element_type
+from seedbed._content import Box, content, element_type, empty
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
 
@@ -30,22 +31,26 @@ __all__ = ["Initializer", "initialize"]
 class Initializer(keras.initializers.Initializer):
     """The initialiser of a text such as `"keras::glorot_uniform()"` or `"normal(std=0.02)"`.
 
-    Keras tells an initialiser the shape of a variable, and not the variable's name. So the key is `Key(seed)`, or
-    `Key(seed).named(name)` with `name`: two layers of one shape, one seed and one name get the same values. Keras's own
-    initialisers with an integer seed do the same. `initialize` gives each variable of a model a key of its own.
+    Keras tells an initialiser the shape of a variable, and not the variable's name. So the key is
+    `Key(seed)`, or `Key(seed).named(name)` with `name`: two layers of one shape, one seed and one name get
+    the same values. Keras's own initialisers with an integer seed do the same. `initialize` gives each
+    variable of a model a key of its own.
 
-    The `xavier_` and `kaiming_` ones are PyTorch's, and they count the fans of PyTorch's layout `[out, in, k...]`: a shape
-    that Keras's layout `[k..., in, out]` counts differently is a ValueError. The ones after `keras::` count Keras's.
+    The texts `xavier_...` and `kaiming_...` are PyTorch's initialisers, which count the fans of PyTorch's
+    layout `[out, in, k...]`. A shape that Keras's layout `[k..., in, out]` counts differently is a
+    ValueError. The initialisers after `keras::` count Keras's layout.
     """
 
     def __init__(self, text: str | Init, seed: int, name: str | None = None):
-        self._content = content(text)
+        self._content = content(
+            text, "Take one of keras::, such as keras::glorot_normal() or keras::he_normal()"
+        )
         self.text, self.seed, self.name = str(self._content), int(seed), name
         key = Key(self.seed)
         self._key = key if name is None else key.named(name)
 
     def __call__(self, shape, dtype=None, layout=None):
-        """The tensor. With a layout of `keras.distribution` (backend jax), each device's part is made alone."""
+        """The tensor. With a layout of `keras.distribution` (backend jax) each device's part is made alone."""
         shape = tuple(int(size) for size in shape)
         dtype = element_type(keras.backend.standardize_dtype(dtype))
         return _tensor(self._content.maker(shape, dtype, self._key), shape, dtype, layout)
@@ -61,20 +66,23 @@ def initialize(
     preset: str | None = None,
     rules: str | os.PathLike[str] | None = None,
 ) -> keras.Model:
-    """Initialises each weight of a built model from the key of its path, such as `dense/kernel`, and returns the model.
+    """Initialises each weight of a built model by its path, such as `dense/kernel`, and returns the model.
 
-    `preset` names a preset, and `rules` is the path of a TOML file (a str must end in .toml) or its text; both mean the
-    rules and then the preset. With neither, the preset is `keras`: the default initialisers of Keras's layers.
+    The key of a weight is `Key(seed).named(path)`. `preset` names a preset, and `rules` is the path of a TOML
+    file (a str must end in .toml) or its text; both mean the rules and then the preset. With neither, the
+    preset is `keras`: the default initialisers of Keras's layers.
 
     ValueError: a mistake in the rules, weights that no rule can make. No weight has changed then.
     """
     if not model.built:
-        raise ValueError("the model has no variables yet: call model.build(input_shape), or call the model once")
+        raise ValueError("the model has no variables yet: call model.build(input_shape), or the model itself")
     weights: dict[str, keras.Variable] = {}
     for weight in model.weights:
         if weights.setdefault(weight.path, weight) is not weight:
             raise ValueError(f"two weights have the path {weight.path!r}; give their layers different names")
-    parameters = {path: {"shape": list(w.shape), "dtype": _manifest_type(w.dtype)} for path, w in weights.items()}
+    parameters = {}
+    for path, weight in weights.items():
+        parameters[path] = {"shape": list(weight.shape), "dtype": _manifest_type(weight.dtype)}
     if preset is None and rules is None:
         preset = "keras"
     if isinstance(rules, os.PathLike) or isinstance(rules, str) and rules.endswith(".toml"):
@@ -106,7 +114,7 @@ def _filled(filler: Filler, weight):
     shape, dtype = tuple(weight.shape), element_type(weight.dtype)
 
     def make(box: Box) -> np.ndarray:
-        part = np.empty([end - start for start, end in box], dtype)
+        part = empty([end - start for start, end in box], dtype)
         write(part, filler, Region(shape).shard([start for start, _ in box], part.shape))
         return part
 

@@ -1,0 +1,351 @@
+//! The file that says what a folder will hold, while several ranks write it.
+//!
+//! Each rank puts the same file there before it makes anything, so that ranks of another model or seed are refused.
+//! `seedbed index` compares the folder with it, writes the index and removes it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use seedbed_model::Tensor;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::layout::{self, Layout};
+use crate::output::Output;
+use crate::ranks::Part;
+
+/// The name of the file. Loaders look for no such name.
+pub const PARTIAL: &str = "seedbed.partial.json";
+/// The name of Hugging Face's index.
+pub const INDEX: &str = "model.safetensors.index.json";
+
+/// What a folder will hold.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Partial {
+    /// The layout.
+    pub layout: Layout,
+    /// The number of ranks of the run that wrote this.
+    pub ranks: u64,
+    /// The seed.
+    pub seed: u64,
+    /// The command line of the run that wrote this, without `--part`.
+    pub command: Vec<String>,
+    /// The files, in their order.
+    pub files: Vec<Promised>,
+    /// The index of several files in Hugging Face's layout.
+    pub index: Option<Index>,
+}
+
+/// A file that a rank will make.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Promised {
+    /// The name in the folder.
+    pub name: String,
+    /// The rank that makes the file.
+    pub rank: u64,
+    /// The length, in bytes.
+    pub bytes: u64,
+    /// The digest of the header, which says what the data are.
+    pub header_sha256: String,
+}
+
+/// Hugging Face's index.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Index {
+    metadata: BTreeMap<String, u64>,
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// The index of the files, if they need one.
+    pub fn new(layout: Layout, files: &[layout::File], tensors: &[Tensor]) -> Result<Option<Self>> {
+        if layout == Layout::Dcp || files.len() < 2 {
+            return Ok(None);
+        }
+        let (mut total, mut weight_map) = (0_u64, BTreeMap::new());
+        for file in files {
+            for piece in &file.pieces {
+                let tensor = &tensors[piece.tensor];
+                total = total.saturating_add(tensor.bytes()?);
+                weight_map.insert(tensor.name.clone(), file.name.clone());
+            }
+        }
+        Ok(Some(Self { metadata: BTreeMap::from([("total_size".into(), total)]), weight_map }))
+    }
+
+    /// The text of the file.
+    fn text(&self) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Gives the index its name in the folder.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let mut output = Output::create(&folder.join(INDEX))?;
+        output.write(&self.text()?)?;
+        output.finish()
+    }
+}
+
+/// Removes an old index before files change, so that a run that is cut off leaves no index of mixed files.
+pub fn remove_index(folder: &Path) -> Result<()> {
+    remove(&folder.join(INDEX), "the old index")
+}
+
+fn remove(path: &Path, what: &str) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{}: can't remove {what}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The digest of a header.
+pub fn digest(header: &[u8]) -> String {
+    Sha256::digest(header).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The command line of this process, without `--part`.
+pub fn command() -> Vec<String> {
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let mut command = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--part" {
+            words.next();
+        } else if !word.starts_with("--part=") {
+            command.push(word);
+        }
+    }
+    command
+}
+
+impl Partial {
+    /// Reads the file of a folder. `None`: the folder has none.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(PARTIAL);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read.with_context(|| path.display().to_string())?,
+        };
+        let partial: Self = serde_json::from_slice(&text).with_context(|| {
+            format!("{}: this is no file of `seedbed init --part`, or of another version", path.display())
+        })?;
+        for Promised { name, .. } in &partial.files {
+            let is_beside =
+                matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+            ensure!(is_beside, "{}: {name:?} is no name of a file beside it", path.display());
+        }
+        Ok(Some(partial))
+    }
+
+    /// Checks that nobody writes something else into the folder.
+    pub fn check(&self, folder: &Path) -> Result<()> {
+        match Self::read(folder)? {
+            Some(there) => self.check_against(&there, folder),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the file into the folder, unless it is there. It appears with all its contents.
+    pub fn put(&self, folder: &Path) -> Result<()> {
+        if let Some(there) = Self::read(folder)? {
+            return self.check_against(&there, folder);
+        }
+        let path = folder.join(PARTIAL);
+        let write = || -> std::io::Result<_> {
+            let mut file = crate::output::temporary(folder)?;
+            file.write_all(&serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?)?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        };
+        let file = write().with_context(|| format!("{}: can't write", path.display()))?;
+        match file.persist_noclobber(&path) {
+            Ok(_) => {}
+            // Another rank was first, and may be of another model.
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
+            // Some file systems can't refuse to replace a file. Then two runs at the same moment could both go on, and
+            // `seedbed index` finds the mixture.
+            Err(error) => {
+                let persisted = error.file.persist(&path).map_err(|error| error.error);
+                persisted.with_context(|| format!("{}: can't write", path.display()))?;
+            }
+        }
+        match Self::read(folder)? {
+            Some(there) => self.check_against(&there, folder),
+            None => bail!(
+                "{}: another process removed it; run `seedbed index` when all ranks are done",
+                path.display()
+            ),
+        }
+    }
+
+    /// Removes the file.
+    pub fn remove(folder: &Path) -> Result<()> {
+        remove(&folder.join(PARTIAL), "the plan of the ranks")
+    }
+
+    fn check_against(&self, there: &Self, folder: &Path) -> Result<()> {
+        let ranks = |partial: &Self| (partial.layout == Layout::Dcp).then_some(partial.ranks);
+        let what = if there.seed != self.seed {
+            format!("the seed {} is being written here, and this is the seed {}", there.seed, self.seed)
+        } else if there.layout != self.layout {
+            "the other layout is being written here".to_owned()
+        } else if ranks(there) != ranks(self) {
+            format!(
+                "{} ranks cut this checkpoint, and these are {}; --layout dcp needs the same number again",
+                there.ranks, self.ranks
+            )
+        } else if there.index != self.index
+            || !there.files.iter().map(Promised::key).eq(self.files.iter().map(Promised::key))
+        {
+            "another model is being written here, or one by other rules, options or another version"
+                .to_owned()
+        } else {
+            return Ok(());
+        };
+        bail!(
+            "{}: {what}; finish that run, remove the file to give it up, or write to another folder. That run is: {}",
+            folder.join(PARTIAL).display(),
+            there.rerun(None)
+        )
+    }
+
+    /// The command that makes the files of a rank, for a shell.
+    pub fn rerun(&self, rank: Option<u64>) -> String {
+        let mut words: Vec<_> = self.command.iter().map(|word| quoted(word)).collect();
+        if let Some(rank) = rank {
+            words.push(format!("--part {rank}/{}", self.ranks));
+        }
+        words.join(" ")
+    }
+}
+
+impl Promised {
+    /// What does not depend on the number of ranks.
+    fn key(&self) -> (&str, u64, &str) {
+        (&self.name, self.bytes, &self.header_sha256)
+    }
+}
+
+/// A word as a shell reads it. A file of the folder must not send control characters to the terminal.
+fn quoted(word: &str) -> String {
+    let word = word.replace(char::is_control, "?");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The folder of a run, with the files that all ranks make.
+#[derive(Debug)]
+pub struct Folder {
+    /// The path.
+    pub path: PathBuf,
+    /// What it will hold.
+    pub partial: Partial,
+    /// The part of this process, where the user asked for one.
+    pub part: Option<Part>,
+}
+
+impl Folder {
+    /// The files of the folder that look like parts of a model and are none of these.
+    pub fn strangers(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let own: std::collections::HashSet<_> = self.partial.files.iter().map(|file| &*file.name).collect();
+        let is_part = |name: &str| match self.partial.layout {
+            Layout::Hf => (name.starts_with("model-") || name.starts_with("shard-")) && name.contains("-of-"),
+            // Its reader reads all of them.
+            Layout::Dcp => true,
+        };
+        let mut strangers: Vec<_> = names
+            .filter(|name| name.ends_with(".safetensors") && is_part(name) && !own.contains(&**name))
+            .collect();
+        strangers.sort();
+        strangers
+    }
+
+    /// Checks, before anything is made, that loaders would find nothing beside the new files.
+    pub fn check(&self) -> Result<()> {
+        self.partial.check(&self.path)?;
+        let refuse = |name: &str, why: &str| {
+            let path = self.path.join(name);
+            bail!(
+                "{}: the folder holds a model already, and {why}; remove it, or give another folder",
+                path.display()
+            )
+        };
+        if self.partial.layout == Layout::Dcp {
+            if let Some(first) = self.strangers().first() {
+                return refuse(
+                    first,
+                    "torch.distributed.checkpoint reads every .safetensors file of a folder",
+                );
+            }
+            // Loaders of Hugging Face's layout follow an index.
+            return match self.path.join(INDEX).exists() {
+                true => refuse(INDEX, "loaders would find both that and the new files"),
+                false => Ok(()),
+            };
+        }
+        let (other, reason) = match self.partial.index {
+            None => (INDEX, "loaders would find both that and the new file"),
+            Some(_) => (layout::SINGLE, "loaders would find both that and the new index"),
+        };
+        if self.path.join(other).exists() { refuse(other, reason) } else { Ok(()) }
+    }
+
+    /// Announces what this rank and the others write. `has_work`: whether this rank has a file to make.
+    pub fn begin(&self, has_work: bool) -> Result<()> {
+        if self.part.is_none() || (!has_work && self.is_complete()) {
+            return Ok(());
+        }
+        self.partial.put(&self.path)
+    }
+
+    /// Whether `seedbed index` has completed the folder, as far as names and lengths say.
+    fn is_complete(&self) -> bool {
+        let length = |name: &str| fs::metadata(self.path.join(name)).map(|metadata| metadata.len()).ok();
+        let is_there = |file: &Promised| length(&file.name) == Some(file.bytes);
+        let is_indexed = self.partial.index.as_ref().is_none_or(|index| {
+            fs::read(self.path.join(INDEX)).is_ok_and(|text| index.text().is_ok_and(|own| own == text))
+        });
+        is_indexed && self.partial.files.iter().all(is_there)
+    }
+
+    /// Completes the folder of a process that is alone.
+    pub fn finish(&self) -> Result<()> {
+        if self.part.is_some() {
+            return Ok(());
+        }
+        if let Some(index) = &self.partial.index {
+            index.write(&self.path)?;
+        }
+        // This process made, or found, all files of ranks that went before.
+        Partial::remove(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, right) in [
+            ("--seed=0x2a", "--seed=0x2a"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+            ("a\x1b[2J", "'a?[2J'"),
+        ] {
+            assert_eq!(quoted(word), right);
+        }
+    }
+}
