@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use common::{Folder, manifest, run, seedbed, text};
 use safetensors::SafeTensors;
@@ -312,6 +312,30 @@ fn another_model_in_the_folder_is_refused() {
     job.same("again", "seven");
 }
 
+/// Of runs that begin at the same moment one is the first, and the others leave nothing.
+#[test]
+fn runs_that_begin_together_are_not_mixed() {
+    let job = Job::new(PARAMETERS);
+    for attempt in 0..10 {
+        let out = format!("out{attempt}");
+        let children: Vec<_> = (0..4)
+            .map(|number| {
+                let seed = (number / 2).to_string();
+                let part = format!("{}/2", number % 2);
+                let options = ["--max-shard-size", "400KB", "--seed", &seed, "--part", &part, "-q"];
+                job.command(&out, &options).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+        let codes: Vec<_> = outputs.iter().map(|output| output.status.code().unwrap()).collect();
+        assert!(codes == [0, 0, 2, 2] || codes == [2, 2, 0, 0], "{outputs:?}");
+        let seed = if codes[0] == 0 { "0" } else { "1" };
+        assert!(job.index(&out).status.success());
+        job.succeed(&format!("one{attempt}"), &["--max-shard-size", "400KB", "--seed", seed]);
+        job.same(&out, &format!("one{attempt}"));
+    }
+}
+
 #[test]
 fn index_says_what_is_wrong() {
     let job = Job::new(PARAMETERS);
@@ -466,6 +490,10 @@ fn rows_in_many_files_are_those_of_the_whole() {
         let stdout = job.verified(&out);
         assert!(stdout.contains(" 0 differ, 0 copied, 0 unknown"), "{stdout}");
     }
+    // A rerun of a complete folder changes nothing.
+    let before = job.files("dcp3");
+    job.succeed("dcp3", &["--layout", "dcp", "--part", "1/3"]);
+    assert!(before == job.files("dcp3"));
     // One process without --part is one rank, and completes the folder itself.
     job.succeed("alone", &["--layout", "dcp"]);
     job.same("alone", "dcp1");

@@ -109,6 +109,19 @@ def test_mpirun(model, size):
     hf(model, f"mpi{size}")
 
 
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not installed")
+def test_mpirun_after_a_rank_was_killed(model):
+    out = "killed"
+    command = init(model, out, "--part", "auto")
+    # The third rank is killed some milliseconds after its beginning.
+    script = 'if [ "$OMPI_COMM_WORLD_RANK" = 2 ]; then "$@" & sleep 0.01; kill -9 $!; exit 1; fi; exec "$@"'
+    words = [*MPIRUN, 4, "sh", "-c", script, "sh", *command]
+    failed = subprocess.run([str(word) for word in words], env=environment(), capture_output=True, text=True)
+    assert failed.returncode != 0
+    run(*MPIRUN, 4, *command)
+    hf(model, out)
+
+
 def test_torchrun(model):
     run(*TORCHRUN, "--standalone", "--no-python", "--nproc-per-node", "4", *init(model, "torchrun", "--part", "auto"))
     hf(model, "torchrun")
