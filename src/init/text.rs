@@ -63,13 +63,19 @@ fn parse(text: &str) -> Result<Init, String> {
         },
     };
     // Errors repeat the name as it was given, without PyTorch's prefix.
-    let (framework, function, name) = match name.split_once("::") {
+    let (framework, function, name) = match split_framework(name) {
         None => (None, name, name),
         Some(("torch", function)) => (None, function, function),
         Some((framework, function)) => (Some(Framework::parse(framework)?), function, name),
     };
     let row = Signature::find(framework, function).ok_or_else(|| unknown(name))?;
     row.build(&Arguments::split(name, row.arguments, arguments)?)
+}
+
+/// Splits a name at its first `::`. The search for a text in the standard library takes 2 kB, which a page would load.
+fn split_framework(name: &str) -> Option<(&str, &str)> {
+    let at = name.as_bytes().windows(2).position(|pair| pair == b"::")?;
+    Some((&name[..at], &name[at + 2..]))
 }
 
 fn unknown(name: &str) -> String {

@@ -23,9 +23,11 @@ const RENDERERS: [&str; 4] = ["llvmpipe", "softpipe", "SwiftShader", "Microsoft 
 impl DeviceClass {
     /// The class of an adapter by its name, and by whether the API says that it computes on the CPU.
     pub fn of(name: &str, is_cpu: bool) -> Self {
-        if name.contains("llvmpipe") {
+        let contains =
+            |part: &str| name.as_bytes().windows(part.len()).any(|window| window == part.as_bytes());
+        if contains("llvmpipe") {
             Self::Llvmpipe
-        } else if is_cpu || RENDERERS.iter().any(|renderer| name.contains(renderer)) {
+        } else if is_cpu || RENDERERS.iter().any(|renderer| contains(renderer)) {
             Self::OtherCpu
         } else {
             Self::Gpu

@@ -61,7 +61,7 @@ pub(crate) fn batch<T>(limits: FillLimits, mut items: Vec<(T, WorkItem)>) -> Vec
     };
     let is_alone = |item: &WorkItem| workgroups_of(limits, item) >= min_alone || rows(item).1 > max_rows;
     // Sorted so that neighbours with rows of one size follow each other.
-    items.sort_by_key(|(_, item)| (is_alone(item), rows(item).0, item.bytes.start));
+    items.sort_unstable_by_key(|(_, item)| (is_alone(item), rows(item).0, item.bytes.start));
     let mut batches: Vec<Batch<T>> = Vec::new();
     for (of, item) in items {
         let (row, count) = rows(&item);

@@ -248,14 +248,16 @@ impl Planner {
         let mut waves = Waves::default();
         // Sorted. Buffers are numbered in the order of their first use, so a new group is rarely far from the end.
         let mut groups: Vec<(Group, FillKernel, Items)> = Vec::new();
-        // The buffers of small clears, sorted: a buffer occurs once for each.
-        let small = fills.iter().filter(|fill| fill.can_be_cleared() && fill.is_small());
-        let mut small_clears: Vec<u32> = small.map(|fill| fill.destination.buffer).collect();
-        small_clears.sort_unstable();
-        let has_several = |buffer| {
-            let first = small_clears.partition_point(|&other| other < buffer);
-            small_clears.get(first + 1) == Some(&buffer)
-        };
+        // The buffers of small clears, sorted, each with whether several clears are of it.
+        let mut small_clears: Vec<(u32, bool)> = Vec::new();
+        for fill in fills.iter().filter(|fill| fill.can_be_cleared() && fill.is_small()) {
+            let buffer = fill.destination.buffer;
+            match small_clears.binary_search_by_key(&buffer, |(of, _)| *of) {
+                Ok(index) => small_clears[index].1 = true,
+                Err(index) => small_clears.insert(index, (buffer, false)),
+            }
+        }
+        let has_several = |buffer| small_clears.binary_search(&(buffer, true)).is_ok();
         for (number, fill) in fills.iter().enumerate() {
             let (buffer, bytes) = (fill.destination.buffer, &fill.placement.bytes);
             if bytes.is_empty() {
