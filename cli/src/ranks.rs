@@ -164,11 +164,16 @@ impl Launcher {
             };
             get(name).map(read).transpose()
         };
+        // Outside of a job no batch script can be meant: a container was given the variables of a task.
+        let is_job = ["SLURM_JOB_ID", "SLURM_JOBID"].iter().any(|name| get(name).is_some());
         let (rank, size) = match (number(self.rank)?, number(self.size)?) {
             (Some(rank), Some(size)) => (rank, size),
             (None, None) => return Ok(None),
-            // The process is in a job, and outside of srun.
-            (Some(_), None) if self.name == SLURM => return Ok(None),
+            (Some(rank), None) if self.name == SLURM => match number("SLURM_NTASKS")?.filter(|_| !is_job) {
+                Some(size) => (rank, size),
+                // The process is in a job, and outside of srun.
+                None => return Ok(None),
+            },
             (Some(_), None) => bail!("{} is set, and {} is not", self.rank, self.size),
             (None, Some(_)) => bail!("{} is set, and {} is not", self.size, self.rank),
         };
@@ -358,6 +363,7 @@ mod tests {
                 (2, 3),
                 (Some(0), Some(1)),
             ),
+            ("SLURM_PROCID=1 SLURM_NTASKS=4 SLURM_LOCALID=1", SLURM, (1, 4), (Some(1), None)),
             ("PMI_RANK=0 PMI_SIZE=2 MPI_LOCALRANKID=0 MPI_LOCALNRANKS=2", PMI, (0, 2), (Some(0), Some(2))),
             (
                 "SLURM_PROCID=6 SLURM_STEP_NUM_TASKS=7 SLURM_LOCALID=2 SLURM_NODEID=1 SLURM_STEP_TASKS_PER_NODE=4,3 \
@@ -388,7 +394,14 @@ mod tests {
 
     #[test]
     fn what_is_no_launcher() {
-        for text in ["", "LOCAL_RANK=0", "SLURM_JOB_ID=7", BATCH] {
+        for text in [
+            "",
+            "LOCAL_RANK=0",
+            "SLURM_JOB_ID=7",
+            "SLURM_PROCID=0",
+            "SLURM_JOBID=7 SLURM_PROCID=0 SLURM_NTASKS=4",
+            BATCH,
+        ] {
             assert_eq!(detected(text).unwrap(), None, "{text}");
         }
     }

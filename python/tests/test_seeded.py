@@ -966,11 +966,11 @@ def test_prefixes_of_wrappers_are_not_in_the_names():
 
 def test_names_that_the_caller_changes():
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    with seeded(model, SEED, strip_prefix="0.", rename=lambda name: "stage." + name) as block:
+    with seeded(model, SEED, strip_prefix="stage.0.", rename=lambda name: "stage." + name) as block:
         torch_init.normal_(model[0].weight)
         torch_init.normal_(model[1].weight)
-    assert list(block.initialised) == ["stage.weight", "stage.1.weight"]
-    same(model[0].weight, filled((2, 2), "normal", "stage.weight"))
+    assert list(block.initialised) == ["weight", "stage.1.weight"]
+    same(model[0].weight, filled((2, 2), "normal", "weight"))
     with (
         pytest.raises(ValueError, match="two parameters have the name 'weight'"),
         seeded(model, SEED, strip_prefix=["0.", "1."]),

@@ -118,9 +118,8 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
     parameter are errors, and so is the initialisation of a parameter on the device meta.
 
     The model may change inside the block: names are looked up again when a tensor is unknown. `seed` is the
-    seed of `seedbed init`, or a `seedbed.Key`. `strip_prefix` lists prefixes that are taken off the names, in
-    any order and number. `rename` then gives each name its name in the stream: for a stage of a pipeline, the
-    name in the whole model.
+    seed of `seedbed init`, or a `seedbed.Key`. `rename` gives each name its name in the whole model, for a stage
+    of a pipeline. `strip_prefix` lists prefixes that are then taken off the names, in any order and number.
 
     `with seeded(model, 42) as block` gives the block. `block.initialised` maps the name of each parameter and
     buffer that was initialised to the texts of its initialisers, in their order; those of views are among
@@ -419,8 +418,8 @@ class _Named:
         ]
 
     def _stream(self, name: str) -> str:
-        name = strip(name, self._strip)
-        return name if self._rename is None else self._rename(name)
+        # In the order of init_.
+        return strip(name if self._rename is None else self._rename(name), self._strip)
 
     def _find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
         if tensor.device.type == "meta":
