@@ -90,7 +90,7 @@ run_tests() {
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2} JAX_PLATFORMS=${JAX_PLATFORMS:-cpu}
     # Away from python/seedbed, which has no native half.
     cd python/tests
-    "$venv/bin/python" -m pytest --rootdir .. -c ../pyproject.toml -p no:cacheprovider -rs . "$@"
+    "$venv/bin/python" -m pytest --rootdir .. -c ../pyproject.toml -p no:cacheprovider -rs --durations 5 . "$@"
 }
 
 command=${1-}

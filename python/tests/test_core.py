@@ -108,6 +108,7 @@ def test_pickle_and_copy(x):
     assert copy.copy(x) == copy.deepcopy(x) == x
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_kinds_of_arrays():
     flat = EXPECTED.reshape(-1)
     half = fill(np.empty((3, 4), np.float16), "normal", KEY)

@@ -90,7 +90,14 @@ def child(queue=None):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_a_forked_process_fills():
+@pytest.mark.parametrize("function", ["fill_in_forked_processes", "fill_in_workers_of_a_data_loader"])
+def test_a_forked_process_fills(function):
+    """In a process without the threads of other libraries, such as JAX's, which may wait forever after a fork."""
+    code = f"import test_threads; test_threads.{function}()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=180, cwd=os.path.dirname(__file__))
+
+
+def fill_in_forked_processes():
     expected = child()
     context = multiprocessing.get_context("fork")
     for _ in range(3):
@@ -147,8 +154,7 @@ class Noise(torch.utils.data.Dataset):
         return fill(torch.empty(1 << 18), "normal", KEY.fold_in(index))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_workers_of_a_data_loader():
+def fill_in_workers_of_a_data_loader():
     expected = [Noise()[i] for i in range(4)]
     loader = torch.utils.data.DataLoader(Noise(), num_workers=2, timeout=60, multiprocessing_context="fork")
     for x, y in zip(loader, expected, strict=True):
