@@ -1,7 +1,7 @@
 //! The metadata of torch.distributed.checkpoint's Hugging Face files: which part of a tensor a file has.
 //!
-//! `torch/distributed/checkpoint/filesystem.py` writes them, and `hf_storage.py` reads them: of every `.safetensors` file of
-//! a folder, without an index.
+//! In PyTorch, `torch/distributed/checkpoint/filesystem.py` writes these metadata. `hf_storage.py` reads the metadata of
+//! every `.safetensors` file of a folder, and needs no index.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -18,7 +18,7 @@ use crate::shards::Shard;
 /// The entry of `__metadata__` with the offsets of each tensor of the file.
 const SHARDING: &str = "DCP_SHARDING_INFO";
 const VERSION: (&str, &str) = ("DCP_VERSION", "1.0");
-/// The entry with the shapes of the tensors of which the file has some rows.
+/// The entry with the whole shapes of the tensors of which the file has some rows.
 const SHAPES: &str = "seedbed.shapes";
 
 #[derive(Deserialize, Serialize)]
@@ -31,7 +31,7 @@ pub fn is_own(key: &str) -> bool {
     key == SHARDING || key == VERSION.0
 }
 
-/// The entries for a file. A file says the shapes of its tensors, so that it can be verified alone.
+/// The entries for a file. A file has the whole shapes of its tensors, so `seedbed verify` needs no other file.
 pub fn metadata(shard: &Shard) -> Result<Vec<(String, String)>> {
     let (mut offsets, mut shapes) = (BTreeMap::new(), BTreeMap::new());
     for (tensor, rows) in shard.tensors.iter().zip(&shard.rows) {
@@ -52,12 +52,12 @@ pub fn metadata(shard: &Shard) -> Result<Vec<(String, String)>> {
     Ok(entries)
 }
 
-/// Whether a model's file has parts of tensors, perhaps.
+/// Whether a model's file says which parts of tensors it has. The parts may be whole tensors.
 pub fn is_part(model: &Model) -> bool {
     model.metadata.iter().any(|(key, _)| key == SHARDING)
 }
 
-/// The files of a model: one model, or one for each file of a checkpoint that is cut.
+/// Reads a model: one `Model`, or one for each file of a checkpoint that is cut.
 pub fn read(path: &Path) -> Result<Vec<Model>> {
     match in_folder(path)? {
         Some(models) => Ok(models),
@@ -164,7 +164,7 @@ impl Parts {
         (present.fold(0, u64::saturating_add) >= product(whole)).then_some(whole)
     }
 
-    /// The rows that no file has, or that two files have, a line for each tensor.
+    /// A line for each range of rows that no file has, or that two files have.
     pub fn gaps(&mut self) -> Vec<String> {
         let mut gaps = Vec::new();
         for (name, parts) in &mut self.all {

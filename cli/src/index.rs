@@ -62,11 +62,11 @@ pub fn run(args: &IndexArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Checks that each file is there, with the header and the length that were promised.
+/// Checks that each file is there, with the header and the length that the file list has.
 fn check(partial: &Partial, folder: &Path) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let mut ranks = BTreeSet::new();
-    // A network file system remembers which names were not there, until somebody lists the folder.
+    // A network file system may remember that a name was missing, until somebody lists the folder.
     let _ = temporaries(folder);
     for file in &partial.files {
         if let Some(problem) = problem(file, partial.seed, folder) {
@@ -92,7 +92,7 @@ fn check(partial: &Partial, folder: &Path) -> Result<(), Failure> {
         text += &format!(", and {more} more");
     }
     if !temporaries(folder).is_empty() {
-        text += "; there are temporary files, so that a rank was killed or is still at work";
+        text += "; there are temporary files, so a rank was killed or is still at work";
     }
     let mut hint =
         "Run the launcher's command again, which keeps the complete files, or only these:".to_owned();
@@ -157,7 +157,7 @@ fn temporaries(folder: &Path) -> Vec<String> {
     names.filter(|name| is_temporary(name)).collect()
 }
 
-/// The line about a folder that no ranks are writing.
+/// The line about a folder without a file list.
 fn complete_already(folder: &Path) -> Result<String> {
     let place = || folder.display().to_string();
     let files = if [SINGLE, INDEX].iter().any(|name| folder.join(name).exists()) {

@@ -21,8 +21,8 @@ pub enum Layout {
 /// The file of a model that needs one file.
 pub const SINGLE: &str = "model.safetensors";
 
-/// The smallest piece of a tensor that is cut, in bytes. Readers open every file for its pieces, so smaller ones cost more
-/// than they balance.
+/// The smallest piece of a tensor that is cut, in bytes. A reader opens every file that has a piece, so smaller pieces
+/// cost more time than a better balance saves.
 const MIN_PIECE: u64 = 64 << 10;
 
 /// A file of a folder.
@@ -32,7 +32,7 @@ pub struct File {
     pub name: String,
     /// The rank that makes the file.
     pub rank: u64,
-    /// The contents, in their order.
+    /// The tensors of the file, whole or cut, in their order.
     pub pieces: Vec<Piece>,
 }
 
@@ -46,7 +46,7 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// The tensor that the file has.
+    /// The piece as a tensor.
     pub fn of(&self, tensors: &[Tensor]) -> Tensor {
         let whole = &tensors[self.tensor];
         self.rows.clone().and_then(|range| rows(whole, range)).unwrap_or_else(|| whole.clone())
@@ -70,6 +70,7 @@ pub fn files(layout: Layout, tensors: &[Tensor], max: u64, ranks: u64) -> Result
     }
 }
 
+/// The files of `--layout hf`, which hold whole tensors.
 fn hf(tensors: &[Tensor], max: u64, ranks: u64) -> Result<Vec<File>> {
     let all = (0..tensors.len()).map(|tensor| Piece { tensor, rows: None }).collect();
     let groups = groups(all, tensors, max)?;
@@ -83,7 +84,8 @@ fn hf(tensors: &[Tensor], max: u64, ranks: u64) -> Result<Vec<File>> {
     Ok(dealt.map(|((number, (_, pieces)), rank)| File { name: name(number), rank, pieces }).collect())
 }
 
-/// As HuggingFaceStorageWriter names files with `save_distributed=True`. A rank without data has no file, as there.
+/// The files of `--layout dcp`, with the names that HuggingFaceStorageWriter gives with `save_distributed=True`. A rank
+/// without data has no file, as in PyTorch.
 fn dcp(tensors: &[Tensor], max: u64, ranks: u64) -> Result<Vec<File>> {
     let mut by_rank = Vec::new();
     for (rank, pieces) in (0..).zip(cut(tensors, ranks)?) {
@@ -192,13 +194,13 @@ fn cut(tensors: &[Tensor], ranks: u64) -> Result<Vec<Vec<Piece>>> {
     Ok(by_rank)
 }
 
-/// Cuts rows into ranges whose lengths differ by one at most. Where the number divides them, they are those of torch.chunk.
+/// Cuts rows into ranges whose lengths differ by one at most. Where `pieces` divides `rows`, torch.chunk cuts the same.
 fn even(rows: u64, pieces: u64) -> impl Iterator<Item = Range<u64>> {
     let bound = move |piece: u64| (u128::from(rows) * u128::from(piece) / u128::from(pieces.max(1))) as u64;
     (0..pieces).map(move |piece| bound(piece)..bound(piece + 1))
 }
 
-/// Whether rows of the tensor can be made alone.
+/// Whether some rows of the tensor can be made without the others.
 fn is_cut(tensor: &Tensor) -> bool {
     tensor.shape.first().is_some_and(|&rows| rows > 1) && rows(tensor, 0..1).is_some()
 }
@@ -369,7 +371,7 @@ mod tests {
             let whole = |piece: &Piece| piece.tensor == last && piece.rows.is_none();
             assert_eq!(files.iter().flat_map(|file| &file.pieces).filter(|piece| whole(piece)).count(), 1);
             let (all, largest) = (loads.iter().sum::<u64>(), 16_000_000);
-            // Whatever is dealt whole can be on top of the average.
+            // A rank may have the largest tensor that is not cut, in addition to the average.
             let bound = all / ranks + largest;
             assert!(*loads.iter().max().unwrap() <= bound, "{ranks}: {loads:?}");
         }

@@ -9,17 +9,19 @@
 //! | the plan of a command's arguments | `planned.rs` |
 //! | the GPU or the host that makes the values | `select.rs`, `engine.rs` |
 //! | tensors -> windows of bounded size | `window.rs` |
-//! | which part of the files is this process's | `ranks.rs` |
+//! | the rank of this process, and so its part of the files | `ranks.rs` |
 //! | tensors -> the files of a folder, and the rank that makes each | `layout.rs`, `dcp.rs` |
-//! | what a folder will hold, while several ranks write it; the index | `partial.rs`, `index.rs` |
+//! | the file list of a folder that several ranks write; the index | `partial.rs`, `index.rs` |
 //! | files, each complete or not at all | `shards.rs`, `output.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
-//! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs` measures, `selftest.rs` compares adapters with the host, `program.rs` prints kernels. The parts of
-//! `bench.rs` are public for the measuring tools in `benches/tool`, which are part of the same repository: they are no
-//! interface for others, and change without notice.
+//! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs`
+//! measures, `selftest.rs` compares adapters with the host, `program.rs` prints kernels. Some items of `bench.rs` are
+//! public for the measuring tools in `benches/tool`, which are in the same repository: the items are no interface for
+//! others, and change without notice.
 //!
-//! Exit codes: 0, 1 where the run failed or a folder is not complete, 2 where the input is at fault, 130 where it was interrupted.
+//! Exit codes: 0; 1 where the run failed or a folder is not complete; 2 where the input is at fault; 130 where the run
+//! was interrupted.
 
 mod adapters;
 mod args;

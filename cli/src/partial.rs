@@ -1,7 +1,7 @@
-//! The file that says what a folder will hold, while several ranks write it.
+//! `seedbed.partial.json`: the file list of a folder, while several ranks write the folder.
 //!
-//! Each rank puts the same file there before it makes anything, so that ranks of another model or seed are refused.
-//! `seedbed index` compares the folder with it, writes the index and removes it.
+//! Each rank puts the same list there before it makes a file, so that ranks with another model or seed are refused.
+//! `seedbed index` compares the folder with the list, writes the index and removes the list.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,21 +17,21 @@ use crate::layout::{self, Layout};
 use crate::output::Output;
 use crate::ranks::Part;
 
-/// The name of the file. Loaders look for no such name.
+/// The name of the file list. Loaders look for no such name.
 pub const PARTIAL: &str = "seedbed.partial.json";
 /// The name of Hugging Face's index.
 pub const INDEX: &str = "model.safetensors.index.json";
 
-/// What a folder will hold.
+/// The file list: what a folder will hold.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Partial {
     /// The layout.
     pub layout: Layout,
-    /// The number of ranks of the run that wrote this.
+    /// The number of ranks of the run that wrote the list.
     pub ranks: u64,
     /// The seed.
     pub seed: u64,
-    /// The command line of the run that wrote this, without `--part`.
+    /// The command line of the run that wrote the list, without `--part`.
     pub command: Vec<String>,
     /// The files, in their order.
     pub files: Vec<Promised>,
@@ -83,7 +83,7 @@ impl Index {
         Ok(text)
     }
 
-    /// Gives the index its name in the folder.
+    /// Writes the index into the folder. The file appears with all its contents.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let mut output = Output::create(&folder.join(INDEX))?;
         output.write(&self.text()?)?;
@@ -125,7 +125,7 @@ pub fn command() -> Vec<String> {
 }
 
 impl Partial {
-    /// Reads the file of a folder. `None`: the folder has none.
+    /// Reads the file list of a folder. `None`: the folder has none.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(PARTIAL);
         let text = match fs::read(&path) {
@@ -151,7 +151,7 @@ impl Partial {
         }
     }
 
-    /// Puts the file into the folder, unless it is there. It appears with all its contents.
+    /// Puts the file list into the folder, unless it is there. The file appears with all its contents.
     pub fn put(&self, folder: &Path) -> Result<()> {
         if let Some(there) = Self::read(folder)? {
             return self.check_against(&there, folder);
@@ -184,27 +184,26 @@ impl Partial {
         }
     }
 
-    /// Removes the file.
+    /// Removes the file list.
     pub fn remove(folder: &Path) -> Result<()> {
-        remove(&folder.join(PARTIAL), "the plan of the ranks")
+        remove(&folder.join(PARTIAL), "the list of the ranks' files")
     }
 
     fn check_against(&self, there: &Self, folder: &Path) -> Result<()> {
         let ranks = |partial: &Self| (partial.layout == Layout::Dcp).then_some(partial.ranks);
         let what = if there.seed != self.seed {
-            format!("the seed {} is being written here, and this is the seed {}", there.seed, self.seed)
+            format!("a run with the seed {} writes here, and this run has the seed {}", there.seed, self.seed)
         } else if there.layout != self.layout {
-            "the other layout is being written here".to_owned()
+            "a run with the other layout writes here".to_owned()
         } else if ranks(there) != ranks(self) {
             format!(
-                "{} ranks cut this checkpoint, and these are {}; --layout dcp needs the same number again",
+                "a run of {} ranks cuts this checkpoint, and this run has {}; --layout dcp needs the same number again",
                 there.ranks, self.ranks
             )
         } else if there.index != self.index
             || !there.files.iter().map(Promised::key).eq(self.files.iter().map(Promised::key))
         {
-            "another model is being written here, or one by other rules, options or another version"
-                .to_owned()
+            "a run with another model writes here, or with other rules, options or another version".to_owned()
         } else {
             return Ok(());
         };
@@ -247,21 +246,21 @@ fn quoted(word: &str) -> String {
 pub struct Folder {
     /// The path.
     pub path: PathBuf,
-    /// What it will hold.
+    /// The file list.
     pub partial: Partial,
     /// The part of this process, where the user asked for one.
     pub part: Option<Part>,
 }
 
 impl Folder {
-    /// The files of the folder that look like parts of a model and are none of these.
+    /// The names of files that look like files of a model and are not in the file list.
     pub fn strangers(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         let own: std::collections::HashSet<_> = self.partial.files.iter().map(|file| &*file.name).collect();
         let is_part = |name: &str| match self.partial.layout {
             Layout::Hf => (name.starts_with("model-") || name.starts_with("shard-")) && name.contains("-of-"),
-            // Its reader reads all of them.
+            // PyTorch's reader reads every .safetensors file of a folder.
             Layout::Dcp => true,
         };
         let mut strangers: Vec<_> = names
@@ -301,7 +300,7 @@ impl Folder {
         if self.path.join(other).exists() { refuse(other, reason) } else { Ok(()) }
     }
 
-    /// Announces what this rank and the others write. `has_work`: whether this rank has a file to make.
+    /// Puts the file list into the folder before this rank writes. `has_work`: whether this rank has a file to make.
     pub fn begin(&self, has_work: bool) -> Result<()> {
         if self.part.is_none() || (!has_work && self.is_complete()) {
             return Ok(());
@@ -319,7 +318,7 @@ impl Folder {
         is_indexed && self.partial.files.iter().all(is_there)
     }
 
-    /// Completes the folder of a process that is alone.
+    /// Writes the index and removes the file list, unless this process is one of several ranks.
     pub fn finish(&self) -> Result<()> {
         if self.part.is_some() {
             return Ok(());
@@ -327,7 +326,7 @@ impl Folder {
         if let Some(index) = &self.partial.index {
             index.write(&self.path)?;
         }
-        // This process made, or found, all files of ranks that went before.
+        // Every file is complete, so nobody needs a file list that ranks have left.
         Partial::remove(&self.path)
     }
 }

@@ -1,4 +1,4 @@
-//! Ranks: which part of the work is this process's, by `--part R/N` or by the environment that a launcher sets.
+//! The rank of this process, and so its part of the work: from `--part R/N`, or from the variables of a launcher.
 //!
 //! The processes do not talk to each other. Each computes the same plan of files and makes the files of its rank.
 
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 /// The most ranks. No machine has more processes.
 const MAX_RANKS: u64 = 1 << 20;
 
-/// A part of the work: the rank of a process, and the number of processes.
+/// A part of the work: the rank of a process, and the number of ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The rank, from 0.
@@ -41,7 +41,7 @@ impl fmt::Display for Part {
 /// The values of `--part`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartChoice {
-    /// The part that the launcher's environment says.
+    /// The part that the launcher's variables give.
     Auto,
     /// This part.
     Given(Part),
@@ -75,7 +75,7 @@ pub struct Launcher {
     rank: &'static str,
     size: &'static str,
     local_rank: &'static str,
-    /// The processes on this machine. Slurm writes those of each machine, such as 4(x2),3.
+    /// The number of processes on this machine. Slurm lists the numbers of all machines, such as 4(x2),3.
     local_sizes: &'static [&'static str],
     /// The launchers that may have started this one, so that both have set their variables.
     outer: &'static [&'static str],
@@ -116,7 +116,7 @@ const LAUNCHERS: [Launcher; 4] = [
     Launcher {
         name: SLURM,
         rank: "SLURM_PROCID",
-        // A batch script and its job have SLURM_PROCID and SLURM_NTASKS too, and are one process. Only srun sets this.
+        // A batch script has SLURM_PROCID and SLURM_NTASKS too, and is one process. Only srun sets this variable.
         size: "SLURM_STEP_NUM_TASKS",
         local_rank: "SLURM_LOCALID",
         local_sizes: &["SLURM_STEP_TASKS_PER_NODE", "SLURM_NTASKS_PER_NODE", "SLURM_TASKS_PER_NODE"],
@@ -164,7 +164,7 @@ impl Launcher {
             };
             get(name).map(read).transpose()
         };
-        // Outside of a job no batch script can be meant: a container was given the variables of a task.
+        // A container may have the variables of its task and none of the job. No batch script is without a job.
         let is_job = ["SLURM_JOB_ID", "SLURM_JOBID"].iter().any(|name| get(name).is_some());
         let (rank, size) = match (number(self.rank)?, number(self.size)?) {
             (Some(rank), Some(size)) => (rank, size),
@@ -235,7 +235,7 @@ fn is_nested(inner: Found, outer: Found, get: Variables<'_>) -> bool {
         // mpirun starts its daemons by srun, one on each machine, and its own machine's processes without srun.
         return true;
     }
-    // One torchrun of each process of the outer launcher. A script that exports RANK and WORLD_SIZE is no torchrun.
+    // Each process of the outer launcher started one torchrun. A script that exports RANK and WORLD_SIZE is no torchrun.
     let groups = get("GROUP_WORLD_SIZE").and_then(|value| digits(value.to_str()?));
     groups == Some(outer.part.size)
 }
@@ -259,7 +259,7 @@ impl Rank {
     pub fn new(choice: PartChoice, get: Variables<'_>) -> Result<Self> {
         let remedy = "--part R/N says which part this process makes";
         let (part, found) = match choice {
-            // The variables only say what is beside this process, and the user has said more than they could.
+            // The user gave the part. The variables only say which processes share the machine, so mistakes do no harm.
             PartChoice::Given(part) => (part, detect(get).ok().flatten().filter(|found| found.part.size > 1)),
             PartChoice::Auto => match detect(get).with_context(|| "--part auto") {
                 Ok(Some(found)) => (found.part, Some(found)),
@@ -306,12 +306,12 @@ pub fn share_cores(rank: &Rank) {
     }
     let allowed = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads(allowed, online_cores().unwrap_or(allowed), size);
-    // An error says that the pool is there already. Its threads make the same bits.
+    // The error says that the process has a pool already. Any pool makes the same bits.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
 }
 
-/// The threads of one of `size` processes, of which each may use `allowed` of the machine's cores. A launcher that binds
-/// its processes has divided the cores already.
+/// The number of threads of one of `size` processes, where each may use `allowed` of the machine's `cores`. A launcher
+/// that binds its processes has divided the cores already.
 fn threads(allowed: usize, cores: usize, size: u64) -> usize {
     let share = |cores: usize| cores / usize::try_from(size).unwrap_or(usize::MAX).max(1);
     share(allowed).max(allowed.min(share(cores))).max(1)

@@ -275,19 +275,19 @@ fn another_model_in_the_folder_is_refused() {
         assert!(before == job.files("out"));
     };
     let other = ["--max-shard-size", "400KB", "--seed", "8", "--part", "1/2"];
-    refuse(&other, &["error: rank 1 of 2: ", "the seed 7 is being written here, and this is the seed 8"]);
-    refuse(&other[..4], &["the seed 7 is being written here, and this is the seed 8"]);
     refuse(
-        &["--seed", "7", "--part", "1/2"],
-        &["another model is being written here, or one by other rules"],
+        &other,
+        &["error: rank 1 of 2: ", "a run with the seed 7 writes here, and this run has the seed 8"],
     );
+    refuse(&other[..4], &["a run with the seed 7 writes here, and this run has the seed 8"]);
+    refuse(&["--seed", "7", "--part", "1/2"], &["a run with another model writes here, or with other rules"]);
     refuse(
         &[SMALL, &["--part", "1/2", "--dtype", "bf16"]].concat(),
-        &["another model is being written here"],
+        &["a run with another model writes here"],
     );
     refuse(
         &[SMALL, &["--part", "1/2", "--layout", "dcp"]].concat(),
-        &["the other layout is being written here"],
+        &["a run with the other layout writes here"],
     );
     // Another number of ranks makes the same files.
     for rank in 0..3 {
@@ -296,7 +296,9 @@ fn another_model_in_the_folder_is_refused() {
     assert!(job.index("out").status.success());
 
     job.succeed("dcp", &["--layout", "dcp", "--part", "0/2"]);
-    let words = ["2 ranks cut this checkpoint, and these are 3; --layout dcp needs the same number again"];
+    let words = [
+        "a run of 2 ranks cuts this checkpoint, and this run has 3; --layout dcp needs the same number again",
+    ];
     job.refuse("dcp", &["--layout", "dcp", "--part", "0/3"], &words);
 
     // A file that is given up is removed by hand, and the old files are replaced.

@@ -1,4 +1,4 @@
-//! What a fill writes, and the writing.
+//! The class `Filler`: what a fill writes, and the writing.
 
 use std::sync::Arc;
 
@@ -78,6 +78,11 @@ fn of_text(text: &str, shape: &[u64], dtype: Dtype) -> PyResult<Arc<Tensor>> {
     Ok(Arc::new(Tensor { name: text.to_owned(), shape: shape.to_vec(), dtype, content }))
 }
 
+/// The exception for an element type that is not made.
+pub(crate) fn unsupported(dtype: &str) -> PyErr {
+    refused(format_args!("the type {dtype} is not supported; float32, float16 and bfloat16 are"))
+}
+
 /// The element type by numpy's name.
 pub(crate) fn dtype_of(name: &str) -> PyResult<Dtype> {
     Ok(match name {
@@ -96,11 +101,7 @@ pub(crate) fn dtype_of(name: &str) -> PyResult<Dtype> {
         "float64" => {
             return Err(refused("the type float64 is not supported; fill float32 and convert the values"));
         }
-        _ => {
-            return Err(refused(format_args!(
-                "the type {name} is not supported; float32, float16 and bfloat16 are"
-            )));
-        }
+        _ => return Err(unsupported(name)),
     })
 }
 
@@ -132,7 +133,7 @@ impl Resolved {
         }
     }
 
-    /// Makes the elements of formulas, which the element type may not have, and writes none.
+    /// Makes the elements of formulas and writes none. The element type may not have such an element.
     fn check_elements(&self, region: &PyRegion) -> Result<(), String> {
         match self {
             Self::Tensor(tensor, keys)
@@ -162,10 +163,10 @@ impl Resolved {
     }
 }
 
-/// The elements that a thread makes at a time.
+/// The number of elements that a thread makes at a time.
 const PART: u64 = 1 << 16;
 
-/// Makes the elements of a region, of any content, on all threads. Without memory, no element is written.
+/// Makes the elements of a region of a tensor with any content, on all threads. Without memory, no element is written.
 fn make(
     tensor: &Tensor,
     keys: Keys,
@@ -202,7 +203,7 @@ fn make(
         }
         Ok(())
     };
-    // A source that is made as a whole is made once, by one maker. Its own arithmetic runs on all threads.
+    // A source that is made as a whole is made once, by one maker, whose arithmetic runs on all threads.
     let is_whole = tensor.content.sources.iter().any(Source::is_whole);
     let part = if is_whole { count } else { PART };
     let Some(memory) = memory else {
@@ -274,8 +275,8 @@ impl Filler {
         Self { what }
     }
 
-    /// Checks everything but the memory, each element of a formula too. Returns whether each element depends on the whole tensor, so that a part costs
-    /// as much as the whole.
+    /// Checks everything but the memory, also each element of a formula. Returns whether each element depends on the whole
+    /// tensor, so that a part costs as much as the whole.
     fn check(&self, py: Python<'_>, dtype: &str, region: &PyRegion) -> PyResult<bool> {
         let dtype = dtype_of(dtype)?;
         let resolved = self.resolve(region.shape(), dtype)?;

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use seedbed::{DType, Key};
 use seedbed_model::{Config, Entry, Keys, Model, Outcome, Plan, Preset, Rules, Source, Tensor};
 
-use crate::filler::Filler;
+use crate::filler::{Filler, unsupported};
 use crate::key::PyKey;
 use crate::numbers::unsigned;
 use crate::refused;
@@ -29,7 +29,7 @@ use crate::region::PyRegion;
 #[pyclass(name = "Plan", module = "seedbed._native", frozen)]
 pub(crate) struct PyPlan {
     plan: Plan,
-    /// The tensor of each parameter that has one, by its name.
+    /// The index of each parameter's entry in the plan, and the parameter's tensor if it has one, by name.
     tensors: HashMap<String, (usize, Option<Arc<Tensor>>)>,
 }
 
@@ -56,9 +56,7 @@ fn dtype_of(name: &str) -> PyResult<DType> {
         "float32" | "F32" => Ok(DType::F32),
         "float16" | "F16" => Ok(DType::F16),
         "bfloat16" | "BF16" => Ok(DType::BF16),
-        _ => {
-            Err(refused(format_args!("the type {name} is not supported; float32, float16 and bfloat16 are")))
-        }
+        _ => Err(unsupported(name)),
     }
 }
 

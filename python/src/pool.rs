@@ -13,8 +13,8 @@ static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
 /// The pool of this process. Its number of threads is that of the variable RAYON_NUM_THREADS, or of the cores.
 ///
-/// The mutex is locked only while this thread holds Python's global lock, and so does a thread that forks. Therefore the
-/// mutex is never locked in a forked process.
+/// The mutex is locked only while this thread holds Python's global lock. A thread that forks holds the global lock too, so
+/// the mutex is never locked in a forked process.
 pub(crate) fn of_this_process(_py: Python<'_>) -> PyResult<Arc<ThreadPool>> {
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
@@ -27,7 +27,7 @@ pub(crate) fn of_this_process(_py: Python<'_>) -> PyResult<Arc<ThreadPool>> {
         PyRuntimeError::new_err(format!("no threads for a fill: {error}; set RAYON_NUM_THREADS to fewer"))
     })?;
     let new = Arc::new(new);
-    // The parent's pool is leaked: to drop a pool is to wake its threads.
+    // The parent's pool is leaked, because dropping a pool wakes its threads.
     std::mem::forget(pool.replace((process, new.clone())));
     Ok(new)
 }

@@ -25,7 +25,7 @@ pub(crate) struct PyRegion {
     part: Part,
 }
 
-/// Ranges of indexes, as start and stop.
+/// Ranges of indices, as start and stop.
 type Ranges = Vec<(u64, u64)>;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -72,12 +72,12 @@ impl PyRegion {
             }
             Part::Ranges(lists) => lists.clone(),
         };
-        // The ranges of each dimension with the elements from one index to the next, innermost first.
+        // The ranges of each dimension, and the distance between neighbouring indices in elements, innermost first.
         let mut dimensions: Vec<(Ranges, u64)> = Vec::new();
         let mut stride = 1;
         for (ranges, &size) in lists.into_iter().zip(&self.shape).rev() {
             match dimensions.last_mut() {
-                // Rows that are whole make one longer row with those of the dimension around them.
+                // An inner dimension without a gap joins the dimension around it.
                 Some((inner, of_inner)) if inner[..] == [(0, stride / *of_inner)] => {
                     let scale = stride / *of_inner;
                     *inner = ranges.into_iter().map(|(start, stop)| (start * scale, stop * scale)).collect();
@@ -106,7 +106,7 @@ impl PyRegion {
     }
 }
 
-/// The ranges of those listed indexes whose places in the list are from `start` to `stop`.
+/// The ranges of the listed indices from place `start` to place `stop` of the list.
 fn within(list: &[(u64, u64)], (start, stop): (u64, u64)) -> Ranges {
     let mut place = 0;
     let cut = list.iter().map(|&(first, last)| {
@@ -125,11 +125,11 @@ pub(crate) struct Layout {
 }
 
 struct Dimension {
-    /// The indexes that the part holds: the first of a range, and its index in the part.
+    /// The ranges of indices that the part holds: the first index of each range, and the index of that one in the part.
     ranges: Vec<(u64, u64)>,
-    /// The elements from one index to the next, in the whole tensor.
+    /// The distance between neighbouring indices, in elements of the whole tensor.
     stride: u64,
-    /// The number of indexes that the part holds.
+    /// The number of indices that the part holds.
     len: u64,
 }
 
@@ -185,8 +185,8 @@ impl PyRegion {
         Self { part: Part::Shard { start, shape }, ..self.whole()?.clone() }.checked()
     }
 
-    /// The outer product of ranges of indexes: a list of `(start, stop)` for each dimension. The array holds, row-major,
-    /// the elements at every combination of listed indexes, as numpy's `x[np.ix_(rows, columns)]` does.
+    /// The outer product of ranges of indices: a list of `(start, stop)` for each dimension. The array holds, row-major,
+    /// the elements at every combination of listed indices, as numpy's `x[np.ix_(rows, columns)]` does.
     ///
     /// >>> from seedbed import Region
     /// >>> Region([8, 3]).ranges([[(0, 2), (6, 8)], [(0, 3)]]).local_shape

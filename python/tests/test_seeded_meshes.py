@@ -189,9 +189,9 @@ def test_local_tensors_and_errors_of_all_ranks():
     for error, words in zip(
         results[0],
         [
-            "w: the view of shape (5,) and strides (6,) is no block of the DTensor of shape (7, 5)",
-            "w: the view of shape (4, 5) and strides (10, 1) is no block",
-            "w: the view of shape (5, 7) has not the dimensions of the DTensor",
+            "w: the view of shape (5,) and strides (6,) is no rectangular block of the DTensor of shape (7, 5)",
+            "w: the view of shape (4, 5) and strides (10, 1) is no rectangular block",
+            "w: the view of shape (5, 7) does not have the dimensions of the DTensor",
             "w: an element depends on all of the matrix, and this process holds a part",
             "w: seedbed has no distribution for exponential_",
             "w: ",

@@ -12,13 +12,14 @@ const MIN_RUN_ALONE: u64 = 1 << 16;
 /// The elements at the outer product of index ranges: one list of ranges per axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OuterProduct {
-    /// The offset of the elements in the logical tensor, from dimensions of which one index is listed.
+    /// The offset of the elements in the logical tensor. It comes from dimensions with one listed index.
     first: u64,
     /// The axes, innermost first: dimensions of the tensor, or several dimensions that are one.
     axes: Vec<Axis>,
 }
 
-/// An axis, each index of which is an element, or a slice of the axes within.
+/// An axis of the product. An index of the innermost axis is an element, and an index of any other axis is a slice of
+/// the axes inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Axis {
     /// The listed indices, in the order of the destination.
@@ -27,14 +28,14 @@ struct Axis {
     len: u64,
     /// The distance between neighbouring indices, in elements of the logical tensor.
     src_stride: u64,
-    /// The same in elements of the destination.
+    /// The distance between neighbouring indices, in elements of the destination.
     dst_stride: u64,
 }
 
 /// A range of indices, or ranges of one length at equal distances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
-    /// The number of indices that are listed before.
+    /// The number of indices that the axis lists before this pattern.
     position: u64,
     /// The ranges as runs of indices.
     runs: StridedRuns,
@@ -70,14 +71,14 @@ pub(super) fn local_shape(lists: &[Vec<Range<u64>>]) -> Vec<u64> {
 
 impl OuterProduct {
     /// The outer product of lists that were checked, in a destination whose rows begin every `row_pitch` elements.
-    /// Each list has an index.
+    /// No list is without an index.
     pub(super) fn new(shape: &[u64], lists: &[Vec<Range<u64>>], row_pitch: Option<u64>) -> Self {
         let mut product = Self { first: 0, axes: Vec::new() };
         let (mut src_stride, mut dst_stride) = (1, 1);
         let rank = shape.len();
         // The loop goes from the innermost dimension out, as `StridedRuns::of_shard` does.
         for (dimension, (list, &len)) in lists.iter().zip(shape).enumerate().rev() {
-            // A dimension that repeats the axis within without a gap joins that axis.
+            // A dimension that repeats the axis inside without a gap joins that axis.
             let mut axis = Axis { patterns: Vec::new(), len: 1, src_stride, dst_stride };
             if let Some(inner) = product.axes.last().filter(|inner| inner.is_run_within(&axis)) {
                 (axis.len, axis.src_stride, axis.dst_stride) =
@@ -112,7 +113,7 @@ impl OuterProduct {
         self.axes.iter().map(|axis| axis.len).product()
     }
 
-    /// Elements of the destination, from the first to the last one that is written; `None` past 64 bits.
+    /// The number of elements of the destination from the first to the last that is written; `None` past 64 bits.
     pub(super) fn span(&self) -> Option<u64> {
         self.axes.iter().try_fold(1, |span: u64, axis| {
             axis.dst_stride.checked_mul(axis.len - 1).and_then(|gap| span.checked_add(gap))
@@ -173,7 +174,7 @@ impl Axis {
                 == (self.src_stride * self.len, self.dst_stride.saturating_mul(self.len))
     }
 
-    /// Lists these ranges of indices, each of which is `unit` indices of the axis.
+    /// Lists ranges of indices of a dimension. One index of the dimension is `unit` indices of the axis.
     fn list(&mut self, ranges: &[Range<u64>], unit: u64) {
         self.len = 0;
         for range in ranges.iter().filter(|range| !range.is_empty()) {
@@ -194,9 +195,9 @@ impl Axis {
         }
     }
 
-    /// Makes one pattern of each series of equal ones at equal distances.
+    /// Joins each series of equal patterns at equal distances into one pattern.
     fn join_repetitions(&mut self) {
-        // The first of a series, its repetitions with the first one, and their distance.
+        // The first pattern of a series, the number of its patterns, and their distance.
         let mut series: Vec<(Pattern, u64, u64)> = Vec::new();
         for pattern in std::mem::take(&mut self.patterns) {
             if let Some((first, count, distance)) = series.last_mut()
@@ -256,7 +257,7 @@ pub(crate) mod tests {
         (0..).zip(elements).map(|(i, element)| (i / row * row_pitch + i % row, element)).collect()
     }
 
-    /// The same, of the rectangles.
+    /// The (position in the destination, element) of each element, from the rectangles.
     fn of_rectangles(selection: &Selection) -> Vec<(u64, u64)> {
         let mut written = Vec::new();
         for (position, runs) in (0..selection.rectangles()).map(|number| selection.rectangle(number)) {

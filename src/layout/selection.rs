@@ -28,7 +28,7 @@ impl Selection {
         }
     }
 
-    /// Elements of the destination, from the first to the last one that is written; `None` past 64 bits.
+    /// The number of elements of the destination from the first to the last that is written; `None` past 64 bits.
     pub(crate) fn span(&self) -> Option<u64> {
         match self {
             Self::Rectangle(runs) => runs.span(),

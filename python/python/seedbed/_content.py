@@ -1,4 +1,4 @@
-"""Contents of whole tensors and of boxes of them, for `seedbed.jax` and `seedbed.keras`."""
+"""Contents: what an initialiser makes of a tensor, whole or box by box, for `seedbed.jax` and `seedbed.keras`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from seedbed import Init, Key, Region, fill
 from seedbed._native import Filler
 
-#: The start and the end of a part in each dimension.
+#: A box of a tensor: the start and the end of one range of indices in each dimension.
 Box = Sequence[tuple[int, int]]
 
 # The two families of PyTorch whose scale depends on the fans.
@@ -22,7 +22,7 @@ _FAN = re.compile(r"\bfan_(in|out)\b")
 
 
 class Content:
-    """An initialiser, taken as it is."""
+    """What an initialiser makes of a tensor, with the fans that the initialiser itself counts."""
 
     def __init__(self, init: Init):
         self.init = init
@@ -39,13 +39,13 @@ class Content:
         return self.init
 
     def maker(self, shape: tuple[int, ...], dtype: np.dtype, key: Key) -> Callable[[Box], np.ndarray]:
-        """A function that makes a box of the tensor, and nothing else.
+        """A function that makes a box of the tensor, and no other elements.
 
         Orthogonal matrices are the exception, because each element depends on all others: the first call
-        makes the whole tensor, and all calls cut it.
+        makes the whole tensor, and every call cuts a box out of it.
         """
         init, region = self.resolve(shape), Region(shape)
-        # A mistake is an error now, and not where the first part is made.
+        # A mistake is an error here, and not where the first box is made.
         costs_as_the_whole = Filler(init, key).check(dtype.name, region)
         if costs_as_the_whole:
             return _cutter(lambda: fill(empty(shape, dtype), init, key))
@@ -58,7 +58,7 @@ class Content:
 
 
 class WithAxes(Content):
-    """An initialiser of PyTorch whose fans are counted along axes, as JAX's functions take them."""
+    """An initialiser of PyTorch whose fans are counted along the axes that JAX's functions take."""
 
     def __init__(self, init: Init, in_axis: Any, out_axis: Any, batch_axis: Any):
         super().__init__(init)
@@ -125,7 +125,7 @@ def with_axes(init: str | Init, in_axis: Any, out_axis: Any, batch_axis: Any) ->
 
 
 def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """Memory for a part, at an address that 64 divides: JAX on the CPU copies all other memory."""
+    """Memory for a box, at a multiple of 64 bytes: JAX on the CPU copies memory at other addresses."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + 63, np.uint8)
     start = -memory.ctypes.data % 64
@@ -153,7 +153,7 @@ def _cutter(make_whole: Callable[[], np.ndarray]) -> Callable[[Box], np.ndarray]
         nonlocal whole
         if whole is None:
             whole = make_whole()
-        # Devices may keep the memory that they get, so a part is no view.
+        # A device may keep the memory that it gets, so a box is a copy.
         part = whole[tuple(slice(start, end) for start, end in box)]
         return part if part.shape == whole.shape else part.copy()
 

@@ -1,4 +1,4 @@
-"""Fills of any array, by pieces that the native half can write."""
+"""Fills of any array, in pieces that the native half can write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ X = TypeVar("X")
 
 #: The fewest elements of a piece that is worth a call of its own.
 MIN_PIECE = 1 << 14
-#: The most elements of a piece that is made apart, and then copied.
+#: The most elements of a piece that is made in other memory, and then copied.
 MAX_COPIED = 1 << 20
 
 
@@ -26,8 +26,9 @@ def fill(x: X, init: str | Init, key: Key, *, region: Region | None = None, dtyp
     or the buffer protocol. ``dtype`` is the element type of raw bytes (``bytearray``, ``memoryview``, arrays of uint8
     or uint16). ``region`` says which part of a larger tensor ``x`` holds; by default ``x`` is a whole tensor.
 
-    The values depend on nothing but the initialiser, the key, the shape of the whole tensor and the element's index in
-    it; strides of ``x`` do not matter. Negative strides and broadcast arrays are refused.
+    A value depends on the initialiser, the key, the shape of the whole tensor, the element type and the element's index
+    in the whole tensor, and on nothing else, such as the strides of ``x``. Negative strides and broadcast arrays are
+    refused.
 
     A wrong value raises ValueError, and an object that is no array raises TypeError. Nothing is written then.
 
@@ -101,10 +102,10 @@ def _write(memory: Memory, filler: Filler, region: Region, is_whole: bool) -> No
 
 
 def _rows(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, int | None]:
-    """The number of outer dimensions, within which the others are rows of the last dimension with one pitch.
+    """How many dimensions are outer: at one index of them, the inner dimensions are rows with one pitch, in bytes.
 
-    The pitch is None where there are no gaps between the rows. All dimensions are outer if the elements of a row have
-    gaps between them.
+    A row is the last dimension. The pitch is None where the rows have no gaps between them. All dimensions are outer if
+    the elements of a row have gaps between them.
     """
     rank = len(shape)
     if rank == 0 or (shape[-1] > 1 and strides[-1] != itemsize):
@@ -114,7 +115,7 @@ def _rows(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tu
         if shape[dimension] == 1:
             continue
         if strides[dimension] != expected:
-            # The first gap may be that between rows of the last dimension.
+            # The first gap may be the gap between rows.
             if rows > 1 or strides[dimension] % itemsize != 0:
                 return dimension + 1, pitch
             pitch = expected = strides[dimension]

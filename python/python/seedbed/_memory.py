@@ -39,7 +39,7 @@ class Memory:
     #: All bytes from the first to the last of the array, as a one-dimensional array of uint8.
     bytes: np.ndarray
     dtype: str
-    #: None: the memory is raw bytes, which have the shape that the region says.
+    #: None: the memory is raw bytes, and the region has the shape.
     shape: tuple[int, ...] | None
     #: In bytes.
     strides: tuple[int, ...]
@@ -118,7 +118,7 @@ def _span(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> in
     if 0 in shape:
         return 0
     extent = itemsize
-    # From the innermost dimension in memory outwards, each must step over all that those before cover.
+    # From the dimension with the smallest stride on, each stride must step over all bytes of the dimensions before.
     for stride, size in sorted((stride, size) for stride, size in zip(strides, shape, strict=True) if size > 1):
         if stride < 0:
             raise ValueError(
@@ -217,7 +217,7 @@ def _of_dlpack(x: Any) -> Memory:
         ) from error
     if not array.flags.writeable:
         raise ValueError(
-            "the array is read-only, or its library speaks a DLPack that is too old to say that it is not"
+            "the array is read-only, or its library has an old DLPack that can't say that the array is writable"
         )
     return _of_numpy(array)
 

@@ -6,8 +6,8 @@
     w = sj.make((4096, 4096), sharding, "normal(std=0.02)", 42)  # each device's part alone
     params = sj.init_tree(shapes, 42, {"*kernel": sj.he_normal(), "*": "zeros()"})  # a key for each name
 
-The distributions are those of JAX, the random numbers are seedbed's: the same bits on every device, on any
-number of devices, and on any mesh. The host makes them.
+The distributions are those of JAX, and the random numbers are seedbed's: the same bits on every device, on any
+number of devices, and on any mesh. The host makes the values.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _key_of_words(words: np.ndarray) -> Key:
 class Initializer:
     """An initialiser with JAX's signature, from `init` and the functions that have JAX's names.
 
-    Two of them are equal if they make the same elements, so they are good static fields of modules.
+    Two initialisers are equal if they make the same elements, so modules can have them as static fields.
     """
 
     def __init__(self, content: Content, dtype=None):

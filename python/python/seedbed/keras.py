@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,6 +22,7 @@ from seedbed import Init, Key, Region
 from seedbed._content import Box, content, element_type, empty
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
+from seedbed._rules import text_of
 
 __all__ = ["Initializer", "initialize"]
 
@@ -69,10 +69,10 @@ def initialize(
     """Initialises each weight of a built model by its path, such as `dense/kernel`, and returns the model.
 
     The key of a weight is `Key(seed).named(path)`. `preset` names a preset, and `rules` is the path of a TOML
-    file (a str must end in .toml) or its text; both mean the rules and then the preset. With neither, the
-    preset is `keras`: the default initialisers of Keras's layers.
+    file (a str must end in .toml) or its text. With both, the preset decides about the weights that no rule
+    matches. With neither, the preset is `keras`: the default initialisers of Keras's layers.
 
-    ValueError: a mistake in the rules, weights that no rule can make. No weight has changed then.
+    ValueError: a mistake in the rules, or weights that no rule can make. No weight has changed then.
     """
     if not model.built:
         raise ValueError("the model has no variables yet: call model.build(input_shape), or the model itself")
@@ -85,9 +85,7 @@ def initialize(
         parameters[path] = {"shape": list(weight.shape), "dtype": _manifest_type(weight.dtype)}
     if preset is None and rules is None:
         preset = "keras"
-    if isinstance(rules, os.PathLike) or isinstance(rules, str) and rules.endswith(".toml"):
-        rules = Path(rules).read_text(encoding="utf-8")
-    plan = Plan(json.dumps({"parameters": parameters}), rules=rules, preset=preset)
+    plan = Plan(json.dumps({"parameters": parameters}), rules=text_of(rules), preset=preset)
     plan.check()
     key = seed if isinstance(seed, Key) else Key(int(seed))
     fillers = {}
@@ -131,7 +129,7 @@ def _tensor(make: Callable[[Box], np.ndarray], shape: tuple[int, ...], dtype: np
 
 def _convert(array: np.ndarray):
     if keras.backend.backend() == "torch" and array.dtype.name == "bfloat16":
-        # torch.from_numpy knows no bfloat16: the same 16 bits go as integers.
+        # torch.from_numpy knows no bfloat16, so the same 16 bits are passed as integers.
         import torch
 
         return keras.ops.convert_to_tensor(torch.from_numpy(array.view(np.int16)).view(torch.bfloat16))

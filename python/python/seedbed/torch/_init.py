@@ -1,4 +1,4 @@
-"""`init_` initialises a model by rules, `fill_` one tensor; `manifest` lists what a model has.
+"""`init_` initialises a model by rules, `fill_` fills one tensor, and `manifest` lists what a model has.
 
 All of them take tensors that are spread over processes. Each process makes its own part from the seed, the name and
 the global shape, and no process talks to another.
@@ -19,6 +19,7 @@ from torch import nn
 from seedbed import Init, Key, Region
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
+from seedbed._rules import text_of
 from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
 
 __all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
@@ -28,7 +29,7 @@ _log = logging.getLogger("seedbed.torch")
 Module = TypeVar("Module", bound=nn.Module)
 Tensor = TypeVar("Tensor", bound=torch.Tensor)
 
-# The element types of the safetensors format, by PyTorch's names without "torch.". PyTorch gains some by the year.
+# The element types of the safetensors format, by PyTorch's names without "torch.". PyTorch gains some every year.
 _NAMES = {
     "float64": "F64",
     "float32": "F32",
@@ -63,11 +64,11 @@ class UntiedWarning(UserWarning):
 def fill_(tensor: Tensor, init: str | Init, key: Key) -> Tensor:
     """Fills a tensor in place, as `seedbed.fill` does, and returns the tensor.
 
-    The tensor may be a DTensor: each process makes what it holds of it, and fans are those of the global shape. The
-    tensor may lie on a GPU: pieces of at most 16 MiB are made on the host and copied. An orthogonal tensor is made
-    whole in each process. float64 is made as float32 and widened.
+    The tensor may be a DTensor: each process makes its own part of the tensor, and fans are those of the global shape.
+    The tensor may lie on a GPU: pieces of at most 16 MiB are made on the host and copied. Each process makes the whole
+    of an orthogonal tensor. float64 is made as float32 and widened.
 
-    ValueError: a tensor or initialiser that can't be filled; nothing is written then.
+    ValueError: a tensor that can't be filled, or an initialiser that does not fit. Nothing is written then.
     """
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"a torch.Tensor is filled, not a {type(tensor).__name__}")
@@ -110,16 +111,17 @@ def init_(
     Use this after `model.to_empty(device=...)`, in every process with the same arguments. Each parameter gets what the
     program `seedbed init` writes for the model's manifest with the same rules and seed, whatever the mesh.
 
-    `preset` names a preset, and `rules` is the path of a TOML file (a str must end in .toml) or its text; both mean
-    the rules and then the preset. Without both, the config's `model_type` chooses the preset, or the built-in rules
-    are used. `config` is Hugging Face's configuration, a dict or JSON; without it, that of `model.config`.
+    `preset` names a preset, and `rules` is the path of a TOML file (a str must end in .toml) or its text. With both,
+    the preset decides about the parameters that no rule matches. Without both, the config's `model_type` chooses the
+    preset, or the built-in rules are used. `config` is Hugging Face's configuration, as a dict or JSON; by default it
+    is `model.config`.
 
-    Streams come from names. `strip_prefix` lists prefixes of names that streams do without. `rename` gives each name
-    of this model its name in the whole model, and `manifest` is that of the whole model, where this model is a stage
-    of a pipeline: rules may count layers, and a stage has only some of them.
+    Streams come from names. `strip_prefix` lists prefixes that a name loses before it becomes a stream. Two arguments
+    are for a model that is a stage of a pipeline: `rename` gives each name of the stage its name in the whole model,
+    and `manifest` is the manifest of the whole model, because rules may count layers, and a stage has only some.
 
-    ValueError: parameters that no rule fits, names that come twice, tensors that can't be written; an error lists all
-    parameters of its kind. Nothing is written then.
+    ValueError: parameters that no rule fits, names that come twice, tensors that can't be written. The error lists all
+    parameters with this mistake. Nothing is written then.
     """
     items = _of_checkpoint(held(model), rename)
     own = {item.name: _entry(item) for item in items}
@@ -133,7 +135,7 @@ def init_(
     config = _config(model, config)
     plan = _plan(whole, preset, rules, config, strip_prefix)
     planned = {entry["name"]: entry for entry in plan.entries()}
-    # Of the whole plan, so that every stage of a pipeline refuses what one stage refuses.
+    # The whole plan is checked, so that every stage of a pipeline refuses what one stage refuses.
     problems: dict[str, list[str]] = {}
     for name, entry in planned.items():
         if entry["outcome"] == "error":
@@ -191,18 +193,7 @@ def _plan(parameters: Mapping[str, Any], preset, rules, config: str | None, stri
     }
     prefixes = [strip_prefix] if isinstance(strip_prefix, str) else list(strip_prefix)
     text = json.dumps({"parameters": made})
-    return Plan(text, rules=_rules(rules), preset=preset, config=config, strip_prefix=prefixes)
-
-
-def _rules(rules: str | os.PathLike[str] | None) -> str | None:
-    """The text of the rules."""
-    if rules is None:
-        return None
-    is_path = not isinstance(rules, str) or ("\n" not in rules and rules.endswith(".toml"))
-    if not is_path:
-        return rules
-    with open(rules, encoding="utf-8") as file:
-        return file.read()
+    return Plan(text, rules=text_of(rules), preset=preset, config=config, strip_prefix=prefixes)
 
 
 def _config(model: nn.Module, config: Mapping[str, Any] | str | None) -> str | None:
@@ -215,7 +206,7 @@ def _config(model: nn.Module, config: Mapping[str, Any] | str | None) -> str | N
         if not callable(to_dict):
             return None
         config = to_dict()
-    # Configurations hold types such as torch.dtype, which the rules do not ask for.
+    # Configurations hold objects such as torch.dtype that JSON can't, and that the rules do not ask for.
     return json.dumps(config, default=str)
 
 
@@ -250,7 +241,7 @@ def _whole_manifest(manifest: Mapping[str, Any] | str, own: Mapping[str, Any]) -
             problems.setdefault(reason, []).append(name)
     if problems:
         raise ValueError(_listed(problems))
-    # The model's own element types count: stages may hold others than the manifest's author did.
+    # The model's own element types count: a stage may have other types than the whole model in the manifest.
     return {name: own.get(name, entry) for name, entry in whole.items()}
 
 

@@ -1,8 +1,8 @@
-"""What this process holds of a logical tensor: the part of every parameter that lies in this process's memory.
+"""The parts of logical tensors that lie in this process's memory, and how a part is filled.
 
 A plain tensor is whole. A DTensor's local tensor is the outer product of index ranges, one list of ranges per
 dimension. FSDP1's flat parameter holds an interval of the row-major elements of each original parameter.
-`parts` answers for one tensor, and `held` answers for all parameters and buffers of a module.
+`parts` lists the parts of one tensor, and `held` lists all parameters and buffers of a module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "made_as", "parts
 # The most bytes of a piece that is made on the host for a tensor that the library can't write itself.
 PIECE_BYTES = 16 << 20
 
-# A test makes every tensor in pieces, as if it lay on a device.
+# Tests set this, so that every tensor is made in pieces, as on a GPU.
 _always_in_pieces = False
 
 # The element types that the library writes. float64 is made as float32 and widened.
@@ -141,7 +141,7 @@ class Held:
     is_parameter: bool
     # Whether the state dict has the tensor.
     is_persistent: bool
-    # The tensor, or None where FSDP1 holds it in a flat parameter.
+    # None where FSDP1 holds the tensor in a flat parameter.
     tensor: torch.Tensor | None
     _parts: Callable[[], list[Part]]
 
@@ -176,8 +176,7 @@ def parts(tensor: torch.Tensor) -> list[Part]:
             "the parameter is a part of FSDP1's flat parameter, and only the FSDP module knows which: give the "
             "model to seedbed.torch.init_"
         )
-    dtensor = _dtensor()
-    if dtensor is not None and isinstance(tensor, dtensor):
+    if is_dtensor(tensor):
         return _dtensor_parts(tensor)
     _check_plain(tensor)
     return _part(Grid.whole(tensor.shape), tensor.detach())
@@ -192,8 +191,8 @@ def fill_part(part: Part, fill: Callable[[torch.Tensor, Region], object], *, who
     """Fills the part's local tensor by `fill(x, region)`, which writes a contiguous tensor `x` in host memory.
 
     The library writes a contiguous tensor of the host in place. Any other tensor (of a GPU, strided, of float64) is
-    made in host memory in pieces of at most 16 MiB, which are copied into it. `whole` makes one piece of it all: an
-    orthogonal matrix costs the same for one row as for all rows.
+    made in host memory, in pieces of at most PIECE_BYTES, which are copied. `whole` makes the part in one piece, because
+    an orthogonal matrix costs the same for one row as for all rows.
     """
     local = part.local
     dtype = made_as(local.dtype)
@@ -253,7 +252,7 @@ def _part(where: Grid | Run, local: torch.Tensor) -> list[Part]:
 
 def _check_plain(tensor: torch.Tensor) -> None:
     """Refuses a tensor that is not strided memory of its own elements."""
-    # A subclass may keep its elements packed, scaled or nowhere; isinstance would let all of them through.
+    # A subclass may keep its elements packed, scaled or nowhere, so isinstance is not enough.
     if type(tensor) not in (torch.Tensor, nn.Parameter):
         kind = f"{type(tensor).__module__}.{type(tensor).__qualname__}"
         raise ValueError(
@@ -305,7 +304,7 @@ def _spans(indices: Sequence[int]) -> tuple[Span, ...]:
 
 
 def _reshard(module: nn.Module) -> None:
-    """Gives FSDP2 its sharded parameters back. FSDP2 drops those that a forward pass has gathered."""
+    """Makes FSDP2 drop the parameters that a forward pass has gathered, so that the modules have the shards again."""
     package = sys.modules.get("torch.distributed.fsdp")
     fsdp2 = getattr(package, "FSDPModule", None)
     if fsdp2 is None:
@@ -315,10 +314,10 @@ def _reshard(module: nn.Module) -> None:
             child.reshard()
 
 
-def _dtensor() -> type | None:
+def is_dtensor(tensor: torch.Tensor) -> bool:
     # Nobody has a DTensor before the module is imported, and the import takes a second.
-    module = sys.modules.get("torch.distributed.tensor")
-    return getattr(module, "DTensor", None)
+    dtensor = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    return dtensor is not None and isinstance(tensor, dtensor)
 
 
 def _dtensor_parts(tensor: torch.Tensor) -> list[Part]:
@@ -395,8 +394,8 @@ def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
 class _Fsdp1:
     """The flat parameters of a module's FSDP1 units.
 
-    PyTorch keeps the layout of a flat parameter in attributes of the flat parameter; torch's own
-    FlatParamHandle.shard_metadata is too little, because it has no place in the shard.
+    PyTorch keeps the layout of a flat parameter in the attributes of the flat parameter.
+    FlatParamHandle.shard_metadata is not enough, because it does not say where in the shard a parameter lies.
     """
 
     def __init__(self, handles: Sequence) -> None:
@@ -467,7 +466,7 @@ def _flat_parts(handle, number: int) -> list[Part]:
     data = flat.data
     _check_plain(data)
     if not handle.is_sharded(flat):
-        # NO_SHARD, or summon_full_params. At other times FSDP1 drops the gathered parameters and what they hold.
+        # NO_SHARD, or summon_full_params. At other times FSDP1 drops the gathered parameters with their values.
         if handle.uses_sharded_strategy and handle._training_state.name != "SUMMON_FULL_PARAMS":
             raise ValueError(
                 "FSDP1 is between a forward and a backward pass and has gathered the parameters: initialise before the "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import sys
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,7 +19,7 @@ from seedbed._fill import write
 from seedbed._native import Filler
 
 from seedbed.torch import _functions
-from seedbed.torch._local import FLOATS, Held, Part, fill_part, held
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, is_dtensor
 from seedbed.torch._names import strip
 from seedbed.torch._views import Block, View, block_of, view_of
 
@@ -28,17 +27,17 @@ __all__ = ["UnseededWarning", "seeded"]
 
 
 class UnseededWarning(UserWarning):
-    """PyTorch's generator drew values inside a block of `seeded`, for a tensor that is not of the model."""
+    """PyTorch's generator drew values inside a block of `seeded`, for a tensor that is not in the model."""
 
 
-# In-place methods of which seedbed has the distribution.
+# In-place methods whose distribution seedbed has.
 _DRAWN = {
     torch.Tensor.uniform_: "uniform_",
     torch.Tensor.normal_: "normal_",
     torch.Tensor.log_normal_: "log_normal_",
 }
 
-# In-place methods that draw from distributions that seedbed does not have.
+# In-place methods whose distribution seedbed does not have.
 _REFUSED = {
     getattr(torch.Tensor, name): name
     for name in ("exponential_", "cauchy_", "geometric_", "bernoulli_", "random_")
@@ -222,8 +221,7 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
                 found.view.fill(_filler(init, key))
         except ValueError as error:
             raise ValueError(f"{found.name}: {error}") from None
-        # The library writes memory behind PyTorch's back; autograd's checks of saved tensors go by the
-        # version.
+        # PyTorch does not see the library's writes, and autograd checks saved tensors by their versions.
         torch.autograd.graph.increment_version(call.tensor)
         self._note(found, str(init))
 
@@ -249,7 +247,7 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
 
     def _set_item(self, function: Callable, tensor: Any, index: Any, value: Any) -> None:
         """Answers `tensor[index] = value` of a DTensor, where PyTorch would write into a copy."""
-        guarded = not _is_dtensor(tensor) or (tensor.requires_grad and torch.is_grad_enabled())
+        guarded = not is_dtensor(tensor) or (tensor.requires_grad and torch.is_grad_enabled())
         if guarded or not isinstance(value, (int, float)) or not _is_basic(index):
             return function(tensor, index, value)
         with _undisturbed():
@@ -294,7 +292,7 @@ class _Call:
 
     @classmethod
     def of(cls, function: Callable, args: tuple, kwargs: dict[str, Any]) -> _Call | None:
-        """None: the call is none of a tensor, and PyTorch says what is wrong with it."""
+        """None: the call is for no tensor, and PyTorch says what is wrong with the call."""
         name = _OF_INIT.get(function)
         if name is not None:
             arguments = _functions.bound(function, args, kwargs)
@@ -328,7 +326,7 @@ class _Call:
                 value = self.args[1] if len(self.args) > 1 else self.kwargs.get("value")
             case _:
                 return None
-        if isinstance(value, torch.Tensor) and value.dim() == 0 and _is_dtensor(self.tensor):
+        if isinstance(value, torch.Tensor) and value.dim() == 0 and is_dtensor(self.tensor):
             value = value.item()
         return value if isinstance(value, (int, float)) else None
 
@@ -361,7 +359,7 @@ class _Named:
         """Lets go of the tensors."""
         self._by_id: dict[int, Held] = {}
         self._by_storage: dict[int, list[Held]] = {}
-        # Of which this process holds nothing.
+        # The tensors of which this process holds no element.
         self._empty: list[Held] = []
         self._seen: list[tuple[int, int]] = []
 
@@ -396,9 +394,9 @@ class _Named:
                 self._empty.append(item)
 
     def find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
-        """The parameter of a tensor. ValueError: it can't be filled, or the tensor is no region of it."""
+        """The parameter that a tensor is, or is a view of. ValueError: the tensor can't be filled."""
         found = self._find(tensor, constant)
-        # A constant is the same under every name, so an unknown tensor is not worth a walk through the model.
+        # A constant is the same under every name, so for an unknown tensor the model is not looked through again.
         if (
             found is None
             and (not constant or isinstance(tensor, nn.Parameter))
@@ -429,12 +427,12 @@ class _Named:
             raise ValueError(
                 f"{item.name}: the parameter is on the device meta: call to_empty(device=...) first"
             )
-        if not _is_dtensor(tensor):
+        if not is_dtensor(tensor):
             return self._lying_at(tensor, constant)
         base = tensor if tensor._base is None else tensor._base
         whole = self._whole(base, constant)
         if whole is None:
-            # A view of a view whose base PyTorch does not tell.
+            # PyTorch does not tell the base of such a view of a view.
             return self._lying_at(tensor._local_tensor, constant)
         name, part = whole
         view = torch.empty(tuple(base.shape), device="meta")
@@ -452,7 +450,7 @@ class _Named:
 
     def _whole(self, tensor: torch.Tensor, constant: bool) -> tuple[str, Part | None] | None:
         """The name of the parameter that all of a DTensor is, and what this process holds of it."""
-        if not _is_dtensor(tensor):
+        if not is_dtensor(tensor):
             return None
         shape = tuple(tensor.shape)
         if tensor._local_tensor.numel() == 0:
@@ -478,13 +476,13 @@ class _Named:
                         views.append((item, view))
         own = self._by_id.get(id(tensor))
         if not views and own is not None and not constant:
-            # Either an error, because a subclass of Tensor keeps its memory to itself, or a parameter on a
-            # device that shows no addresses. Views of such a parameter are not found.
+            # A subclass of Tensor hides its memory, and `own.parts()` raises the error. A device may show no
+            # addresses: the parameter is found by its identity there, and views of the parameter are not found.
             views = [(own, view_of(part.local, part)) for part in own.parts() if not storage]
         if not views:
             return None
-        # Parameters may lie in each other's memory: the one that the view is all of goes before those that it
-        # is a part of, and the first name before later names.
+        # Parameters may share memory. A parameter that the view is all of goes first, then the smallest part, then
+        # the first name.
         item, view = min(views, key=lambda entry: (not entry[1].is_whole, entry[1].part.where.size))
         is_all = view.is_whole and tensor.shape == view.part.local.shape
         distributed = view.part.where.size != math.prod(item.shape)
@@ -521,7 +519,7 @@ def _fill_matrix(found: _Found, init: Init, key: Key) -> None:
 
 
 def _filler(init: Init, key: Key) -> Callable[[torch.Tensor, Region], object]:
-    # One for all pieces of a tensor: a truncated normal's table takes a while.
+    # One filler makes all pieces of a tensor, because a truncated normal's table takes time.
     filler = Filler(init, key)
     return lambda x, region: write(x, filler, region)
 
@@ -544,7 +542,7 @@ def _storage(tensor: torch.Tensor) -> int:
     try:
         return tensor.untyped_storage().data_ptr()
     except (NotImplementedError, RuntimeError, ValueError):
-        # Sparse layouts and wrappers have no memory of their own, lazy parameters not yet.
+        # Sparse layouts and wrappers have no memory of their own, and lazy parameters have none yet.
         return 0
 
 
@@ -554,11 +552,6 @@ def _is_basic(index: Any) -> bool:
     return all(
         part is None or part is Ellipsis or isinstance(part, slice) or type(part) is int for part in parts
     )
-
-
-def _is_dtensor(tensor: torch.Tensor) -> bool:
-    module = sys.modules.get("torch.distributed.tensor")
-    return module is not None and isinstance(tensor, module.DTensor)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
 """Views: which elements of a named tensor a view holds, and how they are filled.
 
 `View` is a view of the memory that a plain tensor, or this process's part of a tensor, lies in. `Block` is a
-view of a DTensor: PyTorch makes a copy where a view cuts a dimension that is spread over processes, so a
+view of a DTensor. Where a view cuts a dimension that is spread over processes, PyTorch makes a copy, so a
 write into the view would be lost. A block knows which elements of the whole tensor were meant, and writes
-those that lie here.
+those that this process holds.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class View:
         return Part(Grid.whole(self.tensor.shape), self.tensor)
 
     def fill(self, fill: Fill) -> None:
-        """Fills the view by `fill(x, region)`. ValueError: the elements are no region of a part."""
+        """Fills the view by `fill(x, region)`. ValueError: no region has the view's elements in their order."""
         if self.tensor.numel() == 0:
             return
         if self.is_whole:
@@ -66,8 +66,8 @@ class View:
         if start is None:
             raise ValueError(
                 f"the view of shape {tuple(self.tensor.shape)} and strides {self.tensor.stride()} is no "
-                f"block of the part of shape {self.part.where.local_shape} that this process holds: "
-                "initialise the whole tensor, or a block of it"
+                f"rectangular block of the part of shape {self.part.where.local_shape} that this process holds: "
+                "initialise the whole tensor, or a rectangular block of it"
             )
         shape = self.part.where.shape
         if self._is_contiguous() and self.tensor.is_contiguous():
@@ -89,7 +89,7 @@ class View:
         )
 
     def _box(self) -> Part | None:
-        """The view as a block of the part: some dimensions narrowed, single indices dropped, any order."""
+        """The view as a box of the part: dimensions may be narrowed, dropped at one index, or in another order."""
         view = self.tensor
         box = _box(self.part.where.local_shape, self.offset, view.shape, self.strides)
         if box is None:
@@ -146,8 +146,7 @@ class View:
 class Block:
     """A block of a DTensor, and what this process holds of it."""
 
-    # The DTensor's shape, the shape of the view that names the block, the index of its first element in the
-    # DTensor.
+    # The shape of the DTensor, the shape of the view, and the index of the view's first element in the DTensor.
     whole: tuple[int, ...]
     shape: tuple[int, ...]
     offset: int
@@ -174,7 +173,7 @@ class Block:
     def matrix(self) -> Part | None:
         """What this process holds of the block, as a part of a matrix of the view's shape.
 
-        ValueError: the view has not the dimensions of such a matrix.
+        ValueError: the view does not have the dimensions of such a matrix.
         """
         axes = range(len(self.whole))
         if self.box.sizes != self.shape:
@@ -182,8 +181,8 @@ class Block:
             axes = [axis for axis in axes if self.box.dims[axis] is not None]
         if tuple(self.box.sizes[axis] for axis in axes) != self.shape or not self.box.is_in_order:
             raise ValueError(
-                f"the view of shape {self.shape} has not the dimensions of the DTensor of shape {self.whole} "
-                "in their order: initialise the whole parameter, or initialise before it is distributed"
+                f"the view of shape {self.shape} does not have the dimensions of the DTensor of shape "
+                f"{self.whole} in their order: initialise the whole parameter, or initialise before it is distributed"
             )
         if self.here is None:
             return None
@@ -200,17 +199,17 @@ class Block:
 
 
 def block_of(view: torch.Tensor, whole: tuple[int, ...], part: Part | None) -> Block:
-    """The block of a DTensor that a view is. ValueError: the view is no block.
+    """The view of a DTensor as a block. ValueError: the view's elements are no box of the DTensor.
 
-    `view` is the same view of a tensor of the shape `whole` on the device meta, which has the strides that
-    the DTensor's own view does not keep. `part` is what this process holds of the DTensor.
+    `view` is the same view of a tensor of the shape `whole` on the device meta. It has the strides that the
+    DTensor's own view does not keep. `part` is what this process holds of the DTensor.
     """
     shape, offset, strides = tuple(view.shape), view.storage_offset(), view.stride()
     box = _box(whole, offset, shape, strides)
     if box is None or (part is not None and not _is_ascending(part.where)):
         raise ValueError(
-            f"the view of shape {shape} and strides {tuple(strides)} is no block of the DTensor of shape "
-            f"{whole}: initialise the whole parameter, or a block of it"
+            f"the view of shape {shape} and strides {tuple(strides)} is no rectangular block of the DTensor of "
+            f"shape {whole}: initialise the whole parameter, or a rectangular block of it"
         )
     if part is None:
         return Block(whole, shape, offset, box, None, None)
@@ -224,10 +223,10 @@ def block_of(view: torch.Tensor, whole: tuple[int, ...], part: Part | None) -> B
 
 
 def view_of(tensor: torch.Tensor, part: Part) -> View | None:
-    """The view that a plain tensor is of a part whose storage it shares; None if it has other elements too.
+    """A plain tensor that shares the part's storage, as a view of the part; None if it has other elements too.
 
-    ValueError: a view with elements of the part, whose order no strides of the part's own dimensions
-    describe.
+    ValueError: the view has elements of the part only, but no strides of the part's own dimensions describe
+    their order.
     """
     local = part.local
     offset = tensor.storage_offset() - local.storage_offset()
@@ -274,7 +273,7 @@ def view_of(tensor: torch.Tensor, part: Part) -> View | None:
 
 @dataclasses.dataclass(frozen=True)
 class _Box:
-    """A block of a tensor: for each axis its first index, its size, and the view's dimension or None."""
+    """A box of a tensor: for each axis the first index, the size, and the view's dimension or None."""
 
     starts: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -287,7 +286,7 @@ class _Box:
 
 
 def _box(whole: Sequence[int], offset: int, shape: Sequence[int], strides: Sequence[int]) -> _Box | None:
-    """The block of a tensor of the shape `whole` that a view is, by offset and row-major strides."""
+    """The view, by offset and row-major strides, as a box of a tensor of the shape `whole`; None if it is no box."""
     unit = _row_major(whole)
     starts = _unravel(offset, unit)
     sizes = [1] * len(whole)
