@@ -48,4 +48,9 @@ mod _native {
     const CONTRACT_VERSION: u32 = seedbed::CONTRACT_VERSION;
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::memory::find_numpy(module.py())
+    }
 }
