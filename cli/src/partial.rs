@@ -3,7 +3,7 @@
 //! Each rank puts the same list there before it makes a file, so that ranks with another model or seed are refused.
 //! `seedbed index` compares the folder with the list, writes the index and removes the list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
@@ -105,6 +105,14 @@ fn remove(path: &Path, what: &str) -> Result<()> {
     }
 }
 
+/// The contents of a regular file. A pipe would wait for a writer, and a device may have no end.
+fn text_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("this is no regular file; remove it"));
+    }
+    fs::read(path)
+}
+
 /// The digest of a header.
 pub fn digest(header: &[u8]) -> String {
     Sha256::digest(header).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -128,17 +136,25 @@ impl Partial {
     /// Reads the file list of a folder. `None`: the folder has none.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(PARTIAL);
-        let text = match fs::read(&path) {
+        let text = match text_of(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             read => read.with_context(|| path.display().to_string())?,
         };
         let partial: Self = serde_json::from_slice(&text).with_context(|| {
             format!("{}: this is no file of `seedbed init --part`, or of another version", path.display())
         })?;
+        let mut names = HashSet::new();
         for Promised { name, .. } in &partial.files {
-            let is_beside =
-                matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+            let is_beside = matches!(
+                Path::new(name).components().collect::<Vec<_>>()[..],
+                [Component::Normal(part)] if part == &**name
+            );
             ensure!(is_beside, "{}: {name:?} is no name of a file beside it", path.display());
+            ensure!(names.insert(&**name), "{}: {name:?} is there twice", path.display());
+        }
+        // A loader follows the index.
+        for name in partial.index.iter().flat_map(|index| index.weight_map.values()) {
+            ensure!(names.contains(&**name), "{}: the index has another file, {name:?}", path.display());
         }
         Ok(Some(partial))
     }
@@ -257,7 +273,7 @@ impl Folder {
     pub fn strangers(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let own: std::collections::HashSet<_> = self.partial.files.iter().map(|file| &*file.name).collect();
+        let own: HashSet<_> = self.partial.files.iter().map(|file| &*file.name).collect();
         let is_part = |name: &str| match self.partial.layout {
             Layout::Hf => (name.starts_with("model-") || name.starts_with("shard-")) && name.contains("-of-"),
             // PyTorch's reader reads every .safetensors file of a folder.

@@ -398,6 +398,31 @@ fn index_says_what_is_wrong() {
     let outside = text(&plan).replace(file, "../escape.safetensors");
     fs::write(job.path("out").join(PARTIAL), outside).unwrap();
     refused("out", "\"../escape.safetensors\" is no name of a file beside it");
+
+    let hostile = |edit: &dyn Fn(&mut Value), word: &str| {
+        let mut edited: Value = serde_json::from_slice(&plan).unwrap();
+        edit(&mut edited);
+        fs::write(job.path("out").join(PARTIAL), edited.to_string()).unwrap();
+        refused("out", word);
+    };
+    hostile(&|plan| plan["files"][1] = plan["files"][0].clone(), "is there twice");
+    hostile(&|plan| plan["files"][0]["name"] = "a/".into(), "\"a/\" is no name of a file beside it");
+    // Loaders would follow the index out of the folder, or to files that nobody has checked.
+    let evil = "../evil.safetensors";
+    hostile(&|plan| plan["index"]["weight_map"]["x"] = evil.into(), "the index has another file, \"../evil.");
+    hostile(&|plan| plan["files"] = Value::Array(Vec::new()), "the index has another file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plan_that_is_no_file_is_refused() {
+    // A device without an end would be read until the memory is full.
+    let job = Job::new(PARAMETERS);
+    fs::create_dir(job.path("out")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", job.path("out").join(PARTIAL)).unwrap();
+    let output = job.index("out");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    says(&output, &["seedbed.partial.json: this is no regular file; remove it"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use seedbed::{Fans, Init, Signature};
 use crate::error::{At, Error, Result, bail, ensure};
 use crate::expression::Expression;
 use crate::parameter::{elements, float};
+use crate::remedy;
 use crate::tensor::{Content, Run, Source};
 
 /// A parsed initialiser.
@@ -335,14 +336,9 @@ fn floating(dtype: Dtype) -> Result<()> {
 /// Why elements of a type are not made.
 pub(crate) fn unsupported(dtype: Dtype) -> String {
     if crate::parameter::is_floating(dtype) {
-        format!(
-            "the type {dtype} is not supported; F32, F16 and BF16 are: --dtype f32, f16 or bf16 writes such a parameter \
-             as one of them, and a rule with `copy = true` copies it"
-        )
+        format!("the type {dtype} is not supported; F32, F16 and BF16 are{}", remedy::OTHER_TYPE)
     } else {
-        format!(
-            "the type {dtype} is no type of weights; `copy = true` copies the parameter, `skip = true` leaves it out"
-        )
+        format!("the type {dtype} is no type of weights{}", remedy::COPY_OR_SKIP)
     }
 }
 
@@ -354,8 +350,8 @@ fn constant(init: Init, dtype: Dtype, shape: Vec<u64>, stream: String) -> Result
         Init::Ones => 1.0,
         _ if is_integer(dtype) => {
             bail!(
-                "{init} makes no {dtype}; constant, zeros, ones, arange and formula do; `copy = true` copies the \
-                 parameter, `skip = true` leaves it out"
+                "{init} makes no {dtype}; constant, zeros, ones, arange and formula do{}",
+                remedy::COPY_OR_SKIP
             )
         }
         _ => bail!("{}", unsupported(dtype)),
@@ -516,8 +512,9 @@ fn library(function: &str, arguments: Vec<(Option<&str>, &str)>) -> Result<Kind>
         let names = Init::signatures().filter(|row| row.framework.is_none()).map(|row| row.name);
         bail!(
             "the initialiser {function:?} is unknown; there are {}, arange, formula, norm, and after jax:: or keras:: \
-             glorot_normal and others (`seedbed fill --help` lists them)",
-            names.collect::<Vec<_>>().join(", ")
+             glorot_normal and others ({})",
+            names.collect::<Vec<_>>().join(", "),
+            remedy::INITIALISERS
         );
     };
     let mut named: Vec<(&'static str, Value)> = Vec::new();

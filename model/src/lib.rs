@@ -38,6 +38,7 @@
 //! | the content of a tensor: sources and runs | `tensor.rs` |
 //! | bytes, on the host | `values.rs` |
 //! | what a file says about its own making | `record.rs` |
+//! | the words of errors that only the program has | `remedy.rs` |
 
 mod error;
 mod expression;
@@ -47,6 +48,7 @@ mod names;
 mod parameter;
 mod plan;
 mod record;
+pub mod remedy;
 mod rules;
 mod tensor;
 mod values;

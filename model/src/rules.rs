@@ -19,6 +19,7 @@ use crate::error::{At, Error, Result, bail, ensure, one_line};
 use crate::expression::{Expression, is_reserved};
 use crate::initialiser::Initialiser;
 use crate::names;
+use crate::remedy;
 
 /// The largest file of rules, in bytes.
 const MAX_TEXT: u64 = 4 << 20;
@@ -223,7 +224,8 @@ impl Rules {
         })?;
         ensure!(
             !file.rule.is_empty() || file.preset.is_some(),
-            "there is no [[rule]] in it; `seedbed rules` prints an example"
+            "there is no [[rule]] in it; {}",
+            remedy::EXAMPLE
         );
         let mut lets = BTreeMap::new();
         for (name, value) in &file.r#let {

@@ -8,6 +8,7 @@
 //! | `memory.rs` | the bytes of an array, for one fill at a time |
 //! | `pool.rs` | the threads, also in a process that was forked |
 //! | `numbers.rs` | integers and shapes of Python, and how they are refused |
+//! | `wording.rs` | remedies in errors, in Python's words |
 //!
 //! Python's half (`python/seedbed/_memory.py`) turns any array into one-dimensional arrays of bytes, so no code here
 //! reads pointers.
@@ -20,6 +21,7 @@ mod numbers;
 mod plan;
 mod pool;
 mod region;
+mod wording;
 
 use std::fmt;
 
@@ -28,7 +30,7 @@ use pyo3::prelude::*;
 
 /// The exception for a value that the library refuses, with the library's text.
 fn refused(error: impl fmt::Display) -> PyErr {
-    PyValueError::new_err(error.to_string())
+    PyValueError::new_err(wording::of_python(&error.to_string()))
 }
 
 /// The native half of `seedbed`.
@@ -48,4 +50,9 @@ mod _native {
     const CONTRACT_VERSION: u32 = seedbed::CONTRACT_VERSION;
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::memory::find_numpy(module.py())
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use numpy::{PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 use crate::{pool, refused};
@@ -30,6 +31,30 @@ pub(crate) fn with_bytes<T: Send>(
     })?;
     let bytes = array.as_slice_mut().map_err(refused)?;
     Ok(py.detach(|| pool.install(|| write(bytes))))
+}
+
+/// Finds numpy's functions, when the module is imported.
+///
+/// The crate `numpy` finds them at the first use otherwise, and panics where Python raises an exception meanwhile: Ctrl-C
+/// in the first fill would be a panic. Python runs handlers of signals in the main thread only, so another thread does it.
+pub(crate) fn find_numpy(py: Python<'_>) -> PyResult<()> {
+    // All that is imported is imported here, where an interrupt is an exception like any other.
+    py.import("numpy")?;
+    let find = || {
+        Python::attach(|py| {
+            let array = PyArray1::<u8>::zeros(py, 1, false);
+            array.try_readwrite().is_ok()
+        })
+    };
+    let found = py.detach(|| std::thread::Builder::new().spawn(find).map(std::thread::JoinHandle::join));
+    match found {
+        Ok(Ok(true)) => Ok(()),
+        // A panic is on stderr.
+        Ok(_) => {
+            Err(PyImportError::new_err("seedbed can't use this numpy; numpy 1.24 and later are supported"))
+        }
+        Err(error) => Err(PyImportError::new_err(format!("seedbed can't begin a thread: {error}"))),
+    }
 }
 
 /// A range of addresses that no other fill writes.

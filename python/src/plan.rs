@@ -14,6 +14,7 @@ use crate::key::PyKey;
 use crate::numbers::unsigned;
 use crate::refused;
 use crate::region::PyRegion;
+use crate::wording::of_python;
 
 /// What each parameter of a model holds, by rules or a preset.
 ///
@@ -101,7 +102,7 @@ impl PyPlan {
     /// What is allowed and most likely a mistake, a line each.
     #[getter]
     fn warnings(&self) -> Vec<String> {
-        self.plan.warnings.clone()
+        self.plan.warnings.iter().map(|text| of_python(text)).collect()
     }
 
     /// Raises ValueError that lists the parameters that can't be made, by reason, with a remedy.
@@ -138,7 +139,7 @@ impl PyPlan {
                 Outcome::Copy(_) => ("copy", None, None),
                 Outcome::Tie { to, .. } => ("tie", Some(to), None),
                 Outcome::Skip => ("skip", None, None),
-                Outcome::Error(problem) => ("error", None, Some(problem.to_string())),
+                Outcome::Error(problem) => ("error", None, Some(of_python(&problem.to_string()))),
             };
             dict.set_item("outcome", outcome)?;
             dict.set_item("tied_to", tied_to)?;

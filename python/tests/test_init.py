@@ -503,3 +503,11 @@ def test_wrong_arguments():
         init_(Small(), SEED, rules="no/such/file.toml")
     with pytest.raises(ValueError, match="no name in the safetensors format"):
         manifest(nn.ParameterDict({"x": nn.Parameter(torch.zeros(2, dtype=torch.complex128))}))
+
+
+@pytest.mark.parametrize(
+    "whole", ["[]", "3", {"parameters": 3}, {"parameters": {"weight": 3}}, {"weight": {"shape": 3, "dtype": "F32"}}]
+)
+def test_a_manifest_of_another_form_is_refused(whole):
+    with pytest.raises(ValueError, match="the whole model's manifest"):
+        init_(nn.Linear(2, 2), SEED, manifest=whole)

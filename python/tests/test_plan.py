@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from seedbed import Key, Region, fill
+from seedbed import Init, Key, Region, fill
 from seedbed._native import Plan
 
 DTYPES = {"F32": np.dtype(np.float32), "F16": np.dtype(np.float16), "BF16": np.dtype(ml_dtypes.bfloat16)}
@@ -246,3 +246,41 @@ def test_the_program_writes_the_same(tmp_path):
     for name, expected in fill_all(Plan(manifest(SHAPES), rules=RULES)).items():
         start, stop = header[name]["data_offsets"]
         assert data[8 + length :][start:stop] == expected.tobytes(), name
+
+
+def test_remedies_have_the_words_of_python():
+    def plan(shape=(2,), dtype="F32", **options):
+        return Plan(json.dumps({"w": {"shape": list(shape), "dtype": dtype}}), **options)
+
+    def rules(outcome):
+        return f"[[rule]]\nmatch = '*'\n{outcome}\n"
+
+    def of_plan(**options):
+        found = plan(**options)
+        texts = [entry["problem"] or "" for entry in found.entries()] + found.warnings
+        with pytest.raises(ValueError) as error:
+            found.check()
+        return "\n".join([*texts, str(error.value)])
+
+    def raised(call):
+        with pytest.raises(ValueError) as error:
+            call()
+        return str(error.value)
+
+    two = json.dumps({name: {"shape": [2, 2], "dtype": "F32"} for name in ("a", "b")})
+    texts = {
+        "fill one of them": of_plan(dtype="F64", rules=rules("init = 'normal()'")),
+        "a rule with `skip = true`": of_plan(dtype="I64", rules=rules("init = 'normal()'")),
+        "Init.signatures()": raised(lambda: Init("glorot()")),
+        "a rule has a `match`": raised(lambda: plan(rules="\n")),
+        "give rules= with one before": of_plan(preset="pytorch"),
+        "load the checkpoint": of_plan(rules=rules("copy = true")),
+        "entries() lists both": raised(Plan(two, rules=rules("init = 'dirac()'")).check),
+        "# or: init": of_plan(rules=rules("refuse = 'no'")),
+        "; or: skip = true": of_plan(),
+        "makes no BOOL": raised(lambda: fill(np.zeros(2, np.bool_), "normal()", Key(1))),
+    }
+    for words, text in texts.items():
+        assert words in text, text
+        for of_program in ("--", "`seedbed", "copy = true"):
+            assert of_program not in text, text

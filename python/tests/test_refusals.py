@@ -12,6 +12,7 @@ import torch
 
 from seedbed import Init, Key, Region, _fill, fill
 from seedbed._native import Filler, Plan
+from seedbed.torch import fill_
 
 KEY = Key(1)
 
@@ -359,3 +360,38 @@ assert seedbed.fill(bytearray(8), "ones", seedbed.Key(1), dtype="float32")
 """
     for value in ["None", "5", "type(sys)('x')", "type('T', (), {'Tensor': 1, 'Array': 2})"]:
         subprocess.run([sys.executable, "-c", code.replace("VALUE", value)], check=True)
+
+
+class Liar(np.ndarray):
+    """A subclass that says other things of itself than its memory has."""
+
+    shape = property(lambda self: (1000,))
+    flags = property(lambda self: np.zeros(1).flags)
+
+
+def test_a_subclass_is_taken_for_what_its_memory_is():
+    x = np.zeros(4, np.float32)
+    fill(x.view(Liar), "arange()", KEY)
+    assert x.tolist() == [0, 1, 2, 3]
+    constant = b"0123456789abcdef"
+    with pytest.raises(ValueError, match="read-only"):
+        fill(np.frombuffer(constant, np.float32).view(Liar), "arange()", KEY)
+    assert constant == b"0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.zeros(3, 1).expand(3, 4), torch.zeros(10).as_strided((3, 3), (1, 1))],
+    ids=["expanded", "overlapping"],
+)
+def test_tensors_whose_elements_share_memory(tensor):
+    with pytest.raises(ValueError, match="share memory"):
+        fill_(tensor, "arange(start=1)", KEY)
+    assert not tensor.any()
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors_are_refused():
+    nested = torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)])
+    with pytest.raises(ValueError, match="nested"):
+        fill_(nested, "normal()", KEY)

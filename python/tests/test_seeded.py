@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -1243,3 +1244,67 @@ def test_random_views_of_parameters_in_any_memory(limit, monkeypatch):
             expected.as_strided(view.shape, view.stride(), view.storage_offset()).copy_(values)
         assert torch.equal(memory, expected), (shape, order, view.shape, view.stride())
     assert answered > 280
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no timers that send signals")
+def test_an_interrupt_at_any_moment_ends_the_block():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    codes = {name: function.__code__ for name, function in REFERENCES.items()}
+    plain = torch.empty(5)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    moments = random.Random(1)
+    old = signal.signal(signal.SIGALRM, interrupt)
+    left = hits = 0
+    try:
+        for _ in range(600):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 + moments.random() * 1e-3)
+                try:
+                    with seeded(model, SEED):
+                        for layer in model:
+                            layer.reset_parameters()
+                            orthogonal_(layer.weight)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                hits += 1
+            modes = torch.overrides._get_current_function_mode_stack()
+            left += any(mode.hears_torch_init for mode in modes)
+            while modes:
+                modes.pop()
+                torch._C._pop_torch_function_stack()
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    # Python itself may raise the exception before the first line of __exit__, for any context manager.
+    assert hits > 100 and left <= 3
+    with seeded(model, SEED):
+        pass
+    generator = torch.Generator()
+    values = [trunc_normal_(plain, generator=generator.manual_seed(1)).clone() for _ in range(2)]
+    assert torch.equal(*values)
+    if not left:
+        assert codes == {name: function.__code__ for name, function in REFERENCES.items()}
+
+
+def test_a_mode_that_pytorch_puts_back_late_does_nothing():
+    # An interrupt can end PyTorch's own handling of a mode in any order.
+    model = nn.Linear(2, 2)
+    block = seeded(model, SEED)
+    with pytest.raises(KeyboardInterrupt), block:
+        torch._C._pop_torch_function_stack()
+        raise KeyboardInterrupt
+    torch._C._push_on_torch_function_stack(block)
+    try:
+        before = torch.get_rng_state()
+        torch_init.normal_(model.weight)
+        assert not torch.equal(before, torch.get_rng_state())
+    finally:
+        torch._C._pop_torch_function_stack()
+
+
+def test_rename_gives_texts():
+    with pytest.raises(TypeError, match="gives a int, not a str"), seeded(nn.Linear(2, 2), SEED, rename=len):
+        pass

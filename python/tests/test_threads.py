@@ -181,3 +181,16 @@ print(sum(name.startswith("seedbed-") for name in names), x.sum(dtype=np.float64
         sums.add(total)
         assert int(count) == (int(threads) if threads else len(os.sched_getaffinity(0)))
     assert len(sums) == 1
+
+
+def test_an_interrupt_of_the_first_fill_is_no_panic():
+    # The native half looks up numpy's functions when it is imported, and no exception of Python is in the way later.
+    code = (
+        "import sys, numpy, seedbed\n"
+        "x = numpy.empty(4, numpy.float32)\n"
+        "for name in ('numpy.lib', 'numpy._core.multiarray', 'numpy.core.multiarray'): sys.modules[name] = None\n"
+        "seedbed.fill(x, 'arange()', seedbed.Key(0))\n"
+        "assert x.tobytes() == b'\\0\\0\\0\\0\\0\\0\\x80\\x3f\\0\\0\\0\\x40\\0\\0\\x40\\x40'\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")

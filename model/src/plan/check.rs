@@ -8,6 +8,7 @@ use super::{Entry, Outcome, Problem};
 use crate::error::{Error, Result, bail};
 use crate::input::Model;
 use crate::parameter::Parameter;
+use crate::remedy;
 use crate::rules::{Action, Rule, Rules};
 use crate::tensor::Source;
 
@@ -79,8 +80,8 @@ pub(super) fn problems(entries: &[Entry], preset: Option<&str>) -> Result<()> {
         }
     }
     let add = match preset {
-        Some("default") => "give --rules a file with one before the built-in ones".to_owned(),
-        Some(preset) => format!("give --rules a file with one before those of the preset {preset}"),
+        Some("default") => format!("{} before the built-in ones", remedy::OWN_RULES),
+        Some(preset) => format!("{} before those of the preset {preset}", remedy::OWN_RULES),
         None => "add one".to_owned(),
     };
     if !refused.is_empty() {
@@ -90,7 +91,7 @@ pub(super) fn problems(entries: &[Entry], preset: Option<&str>) -> Result<()> {
             "no initialiser is right for {}; a rule of yours decides ({add})",
             reasons.collect::<Vec<_>>().join("; ")
         ))
-        .with_hint(example(name, preset, "copy = true         # or: skip = true, init = \"…\"")));
+        .with_hint(example(name, preset, remedy::OUTCOME)));
     }
     if !lacking.is_empty() {
         let these = if lacking.len() == 1 { "this parameter" } else { "these parameters" };
@@ -98,18 +99,18 @@ pub(super) fn problems(entries: &[Entry], preset: Option<&str>) -> Result<()> {
             .with_hint(example(
                 &lacking[0].name,
                 preset,
-                if lacking[0].shape.len() < 2 {
-                    "init = \"constant(1)\"   # as its layer begins; or: copy = true, skip = true"
-                } else {
-                    "init = \"normal(std=0.02)\"   # as its layer begins; or: copy = true, skip = true"
-                },
+                &format!(
+                    "init = {}   # as its layer begins{}",
+                    if lacking[0].shape.len() < 2 { "\"constant(1)\"" } else { "\"normal(std=0.02)\"" },
+                    remedy::OTHER_OUTCOMES
+                ),
             )));
     }
     if let Some((first, rule, error)) = mistakes.first() {
         let more = match mistakes.len() - 1 {
             0 => String::new(),
-            1 => " (1 other parameter has a mistake too: `seedbed plan` lists both)".into(),
-            more => format!(" ({more} other parameters have mistakes too: `seedbed plan` lists them)"),
+            1 => format!(" (1 other parameter has a mistake too: {} lists both)", remedy::PLAN),
+            more => format!(" ({more} other parameters have mistakes too: {} lists them)", remedy::PLAN),
         };
         bail!("parameter {:?} {:?}: {rule}: {error}{more}", first.name, first.shape);
     }
@@ -204,9 +205,7 @@ pub(super) fn warnings(entries: &[Entry], model: &Model, rules: &Rules) -> Vec<S
                 );
             }
             if !is_constant && is_quantisation(name) {
-                add(
-                    "is noise, but the scale of a quantised weight follows from the weight; `copy = true` keeps it",
-                );
+                add(remedy::QUANTISED);
             }
         }
     }

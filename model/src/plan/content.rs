@@ -11,6 +11,7 @@ use crate::expression::Expression;
 use crate::initialiser::{Initialiser, Scope, axis_of, dimension};
 use crate::names;
 use crate::parameter::{Parameter, elements};
+use crate::remedy;
 use crate::rules::{Action, Layout, MAX_PARTS, Parts, Row};
 use crate::tensor::{Content, Run, Source, Tensor};
 
@@ -142,9 +143,7 @@ impl Builder<'_, '_> {
             None => own.clone(),
         };
         let Some(source) = self.planner.source else {
-            bail!(
-                "there is no data to copy: the model is a manifest; give --from a file or folder that has {name:?}"
-            )
+            bail!("there is no data to copy: the model is a manifest; {} {name:?}", remedy::DATA)
         };
         let place = source.place();
         let Some(from) = source.parameter(&name) else {

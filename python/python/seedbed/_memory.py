@@ -113,7 +113,7 @@ def _check_dtype(name: str) -> None:
     raise ValueError(f"the type {name} is not supported; float32, float16 and bfloat16 are")
 
 
-def _span(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> int:
+def span(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> int:
     """The number of bytes from the first to the last of an array. Checks that no two elements share bytes."""
     if 0 in shape:
         return 0
@@ -160,12 +160,12 @@ def _of_numpy(x: np.ndarray) -> Memory:
             f"the array has the byte order {x.dtype.byteorder!r}, which is not this machine's; fill an array of "
             f'{name} and convert it with astype("{x.dtype.str}")'
         )
+    # A subclass, such as np.matrix, has methods of its own, and may say anything of itself.
+    x = np.asarray(x)
     if not x.flags.writeable:
         raise ValueError("the array is read-only")
-    # Without the methods of a subclass, such as np.matrix.
-    x = np.asarray(x)
-    span = _span(x.shape, x.strides, x.itemsize)
-    return Memory(_bytes(x, x.__array_interface__["data"][0], span), name, x.shape, x.strides)
+    extent = span(x.shape, x.strides, x.itemsize)
+    return Memory(_bytes(x, x.__array_interface__["data"][0], extent), name, x.shape, x.strides)
 
 
 def _of_torch(torch: Any, x: Any) -> Memory:
@@ -187,17 +187,17 @@ def _of_torch(torch: Any, x: Any) -> Memory:
     _check_dtype(dtype)
     size = x.element_size()
     shape, strides = tuple(x.shape), tuple(size * stride for stride in x.stride())
-    span = _span(shape, strides, size)
+    extent = span(shape, strides, size)
     try:
         storage, start = x.untyped_storage(), x.storage_offset() * size
-        if start + span > storage.nbytes():
+        if start + extent > storage.nbytes():
             raise ValueError("the tensor's storage is freed; a fill needs memory to write to")
         address = storage.data_ptr() + start
     except RuntimeError as error:  # which NotImplementedError is, too
         raise ValueError(f"the memory of the {kind} can't be reached: {error}") from error
     # PyTorch counts writes, so that autograd finds a tensor that was changed.
     written = _nothing if x.is_inference() else lambda: torch.autograd.graph.increment_version(x)
-    return Memory(_bytes(x, address, span), dtype, shape, strides, written)
+    return Memory(_bytes(x, address, extent), dtype, shape, strides, written)
 
 
 def _of_dlpack(x: Any) -> Memory:

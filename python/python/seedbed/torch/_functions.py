@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import inspect
+import itertools
 import math
 import threading
 import types
@@ -64,8 +66,8 @@ CONSTANT = frozenset({"constant_", "ones_", "zeros_", "eye_", "dirac_"})
 MATRIX = frozenset({"orthogonal_", "sparse_", "eye_", "dirac_"})
 
 _lock = threading.Lock()
-_depth = 0
-_swapped: list[tuple[types.FunctionType, types.CodeType]] = []
+# The blocks that are active, in all threads.
+_active: set[object] = set()
 
 
 def _is_own(name: str, function: object) -> bool:
@@ -130,26 +132,27 @@ def _swapped_code(name: str) -> types.CodeType:
 _codes = {name: _swapped_code(name) for name in FUNCTIONS}
 
 
-def catch() -> None:
-    """Swaps the code of the functions; blocks nest, and may be in several threads."""
-    global _depth
-    with _lock:
-        if _depth == 0:
-            for name, function in FUNCTIONS.items():
-                _swapped.append((function, function.__code__))
-                function.__code__ = _codes[name]
-        _depth += 1
+_own_codes = {name: function.__code__ for name, function in FUNCTIONS.items()}
 
 
-def free() -> None:
-    """Ends one `catch`."""
-    global _depth
+def _swap(codes: dict[str, types.CodeType]) -> None:
+    # One call: Python raises KeyboardInterrupt between instructions, and a loop would leave half of the functions.
+    collections.deque(map(setattr, FUNCTIONS.values(), itertools.repeat("__code__"), codes.values()), maxlen=0)
+
+
+def catch(block: object) -> None:
+    """Swaps the code of the functions, until `free` is called for the same object. Blocks may be in several threads."""
     with _lock:
-        _depth -= 1
-        if _depth == 0:
-            while _swapped:
-                function, code = _swapped.pop()
-                function.__code__ = code
+        _active.add(block)
+        _swap(_codes)
+
+
+def free(block: object) -> None:
+    """Ends a `catch`, which an interrupt may have ended before it was complete."""
+    with _lock:
+        _active.discard(block)
+        if not _active:
+            _swap(_own_codes)
 
 
 def bound(function: Callable, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -226,7 +226,12 @@ def _whole_manifest(manifest: Mapping[str, Any] | str, own: Mapping[str, Any]) -
     """The parameters of the whole model's manifest, which has all of the model's own."""
     if isinstance(manifest, str):
         manifest = json.loads(manifest)
-    whole = manifest.get("parameters", manifest)
+    whole = manifest.get("parameters", manifest) if isinstance(manifest, Mapping) else None
+    if not isinstance(whole, Mapping):
+        raise ValueError('the whole model\'s manifest is no {"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}')
+    for name, entry in whole.items():
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("shape"), Sequence) or "dtype" not in entry:
+            raise ValueError(f"{name}: the whole model's manifest has no shape and dtype of the parameter")
     problems: dict[str, list[str]] = {}
     for name, entry in own.items():
         other = whole.get(name)

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from seedbed import Region
+from seedbed._memory import span
 from seedbed.torch._names import clean, named_modules
 
 __all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "made_as", "parts"]
@@ -259,6 +260,8 @@ def _check_plain(tensor: torch.Tensor) -> None:
             f"the tensor is a {kind}, whose memory seedbed does not know; initialise before it is quantised or "
             "wrapped"
         )
+    if tensor.is_nested:
+        raise ValueError("the tensor is nested; only dense (torch.strided) tensors are filled")
     if tuple(getattr(tensor, "ds_shape", tensor.shape)) != tuple(tensor.shape):
         raise ValueError(
             "DeepSpeed ZeRO-3 has partitioned the parameter in a way of its own: initialise inside "
@@ -274,6 +277,8 @@ def _check_plain(tensor: torch.Tensor) -> None:
         raise ValueError(
             "the tensor is on the device meta and has no memory: call to_empty(device=...) first"
         )
+    # The element that is written last would be the value of both.
+    span(tuple(tensor.shape), tensor.stride(), 1)
 
 
 def _slice(spans: Sequence[Span], start: int, stop: int) -> tuple[Span, ...]:

@@ -125,8 +125,9 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
     them.
     """
 
-    # For the code that takes the place of the functions of torch.nn.init.
-    hears_torch_init = True
+    # Whether a block is active, for the code that takes the place of the functions of torch.nn.init. After an
+    # interrupt, PyTorch may put the mode back on its stack later than the block ends. No property: Dynamo traces this.
+    hears_torch_init = False
 
     def __init__(
         self,
@@ -142,6 +143,8 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         _functions.check()
         self._key = seed if isinstance(seed, Key) else Key(seed)
         self._named = _Named(model, strip_prefix, rename)
+        # One for each time that the block is entered.
+        self._blocks: list[object] = []
         self._warned = False
         self.initialised: dict[str, list[str]] = {}
 
@@ -150,23 +153,40 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
             self._named.refresh()
         self._warned = False
         self.initialised = {}
-        _functions.catch()
+        block = object()
+        self._blocks.append(block)
         try:
+            _functions.catch(block)
+            self.hears_torch_init = True
             return super().__enter__()
         except BaseException:
-            _functions.free()
+            self._leave(block)
             raise
 
     def __exit__(self, *error: Any) -> None:
+        block = self._blocks[-1]
         try:
-            super().__exit__(*error)
-        finally:
-            _functions.free()
-            self._named.forget()
+            self._leave(block)
+        except KeyboardInterrupt:
+            self._leave(block)
+            raise
+
+    def _leave(self, block: object) -> None:
+        """Ends the entry `block` of this mode. May be called again after an interrupt."""
+        if block not in self._blocks:
+            return
+        outer = self._blocks.index(block)
+        # PyTorch takes a mode off the stack for a call, and an interrupt may keep it from coming back.
+        while torch.overrides._get_current_function_mode_stack().count(self) > outer:
+            torch._C._pop_torch_function_stack()
+        self.hears_torch_init = outer > 0
+        _functions.free(block)
+        self._named.forget()
+        del self._blocks[outer:]
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if function not in _WATCHED:
+        if function not in _WATCHED or not self.hears_torch_init:
             return function(*args, **kwargs)
         if function is torch.Tensor.__setitem__:
             return self._set_item(function, *args)
@@ -265,7 +285,7 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         if self._warned or kwargs.get("generator") is not None:
             return
         modes = torch.overrides._get_current_function_mode_stack()
-        if any(isinstance(mode, seeded) for mode in modes):
+        if any(isinstance(mode, seeded) and mode.hears_torch_init for mode in modes):
             return
         self._warned = True
         warnings.warn(
@@ -416,8 +436,13 @@ class _Named:
         ]
 
     def _stream(self, name: str) -> str:
+        if self._rename is not None:
+            renamed = self._rename(name)
+            if not isinstance(renamed, str):
+                raise TypeError(f"rename({name!r}) gives a {type(renamed).__name__}, not a str")
+            name = renamed
         # In the order of init_.
-        return strip(name if self._rename is None else self._rename(name), self._strip)
+        return strip(name, self._strip)
 
     def _find(self, tensor: torch.Tensor, constant: bool) -> _Found | None:
         if tensor.device.type == "meta":
