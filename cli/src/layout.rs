@@ -155,9 +155,9 @@ impl Loads {
 
 /// The pieces of each rank, in the order of the tensors.
 ///
-/// A tensor with enough rows is cut over all ranks, rank by rank, so that a reader that shards the first dimension finds most
-/// of its rows in the file of its own rank. Then tensors that are cut into fewer pieces, or not at all, go to the ranks with
-/// the fewest bytes.
+/// A tensor with enough rows is cut over all ranks, in their order, so that a reader that shards the first dimension finds
+/// most of its rows in the file of its own rank. Tensors that are cut into fewer pieces, or not at all, then go to the
+/// ranks with the fewest bytes.
 fn cut(tensors: &[Tensor], ranks: u64) -> Result<Vec<Vec<Piece>>> {
     let mut by_rank: Vec<Vec<Piece>> = vec![Vec::new(); usize::try_from(ranks).unwrap_or(1)];
     let mut loads = vec![0_u64; by_rank.len()];
@@ -205,7 +205,8 @@ fn is_cut(tensor: &Tensor) -> bool {
     tensor.shape.first().is_some_and(|&rows| rows > 1) && rows(tensor, 0..1).is_some()
 }
 
-/// The rows of a tensor, as a tensor. `None` where a part costs as much as the whole, and where rows are no runs of elements.
+/// Some rows of a tensor, as a tensor. `None` where a part costs as much as the whole, and where rows are no runs of
+/// elements.
 pub fn rows(tensor: &Tensor, rows: Range<u64>) -> Option<Tensor> {
     let (&count, inner) = tensor.shape.split_first()?;
     let Content { sources, outer, runs } = &tensor.content;

@@ -13,8 +13,8 @@ static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
 /// The pool of this process. Its number of threads is that of the variable RAYON_NUM_THREADS, or of the cores.
 ///
-/// The mutex is locked only while this thread holds Python's global lock. A thread that forks holds the global lock too, so
-/// the mutex is never locked in a forked process.
+/// The mutex is locked only while this thread holds Python's global lock. A thread that forks holds the global lock too,
+/// so the mutex is never locked in a forked process.
 pub(crate) fn of_this_process(_py: Python<'_>) -> PyResult<Arc<ThreadPool>> {
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();

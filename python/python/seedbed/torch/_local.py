@@ -192,8 +192,8 @@ def fill_part(part: Part, fill: Callable[[torch.Tensor, Region], object], *, who
     """Fills the part's local tensor by `fill(x, region)`, which writes a contiguous tensor `x` in host memory.
 
     The library writes a contiguous tensor of the host in place. Any other tensor (of a GPU, strided, of float64) is
-    made in host memory, in pieces of at most PIECE_BYTES, which are copied. `whole` makes the part in one piece, because
-    an orthogonal matrix costs the same for one row as for all rows.
+    made in host memory, in pieces of at most PIECE_BYTES, which are copied. `whole` makes the part in one piece,
+    because an orthogonal matrix costs the same for one row as for all rows.
     """
     local = part.local
     dtype = made_as(local.dtype)
