@@ -35,10 +35,11 @@ pub(crate) fn with_bytes<T: Send>(
 
 /// Finds numpy's functions, when the module is imported.
 ///
-/// The crate `numpy` finds them at the first use otherwise, and panics where Python raises an exception meanwhile: Ctrl-C
-/// in the first fill would be a panic. Python runs handlers of signals in the main thread only, so another thread does it.
+/// Without this call, the crate `numpy` finds the functions at their first use, and panics if Python raises an exception
+/// meanwhile: Ctrl-C in the first fill would be a panic. Python runs the handlers of signals in the main thread only, so
+/// another thread finds the functions.
 pub(crate) fn find_numpy(py: Python<'_>) -> PyResult<()> {
-    // All that is imported is imported here, where an interrupt is an exception like any other.
+    // The import happens here, where an interrupt is an exception like any other.
     py.import("numpy")?;
     let find = || {
         Python::attach(|py| {
@@ -49,7 +50,7 @@ pub(crate) fn find_numpy(py: Python<'_>) -> PyResult<()> {
     let found = py.detach(|| std::thread::Builder::new().spawn(find).map(std::thread::JoinHandle::join));
     match found {
         Ok(Ok(true)) => Ok(()),
-        // A panic is on stderr.
+        // A panic of the thread has printed its message to stderr.
         Ok(_) => {
             Err(PyImportError::new_err("seedbed can't use this numpy; numpy 1.24 and later are supported"))
         }

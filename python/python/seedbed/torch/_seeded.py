@@ -176,7 +176,7 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         if block not in self._blocks:
             return
         outer = self._blocks.index(block)
-        # PyTorch takes a mode off the stack for a call, and an interrupt may keep it from coming back.
+        # PyTorch takes a mode off the stack for a call, and after an interrupt may not put the mode back.
         while torch.overrides._get_current_function_mode_stack().count(self) > outer:
             torch._C._pop_torch_function_stack()
         self.hears_torch_init = outer > 0
