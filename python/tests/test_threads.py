@@ -188,3 +188,16 @@ def test_an_interrupt_of_the_first_fill_is_no_panic():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_fill_imports_no_module():
+    # A process that is forked during an import of another thread waits forever at its own import of the module.
+    code = (
+        "import sys, numpy, seedbed\n"
+        "before = set(sys.modules)\n"
+        "seedbed.fill(numpy.empty((4, 4), numpy.float32)[:, :3], 'trunc_normal()', seedbed.Key(0))\n"
+        "seedbed.fill(bytearray(8), 'ones', seedbed.Key(0), dtype='float32')\n"
+        "print(sorted(set(sys.modules) - before))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
