@@ -348,3 +348,25 @@ def test_the_same_names_as_init_():
             torch_init.normal_(parameter, std=0.5)
     for name, parameter in one.named_parameters():
         assert torch.equal(parameter, two.get_parameter(name))
+
+
+def refusals(rank, world):
+    """What each rank raises for a parameter of which rank 0 alone holds an element."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    model = One(distribute_tensor(torch.zeros(1), init_device_mesh("cpu", (world,)), [Shard(0)]))
+    texts = []
+    for call in (torch_init.orthogonal_, lambda w: torch_init.sparse_(w, 0.5), torch_init.xavier_normal_):
+        with seeded(model, SEED):
+            try:
+                call(model.w)
+                texts.append("")
+            except ValueError as error:
+                texts.append(str(error))
+    return texts
+
+
+def test_ranks_that_hold_nothing_refuse_what_the_others_refuse():
+    first, second = spawn(2, refusals)
+    assert first == second and all(first)

@@ -163,9 +163,10 @@ def fill_in_workers_of_a_data_loader():
 
 def test_number_of_threads():
     code = """
-import numpy as np, os
+import numpy as np, os, time
 from seedbed import Key, fill
 x = fill(np.zeros(1 << 22, np.float32), "normal", Key(1))
+time.sleep(0.5)  # A thread of the pool names itself, and a small fill may end before that.
 names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
 print(sum(name.startswith("seedbed-") for name in names), x.sum(dtype=np.float64))
 """
@@ -194,3 +195,16 @@ def test_an_interrupt_of_the_first_fill_is_no_panic():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_fill_imports_no_module():
+    # A process that is forked during an import of another thread waits forever at its own import of the module.
+    code = (
+        "import sys, numpy, seedbed\n"
+        "before = set(sys.modules)\n"
+        "seedbed.fill(numpy.empty((4, 4), numpy.float32)[:, :3], 'trunc_normal()', seedbed.Key(0))\n"
+        "seedbed.fill(bytearray(8), 'ones', seedbed.Key(0), dtype='float32')\n"
+        "print(sorted(set(sys.modules) - before))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr

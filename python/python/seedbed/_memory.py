@@ -151,7 +151,9 @@ def _bytes(owner: object, address: int, size: int) -> np.ndarray:
 
 
 def _of_numpy(x: np.ndarray) -> Memory:
-    if isinstance(x, np.ma.MaskedArray):
+    # numpy imports np.ma at its first use, and a process that is forked meanwhile would wait for the import forever.
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    if isinstance(masked, type) and isinstance(x, masked):
         raise TypeError("a masked array has a mask beside its elements; fill x.data")
     name = x.dtype.name
     _check_dtype(name)

@@ -19,7 +19,7 @@ from seedbed._fill import write
 from seedbed._native import Filler
 
 from seedbed.torch import _functions
-from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, is_dtensor
+from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, is_dtensor, made_as
 from seedbed.torch._names import strip
 from seedbed.torch._views import Block, View, block_of, view_of
 
@@ -235,6 +235,11 @@ class seeded(TorchFunctionMode):  # A context manager, named as torch.no_grad is
         try:
             init = Init(call.initialiser(None if found.fans == found.shape else found.fans))
             key = self._key.named(found.name)
+            if isinstance(found.view, Block) and found.view.here is None:
+                # A process that holds no element refuses what the others refuse, or it would wait for them.
+                shape = found.fans if call.name in _functions.MATRIX else found.shape
+                dtype = str(made_as(call.tensor.dtype)).removeprefix("torch.")
+                Filler(init, key).check(dtype, Region(list(shape)))
             if call.name in _functions.MATRIX:
                 _fill_matrix(found, init, key)
             else:
