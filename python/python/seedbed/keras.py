@@ -45,8 +45,9 @@ class Initializer(keras.initializers.Initializer):
         self._content = content(
             text, "Take one of keras::, such as keras::glorot_normal() or keras::he_normal()"
         )
-        self.text, self.seed, self.name = str(self._content), int(seed), name
-        key = Key(self.seed)
+        # Keras's configurations hold plain integers; Key refuses what is no integer.
+        key = Key(seed)
+        self.text, self.seed, self.name = str(self._content), key.seed, name
         self._key = key if name is None else key.named(name)
 
     def __call__(self, shape, dtype=None, layout=None):
@@ -88,8 +89,12 @@ def initialize(
     if isinstance(rules, os.PathLike) or isinstance(rules, str) and rules.endswith(".toml"):
         rules = Path(rules).read_text(encoding="utf-8")
     plan = Plan(json.dumps({"parameters": parameters}), rules=rules, preset=preset)
-    plan.check()
-    key = seed if isinstance(seed, Key) else Key(int(seed))
+    try:
+        plan.check()
+    except ValueError as error:
+        # The library's remedy is an option of the program.
+        raise ValueError(str(error).replace("give --rules a file with", "give rules= a text with")) from None
+    key = seed if isinstance(seed, Key) else Key(seed)
     fillers = {}
     for entry in plan.entries():
         # A rule may skip a weight, which keeps its values, or tie it to another one.
