@@ -455,6 +455,28 @@ init = "uniform(-1/sqrt(d1), 1/sqrt(d1))"
         init_(stage, SEED, preset="pytorch", rename=lambda name: "lookup.weight")
 
 
+def test_stacks_that_the_built_in_rules_take_for_convolutions_are_named():
+    model = nn.Module()
+    model.conv = nn.Conv2d(3, 4, 3)
+    model.mix = nn.Bilinear(3, 3, 2)
+    model.w1 = nn.Parameter(torch.empty(8, 128, 256))
+    with pytest.warns(UserWarning, match="those of a convolution") as caught:
+        init_(model, SEED)
+    (text,) = [str(warning.message) for warning in caught]
+    assert "w1 [8, 128, 256] gets std 0.00758" in text and "conv." not in text and "mix" not in text
+    rules = """
+preset = "default"
+[[rule]]
+match = "w1"
+init = "xavier_normal"
+unstack = 0
+"""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init_(model, SEED, rules=rules)
+    assert 0.07 < model.w1.std() < 0.074
+
+
 def test_a_model_that_to_empty_has_untied_is_named():
     model = on_meta(MODELS["gpt2"])
     model.to_empty(device="cpu")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from seedbed import Init, Key, Region
 from seedbed._fill import write
@@ -162,6 +163,7 @@ def init_(
     _warn_of_ties(model, own)
     _warn_of_buffers(model)
     _warn_of_layers(model, planned, rename)
+    _warn_of_stacks(model, planned, rename)
     origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
     model_type = json.loads(config).get("model_type") if config else None
     if model_type is not None and preset is None and rules is None and origins == ["default"]:
@@ -340,6 +342,33 @@ def _warn_of_layers(
             "the preset pytorch knows layers by the names of their parameters, and makes some otherwise than "
             f"the layers themselves do: {'; '.join(shown)}. Give rules= for them, or use seedbed.torch.seeded "
             "(docs/distributed/pytorch.md)",
+            stacklevel=3,
+        )
+
+
+def _warn_of_stacks(
+    model: nn.Module, planned: Mapping[str, Any], rename: Callable[[str], str] | None
+) -> None:
+    """Names what the built-in rules, which see names and shapes only, take for the kernel of a convolution."""
+    found = []
+    for prefix, child in named_modules(model):
+        if isinstance(child, (_ConvNd, nn.Bilinear)):
+            continue
+        for name, parameter in child._parameters.items():
+            if parameter is None or parameter.ndim < 3:
+                continue
+            name = f"{prefix}.{name}" if prefix else name
+            entry = planned.get(rename(name) if rename else name)
+            if entry is None or not (entry["rule"] or "").startswith("default,"):
+                continue
+            if (entry["init"] or "").startswith("xavier_"):
+                found.append(f"{name} {entry['shape']} gets std {entry['std']:.3g}")
+    if found:
+        shown = found[:5] + ([f"{len(found) - 5} more"] if len(found) > 5 else [])
+        warnings.warn(
+            "the built-in rules count the fans of a parameter of three dimensions or more as those of a convolution, "
+            f"and no convolution of torch.nn has these: {'; '.join(shown)}. Give rules= for them (unstack = 0 makes "
+            "each matrix of a stack by itself), or use seedbed.torch.seeded (docs/distributed/pytorch.md)",
             stacklevel=3,
         )
 
