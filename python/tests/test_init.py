@@ -339,7 +339,7 @@ def test_rules_of_ones_own(tmp_path):
     assert same(
         file, {name: tensor for name, tensor in text.items() if not name.endswith("num_batches_tracked")}
     )
-    with pytest.raises(ValueError, match="no rule matches"):
+    with pytest.raises(ValueError, match="no rule matches; give rules= .* seedbed.torch.seeded"):
         init_(model, SEED, rules=RULES)
 
 
@@ -424,6 +424,59 @@ def test_a_config_without_a_preset_is_named():
         init_(model, SEED, config={})
 
 
+def test_layers_that_the_preset_pytorch_does_not_know_by_name_are_named():
+    model = nn.Module()
+    model.embed = nn.Embedding(10, 4)
+    model.lookup = nn.Embedding(10, 4)
+    model.embedding = nn.EmbeddingBag(10, 4, padding_idx=3)
+    model.mix = nn.Bilinear(3, 3, 2)
+    model.head = nn.Linear(4, 3)
+    with pytest.warns(UserWarning, match="the preset pytorch") as caught:
+        init_(model, SEED, preset="pytorch")
+    (text,) = [str(warning.message) for warning in caught]
+    assert "lookup.weight is kaiming_uniform(" in text and "normal(std=1) in Embedding" in text
+    assert "embedding.weight: row 3" in text and "mix.weight is kaiming_uniform(" in text
+    assert "embed.weight is" not in text and "head" not in text
+    rules = """
+[[rule]]
+match = "{lookup,embedding}.weight"
+init = "normal"
+[[rule]]
+match = "mix.weight"
+init = "uniform(-1/sqrt(d1), 1/sqrt(d1))"
+"""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init_(model, SEED, preset="pytorch", rules=rules)
+        init_(model, SEED)
+        stage = nn.ModuleDict({"0": nn.Embedding(10, 4)})
+        init_(stage, SEED, preset="pytorch", rename=lambda name: "embed.weight")
+    with pytest.warns(UserWarning, match="0.weight is kaiming_uniform"):
+        init_(stage, SEED, preset="pytorch", rename=lambda name: "lookup.weight")
+
+
+def test_stacks_that_the_built_in_rules_take_for_convolutions_are_named():
+    model = nn.Module()
+    model.conv = nn.Conv2d(3, 4, 3)
+    model.mix = nn.Bilinear(3, 3, 2)
+    model.w1 = nn.Parameter(torch.empty(8, 128, 256))
+    with pytest.warns(UserWarning, match="those of a convolution") as caught:
+        init_(model, SEED)
+    (text,) = [str(warning.message) for warning in caught]
+    assert "w1 [8, 128, 256] gets std 0.00758" in text and "conv." not in text and "mix" not in text
+    rules = """
+preset = "default"
+[[rule]]
+match = "w1"
+init = "xavier_normal"
+unstack = 0
+"""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init_(model, SEED, rules=rules)
+    assert 0.07 < model.w1.std() < 0.074
+
+
 def test_a_model_that_to_empty_has_untied_is_named():
     model = on_meta(MODELS["gpt2"])
     model.to_empty(device="cpu")
@@ -501,6 +554,11 @@ def test_wrong_arguments():
         init_(Small(), -1)
     with pytest.raises(FileNotFoundError):
         init_(Small(), SEED, rules="no/such/file.toml")
+    for model in (Small().state_dict(), torch.zeros(2), nn.Linear, 42):
+        with pytest.raises(TypeError, match="init_ takes a torch.nn.Module, not a "):
+            init_(model, SEED)
+        with pytest.raises(TypeError, match="manifest takes a torch.nn.Module, not a "):
+            manifest(model)
     with pytest.raises(ValueError, match="no name in the safetensors format"):
         manifest(nn.ParameterDict({"x": nn.Parameter(torch.zeros(2, dtype=torch.complex128))}))
 

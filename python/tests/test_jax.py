@@ -51,6 +51,14 @@ def test_other_keys_are_errors():
         jax.jit(lambda key: sj.as_key(key) and 0)(jax.random.key(0))
 
 
+def test_init_tree_refuses_what_is_no_initialiser():
+    tree = {"kernel": jax.ShapeDtypeStruct((2, 3), jnp.float32)}
+    with pytest.raises(TypeError, match="maps patterns of names .* this is a str"):
+        sj.init_tree(tree, 1, "normal()")
+    with pytest.raises(TypeError, match="kernel: .* called .* this is the function he_normal"):
+        sj.init_tree(tree, 1, {"*": sj.he_normal})
+
+
 # ---- Initialisers
 
 FUNCTIONS = [

@@ -59,6 +59,8 @@ assert keras.backend.standardize_dtype(Initializer("ones()", 0)((2,)).dtype) == 
 raises(ValueError, "[k..., in, out]", lambda: Initializer("kaiming_normal()", 0)((3, 4)))
 raises(ValueError, "not supported", lambda: Initializer("normal()", 0)((3, 4), "float64"))
 raises(ValueError, "unknown", lambda: Initializer("nrmal()", 0))
+for seed in ("1", 1.5, None):
+    raises(TypeError, "the seed must be an integer", lambda: Initializer("normal()", seed))
 
 # Keras's fans and distributions: Kolmogorov and Smirnov's distance of two samples of one distribution.
 for ours, theirs in [
@@ -172,6 +174,8 @@ raises(
 )
 assert [bits(w.value) for w in model.weights] == before
 raises(ValueError, "build", lambda: initialize(keras.Sequential([keras.layers.Dense(2)]), 1))
+raises(TypeError, "the seed must be an integer", lambda: initialize(model, 1.5))
+raises(ValueError, "give rules= with one", lambda: initialize(model, 1, preset="gpt2"))
 two = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, dtype="float64")])
 raises(ValueError, "F64 is not supported", lambda: initialize(two, 1))
 

@@ -249,6 +249,11 @@ def init_tree(tree, key, init: Mapping[str, Any] | Callable[[str, Any], Any], *,
     """
     model = as_key(key)
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    if not callable(init) and not isinstance(init, Mapping):
+        raise TypeError(
+            f"init maps patterns of names to initialisers, or is a function of the name and the leaf: {{'*': ...}} "
+            f"gives all leaves one initialiser; this is a {type(init).__name__}"
+        )
     choose = init if callable(init) else _chooser(init)
     if sharding is None:
         shardings = [getattr(leaf, "sharding", None) for _, leaf in leaves]
@@ -366,7 +371,15 @@ def _traced(content: Content, key, shape, dtype: np.dtype, out_sharding) -> jax.
 
 
 def _content_of(init: str | Init | Initializer) -> Content:
-    return init._content if isinstance(init, Initializer) else content(init)
+    if isinstance(init, Initializer):
+        return init._content
+    if callable(init):
+        name = getattr(init, "__name__", type(init).__name__)
+        raise TypeError(
+            "an initialiser is one of seedbed.jax, called (he_normal()), a text such as 'normal(std=0.02)' or an "
+            f"Init; this is the function {name}"
+        )
+    return content(init)
 
 
 def _shape(shape) -> tuple[int, ...]:

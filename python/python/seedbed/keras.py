@@ -45,8 +45,9 @@ class Initializer(keras.initializers.Initializer):
         self._content = content(
             text, "Take one of keras::, such as keras::glorot_normal() or keras::he_normal()"
         )
-        self.text, self.seed, self.name = str(self._content), int(seed), name
-        key = Key(self.seed)
+        # Keras's configurations hold plain integers; Key refuses what is no integer.
+        key = Key(seed)
+        self.text, self.seed, self.name = str(self._content), key.seed, name
         self._key = key if name is None else key.named(name)
 
     def __call__(self, shape, dtype=None, layout=None):
@@ -87,7 +88,7 @@ def initialize(
         preset = "keras"
     plan = Plan(json.dumps({"parameters": parameters}), rules=text_of(rules), preset=preset)
     plan.check()
-    key = seed if isinstance(seed, Key) else Key(int(seed))
+    key = seed if isinstance(seed, Key) else Key(seed)
     fillers = {}
     for entry in plan.entries():
         # A rule may skip a weight, which keeps its values, or tie it to another one.

@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from seedbed import Init, Key, Region
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
 from seedbed._rules import text_of
 from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
+from seedbed.torch._names import named_modules
 
 __all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
 
@@ -92,6 +94,7 @@ def manifest(model: nn.Module) -> dict[str, dict[str, dict[str, Any]]]:
     The shapes are global, whatever the mesh. A tied parameter has its first name only. The model may be on the device
     meta. `json.dump` writes a file that the program `seedbed` takes as a model.
     """
+    _check_module("manifest", model)
     return {"parameters": {item.name: _entry(item) for item in _of_checkpoint(held(model))}}
 
 
@@ -123,6 +126,7 @@ def init_(
     ValueError: parameters that no rule fits, names that come twice, tensors that can't be written. The error lists all
     parameters with this mistake. Nothing is written then.
     """
+    _check_module("init_", model)
     items = _of_checkpoint(held(model), rename)
     own = {item.name: _entry(item) for item in items}
     quantised: dict[str, list[str]] = {}
@@ -160,6 +164,8 @@ def init_(
         warnings.warn(text, stacklevel=2)
     _warn_of_ties(model, own)
     _warn_of_buffers(model)
+    _warn_of_layers(model, planned, rename)
+    _warn_of_stacks(model, planned, rename)
     origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
     model_type = json.loads(config).get("model_type") if config else None
     if model_type is not None and preset is None and rules is None and origins == ["default"]:
@@ -287,6 +293,8 @@ def _reason(entry: Mapping[str, Any]) -> str:
     if problem.startswith("there is no data to copy"):
         # The library's remedy is an option of the program.
         problem = "the rule copies from a checkpoint, which init_ does not read: load the checkpoint instead"
+    elif entry["rule"] is None:
+        problem += "; give rules= with one, or let the model initialise itself inside seedbed.torch.seeded"
     return problem if entry["rule"] is None else f"{problem} ({entry['rule']})"
 
 
@@ -296,6 +304,69 @@ def _listed(problems: Mapping[str, list[str]]) -> str:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         lines.append(f"{shown}: {reason}")
     return "\n".join(lines)
+
+
+def _check_module(function: str, model: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{function} takes a torch.nn.Module, not a {type(model).__name__}")
+
+
+def _warn_of_layers(
+    model: nn.Module, planned: Mapping[str, Any], rename: Callable[[str], str] | None
+) -> None:
+    """Names what the preset pytorch, which sees names and shapes only, makes otherwise than the layer."""
+    found = []
+    for prefix, child in named_modules(model):
+        if not isinstance(child, (nn.Embedding, nn.EmbeddingBag, nn.Bilinear)):
+            continue
+        name = f"{prefix}.weight" if prefix else "weight"
+        entry = planned.get(rename(name) if rename else name)
+        # A tied parameter is in the plan by its first name only.
+        if entry is None or not (entry["rule"] or "").startswith("pytorch,"):
+            continue
+        made = entry["init"] or ""
+        if not isinstance(child, nn.Bilinear):
+            if made != "normal(mean=0,std=1)":
+                found.append(f"{name} is {made}, and normal(std=1) in {type(child).__name__}")
+            elif child.padding_idx is not None:
+                found.append(f"{name}: row {child.padding_idx}, the padding, is not zero")
+        elif not made.startswith("uniform("):
+            found.append(f"{name} is {made}, and uniform(-1/sqrt(d1), 1/sqrt(d1)) in Bilinear")
+    if found:
+        shown = found[:5] + ([f"{len(found) - 5} more"] if len(found) > 5 else [])
+        warnings.warn(
+            "the preset pytorch knows layers by the names of their parameters, and makes some otherwise than "
+            f"the layers themselves do: {'; '.join(shown)}. Give rules= for them, or use seedbed.torch.seeded "
+            "(docs/distributed/pytorch.md)",
+            stacklevel=3,
+        )
+
+
+def _warn_of_stacks(
+    model: nn.Module, planned: Mapping[str, Any], rename: Callable[[str], str] | None
+) -> None:
+    """Names what the built-in rules, which see names and shapes only, take for the kernel of a convolution."""
+    found = []
+    for prefix, child in named_modules(model):
+        if isinstance(child, (_ConvNd, nn.Bilinear)):
+            continue
+        for name, parameter in child._parameters.items():
+            if parameter is None or parameter.ndim < 3:
+                continue
+            name = f"{prefix}.{name}" if prefix else name
+            entry = planned.get(rename(name) if rename else name)
+            if entry is None or not (entry["rule"] or "").startswith("default,"):
+                continue
+            if (entry["init"] or "").startswith("xavier_"):
+                found.append(f"{name} {entry['shape']} gets std {entry['std']:.3g}")
+    if found:
+        shown = found[:5] + ([f"{len(found) - 5} more"] if len(found) > 5 else [])
+        warnings.warn(
+            "the built-in rules count the fans of a parameter of three dimensions or more as those of a convolution, "
+            f"and no convolution of torch.nn has these: {'; '.join(shown)}. Give rules= for them (unstack = 0 makes "
+            "each matrix of a stack by itself), or use seedbed.torch.seeded (docs/distributed/pytorch.md)",
+            stacklevel=3,
+        )
 
 
 def _warn_of_ties(model: nn.Module, own: Mapping[str, Any]) -> None:
