@@ -1,6 +1,5 @@
 //! The report to the user: a progress bar during the run, a table at the end.
 
-use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -45,11 +44,10 @@ pub struct Row<'a> {
     pub stats: &'a Stats,
 }
 
-/// The summary: one row for each tensor, then the totals.
-pub fn summary(rows: &[Row<'_>], engine: &str, elapsed: Duration, output: &Path) -> String {
+/// A table with one row for each tensor.
+pub fn rows(rows: &[Row<'_>]) -> String {
     let mut table =
         table(["parameter", "shape", "type", "initialiser", "mean", "measured", "std", "measured"]);
-    let (mut elements, mut bytes) = (0_u64, 0_u64);
     for Row { tensor, content, rows, stats } in rows {
         let moments = tensor.moments();
         table.add_row([
@@ -66,24 +64,29 @@ pub fn summary(rows: &[Row<'_>], engine: &str, elapsed: Duration, output: &Path)
             number(moments.map(|(_, std)| std)),
             number(stats.std()),
         ]);
-        elements = elements.saturating_add(tensor.elements().unwrap_or(0));
-        bytes = bytes.saturating_add(tensor.bytes().unwrap_or(0));
     }
     for column in table.column_iter_mut().skip(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let mut text = table.trim_fmt();
-    let _ = writeln!(
-        text,
-        "\n\n{}: {} {}, {} elements, {} bytes of data in {:.2} s ({engine})",
+    table.trim_fmt()
+}
+
+/// The totals of the rows, in a line.
+pub fn summary(rows: &[Row<'_>], engine: &str, elapsed: Duration, output: &Path) -> String {
+    let (mut elements, mut bytes) = (0_u64, 0_u64);
+    for Row { tensor, .. } in rows {
+        elements = elements.saturating_add(tensor.elements().unwrap_or(0));
+        bytes = bytes.saturating_add(tensor.bytes().unwrap_or(0));
+    }
+    format!(
+        "{}: {} {}, {} elements, {} bytes of data in {:.2} s ({engine})\n",
         output.display(),
         HumanCount(rows.len() as u64),
         if rows.len() == 1 { "tensor" } else { "tensors" },
         HumanCount(elements),
         HumanCount(bytes),
         elapsed.as_secs_f64(),
-    );
-    text
+    )
 }
 
 /// A number with four significant digits.

@@ -17,7 +17,7 @@ use crate::output::{Format, Output};
 use crate::partial::{Folder, Index, Partial, Promised};
 use crate::planned::Planned;
 use crate::ranks::{Part, Rank};
-use crate::report::{Row, progress, summary};
+use crate::report::{self, Row, progress, summary};
 use crate::shards::{Shard, Target};
 use crate::stats::Stats;
 use crate::values::AdapterChoice;
@@ -373,7 +373,10 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
             rows.push(Row { tensor, content, rows: of.as_ref(), stats });
         }
     }
-    let mut text = summary(&rows, engine.name(), started.elapsed(), &common.output);
+    // The tables of several ranks would mix on one terminal; `seedbed plan` prints them in one.
+    let has_table = work.rank.is_none_or(|rank| rank.part.size == 1);
+    let mut text = if has_table { report::rows(&rows) + "\n\n" } else { String::new() };
+    text += &summary(&rows, engine.name(), started.elapsed(), &common.output);
     if let Some(rank) = &work.rank {
         let names = work.files.iter().filter_map(|(shard, _)| shard.path.file_name());
         let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();

@@ -163,12 +163,14 @@ def init_(
     for text in plan.warnings:
         warnings.warn(text, stacklevel=2)
     _warn_of_ties(model, own)
-    _warn_of_buffers(model)
-    _warn_of_layers(model, planned, rename)
-    _warn_of_stacks(model, planned, rename)
+    is_first = _is_first()
+    if is_first:
+        _warn_of_buffers(model)
+        _warn_of_layers(model, planned, rename)
+        _warn_of_stacks(model, planned, rename)
     origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
     model_type = json.loads(config).get("model_type") if config else None
-    if model_type is not None and preset is None and rules is None and origins == ["default"]:
+    if is_first and model_type is not None and preset is None and rules is None and origins == ["default"]:
         warnings.warn(
             f"the config says model_type {model_type!r}, which has no preset, and the built-in rules are used: give "
             "preset= or rules=, or let the model initialise itself inside seedbed.torch.seeded",
@@ -380,6 +382,12 @@ def _warn_of_ties(model: nn.Module, own: Mapping[str, Any]) -> None:
             UntiedWarning,
             stacklevel=3,
         )
+
+
+def _is_first() -> bool:
+    """Whether this process speaks for all: what every rank would say, rank 0 says."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
 def _warn_of_buffers(model: nn.Module) -> None:
