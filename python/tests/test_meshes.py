@@ -8,7 +8,7 @@ import pytest
 import seedbed
 import torch
 from ranks import spawn
-from seedbed.torch import _local, fill_
+from seedbed.torch import _parts, fill_
 from torch import nn
 
 KEY = seedbed.Key(42).named("a tensor")
@@ -45,7 +45,7 @@ def layouts(rank, world):
                     memory, mesh, placements, run_check=False, shape=expected.shape, stride=expected.stride()
                 )
                 for in_pieces, limit in [(False, 16 << 20), (True, 16 << 20), (True, 24)]:
-                    _local._always_in_pieces, _local.PIECE_BYTES = in_pieces, limit
+                    _parts._always_in_pieces, _parts.PIECE_BYTES = in_pieces, limit
                     memory.fill_(77)
                     fill_(tensor, init, KEY)
                     assert torch.equal(memory, expected._local_tensor), (mesh_shape, shape, placements, init)
@@ -124,8 +124,8 @@ def test_pieces_hold_what_one_fill_holds(monkeypatch, init, limit):
         largest = max(largest, x.nbytes)
         return write(x, *args, **kwargs)
 
-    monkeypatch.setattr(_local, "_always_in_pieces", True)
-    monkeypatch.setattr(_local, "PIECE_BYTES", limit)
+    monkeypatch.setattr(_parts, "_always_in_pieces", True)
+    monkeypatch.setattr(_parts, "PIECE_BYTES", limit)
     monkeypatch.setattr(seedbed.torch._init, "write", spy)
     assert torch.equal(fill_(torch.empty(13, 11), init, KEY), expected)
     # Every row of an orthogonal matrix costs as much as the matrix, so it is made once.

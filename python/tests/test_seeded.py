@@ -115,8 +115,8 @@ def test_each_function_of_torch_init_is_the_initialiser_of_its_name(name, argume
 @pytest.mark.parametrize(("name", "arguments", "text"), OF_INIT)
 def test_each_function_as_on_a_device(name, arguments, text, monkeypatch):
     """No GPU is here, so the values are made in pieces in host memory and copied."""
-    monkeypatch.setattr("seedbed.torch._local._always_in_pieces", True)
-    monkeypatch.setattr("seedbed.torch._local.PIECE_BYTES", 40)
+    monkeypatch.setattr("seedbed.torch._parts._always_in_pieces", True)
+    monkeypatch.setattr("seedbed.torch._parts.PIECE_BYTES", 40)
     test_each_function_of_torch_init_is_the_initialiser_of_its_name(name, arguments, text, torch.float16)
 
 
@@ -366,9 +366,9 @@ def test_a_view_gets_what_the_whole_tensor_has_there(view, text, dtype):
 @pytest.mark.parametrize("view", [view for _, view in VIEWS], ids=[name for name, _ in VIEWS])
 def test_views_in_small_pieces(view, limit, monkeypatch):
     """A view of a large tensor, or of a GPU's tensor, takes bounded memory; here 1, 7 or 64 elements."""
-    monkeypatch.setattr("seedbed.torch._local._always_in_pieces", limit != 7)
+    monkeypatch.setattr("seedbed.torch._parts._always_in_pieces", limit != 7)
     monkeypatch.setattr("seedbed.torch._views.PIECE_BYTES", 4 * limit)
-    monkeypatch.setattr("seedbed.torch._local.PIECE_BYTES", 4 * limit)
+    monkeypatch.setattr("seedbed.torch._parts.PIECE_BYTES", 4 * limit)
     test_a_view_gets_what_the_whole_tensor_has_there(view, "normal", torch.float32)
 
 
@@ -1211,7 +1211,7 @@ def random_view(rng, tensor):
 @pytest.mark.parametrize("limit", [4, 100, 16 << 20])
 def test_random_views_of_parameters_in_any_memory(limit, monkeypatch):
     monkeypatch.setattr("seedbed.torch._views.PIECE_BYTES", limit)
-    monkeypatch.setattr("seedbed.torch._local.PIECE_BYTES", limit)
+    monkeypatch.setattr("seedbed.torch._parts.PIECE_BYTES", limit)
     rng = random.Random(limit)
     answered = 0
     for _ in range(300):

@@ -21,8 +21,9 @@ from seedbed import Init, Key, Region
 from seedbed._fill import write
 from seedbed._native import Filler, Plan
 from seedbed._rules import text_of
-from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, made_as, parts
+from seedbed.torch._local import Held, held, parts
 from seedbed.torch._names import named_modules
+from seedbed.torch._parts import FLOATS, Part, fill_part, made_as
 
 __all__ = ["UnfilledBufferWarning", "UntiedWarning", "fill_", "init_", "manifest"]
 

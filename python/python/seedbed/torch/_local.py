@@ -1,4 +1,4 @@
-"""The parts of logical tensors that lie in this process's memory, and how a part is filled.
+"""The parts of logical tensors that lie in this process's memory.
 
 A plain tensor is whole. A DTensor's local tensor is the outer product of index ranges, one list of ranges per
 dimension. FSDP1's flat parameter holds an interval of the row-major elements of each original parameter.
@@ -9,123 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
-from seedbed import Region
 from seedbed._memory import span
 from seedbed.torch._names import clean, named_modules
+from seedbed.torch._parts import Grid, Part, Run, Span, narrowed
 
-__all__ = ["Grid", "Held", "Part", "Run", "fill_part", "held", "made_as", "parts"]
-
-# The most bytes of a piece that is made on the host for a tensor that the library can't write itself.
-PIECE_BYTES = 16 << 20
-
-# Tests set this, so that every tensor is made in pieces, as on a GPU.
-_always_in_pieces = False
-
-# The element types that the library writes. float64 is made as float32 and widened.
-FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-
-Span = tuple[int, int]
-
-
-@dataclasses.dataclass(frozen=True)
-class Grid:
-    """The outer product of index ranges: `axes` has a list of (start, stop) for each dimension of `shape`."""
-
-    shape: tuple[int, ...]
-    axes: tuple[tuple[Span, ...], ...]
-
-    @classmethod
-    def whole(cls, shape: Sequence[int]) -> Grid:
-        shape = tuple(shape)
-        return cls(shape, tuple(((0, size),) for size in shape))
-
-    @property
-    def local_shape(self) -> tuple[int, ...]:
-        return tuple(sum(stop - start for start, stop in spans) for spans in self.axes)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.local_shape)
-
-    def region(self) -> Region:
-        whole = Region(list(self.shape))
-        if self.axes == Grid.whole(self.shape).axes:
-            return whole
-        if all(len(spans) == 1 for spans in self.axes):
-            return whole.shard([spans[0][0] for spans in self.axes], list(self.local_shape))
-        return whole.ranges([list(spans) for spans in self.axes])
-
-    def narrow(self, dim: int, start: int, stop: int) -> Grid:
-        """The indices `start..stop` of this grid's own dimension `dim`, as `torch.Tensor.narrow` counts them."""
-        axes = list(self.axes)
-        axes[dim] = _slice(axes[dim], start, stop)
-        return Grid(self.shape, tuple(axes))
-
-    def cut(self, limit: int) -> Iterator[tuple[tuple[slice, ...], Grid]]:
-        """Grids of at most `limit` elements that make up this grid, each with its place in the local tensor."""
-        local = self.local_shape
-        dim, row = len(local), 1
-        while dim > 0 and row * local[dim - 1] <= limit:
-            dim -= 1
-            row *= local[dim]
-        if dim == 0:
-            yield (), self
-            return
-        dim -= 1
-        rows = max(1, limit // row)
-        for lead in itertools.product(*map(range, local[:dim])):
-            grid = self
-            for outer, index in enumerate(lead):
-                grid = grid.narrow(outer, index, index + 1)
-            place = tuple(slice(index, index + 1) for index in lead)
-            for start in range(0, local[dim], rows):
-                stop = min(start + rows, local[dim])
-                yield (*place, slice(start, stop)), grid.narrow(dim, start, stop)
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """An interval of a tensor's row-major elements, which the local tensor holds as one dimension."""
-
-    shape: tuple[int, ...]
-    start: int
-    stop: int
-
-    @property
-    def local_shape(self) -> tuple[int, ...]:
-        return (self.stop - self.start,)
-
-    @property
-    def size(self) -> int:
-        return self.stop - self.start
-
-    def region(self) -> Region:
-        return Region(list(self.shape)).elements(self.start, self.stop)
-
-    def cut(self, limit: int) -> Iterator[tuple[tuple[slice, ...], Run]]:
-        """Intervals of at most `limit` elements that make up this one, each with its place in the local tensor."""
-        for start in range(self.start, self.stop, limit):
-            stop = min(start + limit, self.stop)
-            yield (slice(start - self.start, stop - self.start),), Run(self.shape, start, stop)
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A part of a logical tensor, and the plain tensor of this process that holds the part."""
-
-    where: Grid | Run
-    local: torch.Tensor
-
-    @property
-    def region(self) -> Region:
-        return self.where.region()
+__all__ = ["Held", "held", "is_dtensor", "parts"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,32 +75,6 @@ def parts(tensor: torch.Tensor) -> list[Part]:
         return _dtensor_parts(tensor)
     _check_plain(tensor)
     return _part(Grid.whole(tensor.shape), tensor.detach())
-
-
-def made_as(dtype: torch.dtype) -> torch.dtype:
-    """The element type that is made for a tensor of this type."""
-    return torch.float32 if dtype == torch.float64 else dtype
-
-
-def fill_part(part: Part, fill: Callable[[torch.Tensor, Region], object], *, whole: bool = False) -> None:
-    """Fills the part's local tensor by `fill(x, region)`, which writes a contiguous tensor `x` in host memory.
-
-    The library writes a contiguous tensor of the host in place. Any other tensor (of a GPU, strided, of float64) is
-    made in host memory, in pieces of at most PIECE_BYTES, which are copied. `whole` makes the part in one piece,
-    because an orthogonal matrix costs the same for one row as for all rows.
-    """
-    local = part.local
-    dtype = made_as(local.dtype)
-    in_place = local.device.type == "cpu" and local.is_contiguous() and dtype == local.dtype
-    if in_place and not _always_in_pieces:
-        fill(local, part.region)
-        return
-    limit = part.where.size if whole else max(1, PIECE_BYTES // dtype.itemsize)
-    memory = torch.empty(min(limit, part.where.size), dtype=dtype, device="cpu")
-    for place, where in part.where.cut(limit):
-        piece = memory[: where.size].view(where.local_shape)
-        fill(piece, where.region())
-        local[place].copy_(piece)
 
 
 def held(module: nn.Module) -> list[Held]:
@@ -279,19 +147,6 @@ def _check_plain(tensor: torch.Tensor) -> None:
         )
     # The element that is written last would be the value of both.
     span(tuple(tensor.shape), tensor.stride(), 1)
-
-
-def _slice(spans: Sequence[Span], start: int, stop: int) -> tuple[Span, ...]:
-    """The indices `start..stop` of those that the spans list."""
-    kept = []
-    before = 0
-    for low, high in spans:
-        first = max(low, low + start - before)
-        last = min(high, low + stop - before)
-        if first < last:
-            kept.append((first, last))
-        before += high - low
-    return tuple(kept) or ((0, 0),)
 
 
 def _spans(indices: Sequence[int]) -> tuple[Span, ...]:
@@ -371,11 +226,11 @@ def _placed(
             order = torch.arange(count, device="cpu").view([1] * dim + [count])
             pieces, _ = placement._split_tensor(order, chunks, with_padding=False, contiguous=False)
             taken = _spans(pieces[index].reshape(-1).tolist())
-            axes[dim] = tuple(itertools.chain(*(_slice(axes[dim], *span) for span in taken)))
+            axes[dim] = tuple(itertools.chain(*(narrowed(axes[dim], *span) for span in taken)))
         else:
             # torch.chunk's sizes; the last chunks may be short or empty.
             chunk = -(-count // chunks)
-            axes[dim] = _slice(axes[dim], min(count, chunk * index), min(count, chunk * (index + 1)))
+            axes[dim] = narrowed(axes[dim], min(count, chunk * index), min(count, chunk * (index + 1)))
         axes[dim] = _joined(axes[dim])
     return Grid(shape, tuple(axes))
 

@@ -19,8 +19,9 @@ from seedbed._fill import write
 from seedbed._native import Filler
 
 from seedbed.torch import _functions
-from seedbed.torch._local import FLOATS, Held, Part, fill_part, held, is_dtensor, made_as
+from seedbed.torch._local import Held, held, is_dtensor
 from seedbed.torch._names import strip
+from seedbed.torch._parts import FLOATS, Part, fill_part, made_as
 from seedbed.torch._views import Block, View, block_of, view_of
 
 __all__ = ["UnseededWarning", "seeded"]

@@ -17,7 +17,7 @@ import torch
 
 from seedbed import Region
 
-from seedbed.torch._local import PIECE_BYTES, Grid, Part, Run, fill_part, made_as
+from seedbed.torch._parts import PIECE_BYTES, Grid, Part, Run, fill_part, made_as
 
 __all__ = ["Block", "View", "block_of", "view_of"]
 
