@@ -69,6 +69,8 @@ check_source() {
     # In a folder of its own: maturin builds PyO3 with other settings.
     PYO3_PYTHON=$venv/bin/python cargo clippy --quiet --release --locked "${cargo[@]}" \
         --target-dir "$cache/clippy" --all-targets -- -D warnings
+    "$venv/bin/ruff" check --no-cache --quiet python
+    "$venv/bin/ruff" format --no-cache --quiet --check python
     "$venv/bin/mypy" --strict --cache-dir "$cache/mypy" python/python/seedbed/_fill.py \
         python/python/seedbed/_memory.py python/python/seedbed/__init__.py
 }

@@ -24,9 +24,10 @@ import time
 from collections.abc import Callable
 
 import torch
-from seedbed.torch import seeded
 from torch import nn
 from torch.nn import init
+
+from seedbed.torch import seeded
 
 
 class Layer(nn.Module):

@@ -126,7 +126,10 @@ def test_kinds_of_arrays():
     check((ctypes.c_float * 12)(), flat)
     check(memoryview(bytearray(48)).cast("f"), flat)
     check(memoryview(bytearray(48)).cast("f", (3, 4)), EXPECTED)
-    check(memoryview(bytearray(24)).cast("B").cast("e") if sys.version_info >= (3, 12) else np.zeros(12, "e"), half)
+    check(
+        memoryview(bytearray(24)).cast("B").cast("e") if sys.version_info >= (3, 12) else np.zeros(12, "e"),
+        half,
+    )
     check(bytearray(48), EXPECTED, dtype="float32")
     check(bytearray(24), brain, dtype="bfloat16", region=Region([3, 4]))
     check(array.array("H", bytes(24)), brain, dtype="bfloat16")
@@ -216,13 +219,17 @@ def test_dlpack():
 
 
 def test_integers_are_made_by_constants_and_formulas():
-    np.testing.assert_array_equal(fill(np.zeros((2, 3), np.int64), "arange()", KEY), np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(
+        fill(np.zeros((2, 3), np.int64), "arange()", KEY), np.arange(6).reshape(2, 3)
+    )
     assert fill(torch.ones(3, dtype=torch.bool), "zeros", KEY).sum() == 0
     with pytest.raises(ValueError, match="makes no I64"):
         fill(np.zeros(3, np.int64), "normal", KEY)
 
 
-@pytest.mark.parametrize("init", ["normal", "sparse(0.3)", "eye", "orthogonal", "xavier_uniform", "formula('n*i1')"])
+@pytest.mark.parametrize(
+    "init", ["normal", "sparse(0.3)", "eye", "orthogonal", "xavier_uniform", "formula('n*i1')"]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_parts_are_those_of_the_whole(init, dtype):
     whole = fill(np.empty((9, 13), dtype), init, KEY)

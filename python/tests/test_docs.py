@@ -44,8 +44,12 @@ def test_declarations_name_what_there_is():
             if "property" in decorators or member.startswith("_"):
                 continue
             signature = inspect.signature(getattr(classes[name], member))
-            parameters = [a.arg for a in function.args.posonlyargs + function.args.args + function.args.kwonlyargs]
-            assert [p for p in parameters if p != "self"] == [p for p in signature.parameters if p != "self"], member
+            parameters = [
+                a.arg for a in function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+            ]
+            assert [p for p in parameters if p != "self"] == [
+                p for p in signature.parameters if p != "self"
+            ], member
     constants = {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)}
     assert constants == {name for name in vars(_native) if name.isupper()}
 

@@ -56,7 +56,9 @@ def test_golden_list(golden):
 def test_every_initialiser_is_in_a_golden_list():
     from seedbed import Init
 
-    named = {entry["init"].partition("(")[0] for golden in LISTS for entry in golden["fills"] if "init" in entry}
+    named = {
+        entry["init"].partition("(")[0] for golden in LISTS for entry in golden["fills"] if "init" in entry
+    }
     names = {signature.partition("(")[0] for signature in Init.signatures()}
     of_rules = {"arange", "formula", "keras::orthogonal", "jax::orthogonal", "jax::delta_orthogonal"}
     missing = {name for name in names - of_rules if name not in named}
@@ -69,7 +71,9 @@ def test_vectors_of_the_stateless_generator():
     assert len(cases) > 5
     for case in cases:
         key = Key(int(case["seed"], 16), int(case["offset"], 16))
-        assert [(k.seed, k.offset) for k in key.split(3)] == [(int(a, 16), int(b, 16)) for a, b in case["split3"]]
+        assert [(k.seed, k.offset) for k in key.split(3)] == [
+            (int(a, 16), int(b, 16)) for a, b in case["split3"]
+        ]
         for data, (seed, offset) in case["fold_in"].items():
             assert key.fold_in(int(data)) == Key(int(seed, 16), int(offset, 16))
 
@@ -81,7 +85,10 @@ def test_keys_of_the_installed_stateless_generator():
         for _ in range(3):
             pairs = [tuple(pair) for pair in random.split(theirs, 5).numpy().tolist()]
             assert [(k.seed, k.offset) for k in ours.split(5)] == pairs
-            assert random.fold_in(theirs, 7).numpy().tolist() == [ours.fold_in(7).seed, ours.fold_in(7).offset]
+            assert random.fold_in(theirs, 7).numpy().tolist() == [
+                ours.fold_in(7).seed,
+                ours.fold_in(7).offset,
+            ]
             ours, theirs = ours.fold_in(123), random.fold_in(theirs, 123)
 
 

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-import seedbed
 import torch
 from mesh_models import (
     MODELS,
@@ -26,8 +25,10 @@ from mesh_models import (
     tensor_parallel,
 )
 from ranks import spawn
-from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest, seeded
 from torch import nn
+
+import seedbed
+from seedbed.torch import UnfilledBufferWarning, UntiedWarning, init_, manifest, seeded
 
 SEED = 42
 PRESETS = {"torch": "pytorch", "llama": None, "gpt2": None}
@@ -84,8 +85,9 @@ def own(state, model) -> str:
 
 
 def whole_fsdp1(model) -> dict[str, torch.Tensor]:
-    from seedbed.torch._names import clean
     from torch.distributed.fsdp import FullyShardedDataParallel
+
+    from seedbed.torch._names import clean
 
     with FullyShardedDataParallel.summon_full_params(model, writeback=False, rank0_only=False):
         tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers()]
@@ -564,7 +566,8 @@ def test_wrong_arguments():
 
 
 @pytest.mark.parametrize(
-    "whole", ["[]", "3", {"parameters": 3}, {"parameters": {"weight": 3}}, {"weight": {"shape": 3, "dtype": "F32"}}]
+    "whole",
+    ["[]", "3", {"parameters": 3}, {"parameters": {"weight": 3}}, {"weight": {"shape": 3, "dtype": "F32"}}],
 )
 def test_a_manifest_of_another_form_is_refused(whole):
     with pytest.raises(ValueError, match="the whole model's manifest"):

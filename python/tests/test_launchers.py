@@ -22,7 +22,18 @@ pytestmark = pytest.mark.skipif(not PROGRAM, reason="SEEDBED_BIN does not name t
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n"]
-LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "OMPI_", "PMI", "MPI_LOCAL", "SLURM_", "TORCHELASTIC")
+LAUNCHERS = (
+    "RANK",
+    "WORLD_SIZE",
+    "LOCAL_",
+    "GROUP_",
+    "ROLE_",
+    "OMPI_",
+    "PMI",
+    "MPI_LOCAL",
+    "SLURM_",
+    "TORCHELASTIC",
+)
 
 
 def environment(**more):
@@ -33,7 +44,9 @@ def environment(**more):
 
 
 def run(*command, **more):
-    done = subprocess.run([str(word) for word in command], env=environment(**more), capture_output=True, text=True)
+    done = subprocess.run(
+        [str(word) for word in command], env=environment(**more), capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -65,7 +78,9 @@ def model(tmp_path_factory):
     )
     with torch.device("meta"):
         llama = transformers.LlamaForCausalLM(config)
-    parameters = {name: {"shape": list(tensor.shape), "dtype": "F32"} for name, tensor in llama.named_parameters()}
+    parameters = {
+        name: {"shape": list(tensor.shape), "dtype": "F32"} for name, tensor in llama.named_parameters()
+    }
     (folder / "llama.json").write_text(json.dumps({"parameters": parameters}))
     config.save_pretrained(folder / "config")
     run(*init(folder, "one"))
@@ -74,8 +89,22 @@ def model(tmp_path_factory):
 
 def init(folder, out, *options):
     name = folder / "llama.json"
-    return [PROGRAM, "init", name, "-o", f"{folder / out}/", "--preset", "llama", "--adapter", "host", "--seed", "42",
-            "--max-shard-size", "500KB", *options]
+    return [
+        PROGRAM,
+        "init",
+        name,
+        "-o",
+        f"{folder / out}/",
+        "--preset",
+        "llama",
+        "--adapter",
+        "host",
+        "--seed",
+        "42",
+        "--max-shard-size",
+        "500KB",
+        *options,
+    ]
 
 
 def hf(model, out):
@@ -123,7 +152,14 @@ def test_mpirun_after_a_rank_was_killed(model):
 
 
 def test_torchrun(model):
-    run(*TORCHRUN, "--standalone", "--no-python", "--nproc-per-node", "4", *init(model, "torchrun", "--part", "auto"))
+    run(
+        *TORCHRUN,
+        "--standalone",
+        "--no-python",
+        "--nproc-per-node",
+        "4",
+        *init(model, "torchrun", "--part", "auto"),
+    )
     hf(model, "torchrun")
 
 
@@ -143,7 +179,10 @@ def slurm(rank, size):
 
 
 def at_once(commands):
-    started = [subprocess.Popen([str(word) for word in command], env=environment(**more)) for command, more in commands]
+    started = [
+        subprocess.Popen([str(word) for word in command], env=environment(**more))
+        for command, more in commands
+    ]
     assert [process.wait() for process in started] == [0] * len(started)
 
 
@@ -155,7 +194,9 @@ def test_slurm(model):
 def test_torchrun_in_each_task_of_slurm(model):
     rendezvous = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--rdzv-id", "7"]
     torchrun = [*TORCHRUN, "--nnodes", "2", "--nproc-per-node", "2", *rendezvous, "--no-python"]
-    at_once(([*torchrun, *init(model, "nested", "--part", "auto", "-q")], slurm(rank, 2)) for rank in range(2))
+    at_once(
+        ([*torchrun, *init(model, "nested", "--part", "auto", "-q")], slurm(rank, 2)) for rank in range(2)
+    )
     hf(model, "nested")
 
 
@@ -185,7 +226,9 @@ def test_consolidation_gives_the_whole(model, cut):
 
     index = json.loads((model / "one" / "model.safetensors.index.json").read_text())
     (model / "consolidated").mkdir()
-    consolidate_safetensors_files(str(cut), str(model / "consolidated"), dict.fromkeys(index["weight_map"], 1))
+    consolidate_safetensors_files(
+        str(cut), str(model / "consolidated"), dict.fromkeys(index["weight_map"], 1)
+    )
     whole = {}
     for path in (model / "consolidated").glob("*.safetensors"):
         whole |= load_file(path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-import seedbed
 import torch
 from ranks import spawn
-from seedbed.torch import _parts, fill_
 from torch import nn
+
+import seedbed
+from seedbed.torch import _parts, fill_
 
 KEY = seedbed.Key(42).named("a tensor")
 INITS = ["xavier_normal()", "normal(std=0.02)", "uniform()", "constant(3)", "trunc_normal()"]
@@ -187,10 +188,11 @@ init = 'formula("log(1 + i1)")'
 
 def composed(rank, world):
     """Contents of several parts, under every pair of placements."""
-    from seedbed.torch import init_
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import Replicate, Shard, distribute_tensor
     from torch.distributed.tensor.placement_types import _StridedShard
+
+    from seedbed.torch import init_
 
     def model(change):
         shapes = {"experts": (5, 6, 7), "fused": (21, 5), "table": (9, 4), "a_log": (3, 10)}

@@ -153,7 +153,9 @@ def test_regions_are_parts_of_the_whole(name):
 def test_large_split_parameters():
     plan = Plan(manifest({"a.qkv.weight": ([3000, 1000], "BF16")}), rules=RULES)
     whole = plan.fill("a.qkv.weight", empty([3000, 1000], "BF16"), 1)
-    x = plan.fill("a.qkv.weight", empty([2100, 300], "BF16"), 1, Region([3000, 1000]).shard([500, 400], [2100, 300]))
+    x = plan.fill(
+        "a.qkv.weight", empty([2100, 300], "BF16"), 1, Region([3000, 1000]).shard([500, 400], [2100, 300])
+    )
     np.testing.assert_array_equal(x.view(np.uint16), whole[500:2600, 400:700].view(np.uint16))
 
 
@@ -167,7 +169,10 @@ def test_tensors_of_pytorch():
 
 
 def test_presets_and_configurations():
-    shapes = {"transformer.h.0.attn.c_proj.weight": ([768, 768], "F32"), "transformer.wte.weight": ([100, 768], "F32")}
+    shapes = {
+        "transformer.h.0.attn.c_proj.weight": ([768, 768], "F32"),
+        "transformer.wte.weight": ([100, 768], "F32"),
+    }
     config = json.dumps({"model_type": "gpt2", "n_layer": 8, "initializer_range": 0.04})
     for arguments in [{"preset": "gpt2"}, {}]:
         plan = Plan(manifest(shapes), config=config, strip_prefix=["transformer."], **arguments)
@@ -177,7 +182,7 @@ def test_presets_and_configurations():
         x = plan.fill(first["name"], empty([768, 768], "F32"), 9)
         expected = fill(empty([768, 768], "F32"), first["init"], Key(9).named("h.0.attn.c_proj.weight"))
         np.testing.assert_array_equal(x, expected)
-    with pytest.raises(ValueError, match="there is no preset \"gpt3\"; there are default, pytorch, keras"):
+    with pytest.raises(ValueError, match='there is no preset "gpt3"; there are default, pytorch, keras'):
         Plan(manifest(shapes), preset="gpt3")
     half = Plan(manifest(shapes), preset="gpt2", dtype="bfloat16", config=config)
     assert half.entries()[0]["dtype"] == "BF16"
@@ -238,8 +243,17 @@ def test_the_program_writes_the_same(tmp_path):
     (tmp_path / "model.json").write_text(manifest(SHAPES))
     (tmp_path / "rules.toml").write_text(RULES)
     output = tmp_path / "out.safetensors"
-    arguments = ["init", str(tmp_path / "model.json"), "--rules", str(tmp_path / "rules.toml"), "-o", str(output)]
-    subprocess.run([program, *arguments, "--seed", "42", "--adapter", "host"], check=True, capture_output=True)
+    arguments = [
+        "init",
+        str(tmp_path / "model.json"),
+        "--rules",
+        str(tmp_path / "rules.toml"),
+        "-o",
+        str(output),
+    ]
+    subprocess.run(
+        [program, *arguments, "--seed", "42", "--adapter", "host"], check=True, capture_output=True
+    )
     data = output.read_bytes()
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])

@@ -38,10 +38,11 @@ def sections() -> dict[str, str]:
 
 
 def run(rank: int, world: int) -> dict[str, object]:
-    import seedbed.torch
-    from seedbed.torch import UnfilledBufferWarning, UntiedWarning
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FullyShardedDataParallel
+
+    import seedbed.torch
+    from seedbed.torch import UnfilledBufferWarning, UntiedWarning
 
     warnings.simplefilter("ignore", UnfilledBufferWarning)
     single = seedbed.torch.init_(Transformer(None), 42)

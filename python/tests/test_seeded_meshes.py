@@ -12,9 +12,10 @@ import mesh_models
 import pytest
 import torch
 from ranks import spawn
-from seedbed.torch import UnseededWarning, init_, seeded
 from torch import nn
 from torch.nn import init as torch_init
+
+from seedbed.torch import UnseededWarning, init_, seeded
 
 SEED = 42
 

@@ -44,7 +44,11 @@ def test_views_hold_the_values_of_the_logical_index(shape, dtype, init, monkeypa
         monkeypatch.setattr(_fill, "MIN_PIECE", piece)
         monkeypatch.setattr(_fill, "MAX_COPIED", copied)
         for memory, view in views(shape):
-            memory = np.full(memory.shape, 0x5A5A5A5A & (2 ** (8 * np.dtype(dtype).itemsize) - 1), f"u{np.dtype(dtype).itemsize}")
+            memory = np.full(
+                memory.shape,
+                0x5A5A5A5A & (2 ** (8 * np.dtype(dtype).itemsize) - 1),
+                f"u{np.dtype(dtype).itemsize}",
+            )
             untouched = memory.copy()
             x = view(memory.view(dtype))
             assert x.shape == shape

@@ -177,7 +177,9 @@ print(sum(name.startswith("seedbed-") for name in names), x.sum(dtype=np.float64
         environment = {name: value for name, value in os.environ.items() if name != "RAYON_NUM_THREADS"}
         if threads:
             environment["RAYON_NUM_THREADS"] = threads
-        output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+        output = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+        )
         count, total = output.stdout.split()
         sums.add(total)
         assert int(count) == (int(threads) if threads else len(os.sched_getaffinity(0)))

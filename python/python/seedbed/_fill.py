@@ -41,7 +41,9 @@ def fill(x: X, init: str | Init, key: Key, *, region: Region | None = None, dtyp
            [13., 14.]], dtype=float32)
     """
     if not isinstance(key, Key):
-        raise TypeError(f"the key must be a seedbed.Key, not {type(key).__name__}; seedbed.Key(seed) makes one")
+        raise TypeError(
+            f"the key must be a seedbed.Key, not {type(key).__name__}; seedbed.Key(seed) makes one"
+        )
     write(x, Filler(Init(init), key), region, dtype)
     return x
 
@@ -60,9 +62,7 @@ def write(x: Any, filler: Filler, region: Region | None = None, dtype: str | Non
         if not memory.is_contiguous:
             raise ValueError("a range of elements needs a contiguous array; fill one and copy the values")
     elif shape != region.local_shape:
-        raise ValueError(
-            f"the array has the shape {list(shape)}, and the region {list(region.local_shape)}"
-        )
+        raise ValueError(f"the array has the shape {list(shape)}, and the region {list(region.local_shape)}")
     # All that can be refused is refused here, before the first piece is written.
     is_whole = filler.check(memory.dtype, region)
     if memory.count == 0:

@@ -119,7 +119,9 @@ def span(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> int
         return 0
     extent = itemsize
     # From the dimension with the smallest stride on, each stride must step over all bytes of the dimensions before.
-    for stride, size in sorted((stride, size) for stride, size in zip(strides, shape, strict=True) if size > 1):
+    for stride, size in sorted(
+        (stride, size) for stride, size in zip(strides, shape, strict=True) if size > 1
+    ):
         if stride < 0:
             raise ValueError(
                 "the array has a negative stride, as x[::-1] has; fill an array without it and copy the values"
@@ -143,7 +145,12 @@ class _Bytes:
 
     def __init__(self, owner: object, address: int, size: int) -> None:
         self.owner = owner
-        self.__array_interface__ = {"version": 3, "shape": (size,), "typestr": "|u1", "data": (address, False)}
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (size,),
+            "typestr": "|u1",
+            "data": (address, False),
+        }
 
 
 def _bytes(owner: object, address: int, size: int) -> np.ndarray:

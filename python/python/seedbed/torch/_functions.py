@@ -137,7 +137,9 @@ _own_codes = {name: function.__code__ for name, function in FUNCTIONS.items()}
 
 def _swap(codes: dict[str, types.CodeType]) -> None:
     # One call: Python raises KeyboardInterrupt between instructions, and a loop would leave half of the functions.
-    collections.deque(map(setattr, FUNCTIONS.values(), itertools.repeat("__code__"), codes.values()), maxlen=0)
+    collections.deque(
+        map(setattr, FUNCTIONS.values(), itertools.repeat("__code__"), codes.values()), maxlen=0
+    )
 
 
 def catch(block: object) -> None:

@@ -237,9 +237,15 @@ def _whole_manifest(manifest: Mapping[str, Any] | str, own: Mapping[str, Any]) -
         manifest = json.loads(manifest)
     whole = manifest.get("parameters", manifest) if isinstance(manifest, Mapping) else None
     if not isinstance(whole, Mapping):
-        raise ValueError('the whole model\'s manifest is no {"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}')
+        raise ValueError(
+            'the whole model\'s manifest is no {"parameters": {NAME: {"shape": [...], "dtype": "F32"}}}'
+        )
     for name, entry in whole.items():
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("shape"), Sequence) or "dtype" not in entry:
+        if (
+            not isinstance(entry, Mapping)
+            or not isinstance(entry.get("shape"), Sequence)
+            or "dtype" not in entry
+        ):
             raise ValueError(f"{name}: the whole model's manifest has no shape and dtype of the parameter")
     problems: dict[str, list[str]] = {}
     for name, entry in own.items():

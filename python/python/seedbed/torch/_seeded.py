@@ -17,7 +17,6 @@ from seedbed import Init, Key, Region
 from seedbed import fill as fill_host
 from seedbed._fill import write
 from seedbed._native import Filler
-
 from seedbed.torch import _functions
 from seedbed.torch._local import Held, held, is_dtensor
 from seedbed.torch._names import strip

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from seedbed import Region
-
 from seedbed.torch._parts import PIECE_BYTES, Grid, Part, Run, fill_part, made_as
 
 __all__ = ["Block", "View", "block_of", "view_of"]
