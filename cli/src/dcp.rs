@@ -89,9 +89,9 @@ pub fn in_folder(folder: &Path) -> Result<Option<Vec<Model>>> {
     Ok(Some(models).filter(|models| !models.is_empty()))
 }
 
-/// A part of a tensor, in a file.
+/// A part of a tensor, in a file. PyTorch calls it a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Chunk {
     /// The first index of each dimension.
     pub offsets: Vec<u64>,
     /// The number of indices of each dimension.
@@ -102,10 +102,10 @@ pub struct Part {
 #[derive(Debug, Default)]
 pub struct Parts {
     /// The parts of each file's tensors, in the order of the file.
-    pub files: Vec<Vec<Part>>,
+    pub files: Vec<Vec<Chunk>>,
     /// The shape of each tensor.
     pub shapes: HashMap<String, Vec<u64>>,
-    all: BTreeMap<String, Vec<Part>>,
+    all: BTreeMap<String, Vec<Chunk>>,
 }
 
 impl Parts {
@@ -148,7 +148,7 @@ impl Parts {
             for ((whole, end), said) in whole.iter_mut().zip(&ends).zip(said) {
                 *whole = (*whole).max(*end).max(*said);
             }
-            let part = Part { offsets: saved, shape };
+            let part = Chunk { offsets: saved, shape };
             self.all.entry(name.clone()).or_default().push(part.clone());
             file.push(part);
         }

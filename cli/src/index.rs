@@ -14,7 +14,7 @@ use crate::dcp::{self, Parts};
 use crate::failure::Failure;
 use crate::layout::{Layout, SINGLE};
 use crate::output::is_temporary;
-use crate::partial::{Folder, INDEX, PARTIAL, Partial, Promised, digest, remove_index};
+use crate::partial::{Folder, INDEX, PARTIAL, Partial, Promised, digest, names, remove_index};
 use crate::stdout;
 
 /// The files, and the ranks, that an error lists.
@@ -152,9 +152,7 @@ fn header(path: &Path) -> Result<Vec<u8>> {
 
 /// The names of the temporary files of a folder.
 fn temporaries(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| is_temporary(name)).collect()
+    names(folder).filter(|name| is_temporary(name)).collect()
 }
 
 /// The line about a folder without a file list.

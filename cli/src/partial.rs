@@ -257,6 +257,12 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
+/// The names of what is in a folder; none if the folder can't be read.
+pub fn names(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
 /// The folder of a run, with the files that all ranks make.
 #[derive(Debug)]
 pub struct Folder {
@@ -271,15 +277,13 @@ pub struct Folder {
 impl Folder {
     /// The names of files that look like files of a model and are not in the file list.
     pub fn strangers(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         let own: HashSet<_> = self.partial.files.iter().map(|file| &*file.name).collect();
         let is_part = |name: &str| match self.partial.layout {
             Layout::Hf => (name.starts_with("model-") || name.starts_with("shard-")) && name.contains("-of-"),
             // PyTorch's reader reads every .safetensors file of a folder.
             Layout::Dcp => true,
         };
-        let mut strangers: Vec<_> = names
+        let mut strangers: Vec<_> = names(&self.path)
             .filter(|name| name.ends_with(".safetensors") && is_part(name) && !own.contains(&**name))
             .collect();
         strangers.sort();

@@ -7,7 +7,7 @@ use seedbed::half::{bf16, f16};
 use seedbed_model::{Data, Dtype, Maker, Model, Parameter, Record, Source, Tensor, unit_size};
 
 use crate::args::VerifyArgs;
-use crate::dcp::{self, Part, Parts};
+use crate::dcp::{self, Chunk, Parts};
 use crate::failure::Failure;
 use crate::partial::PARTIAL;
 use crate::report::table;
@@ -137,7 +137,7 @@ fn records(models: &[Model], like: Option<&[Model]>, args: &VerifyArgs) -> Resul
 fn recorded(
     record: &Record,
     parameter: &Parameter,
-    part: Option<(&Parts, &Part)>,
+    part: Option<(&Parts, &Chunk)>,
 ) -> Result<Tensor, Verdict> {
     let whole = part.and_then(|(parts, _)| parts.shapes.get(&parameter.name)).unwrap_or(&parameter.shape);
     let whole = Parameter { shape: whole.clone(), ..parameter.clone() };
@@ -159,7 +159,7 @@ fn compare(
     record: &Record,
     model: &Model,
     index: usize,
-    part: Option<(&Parts, &Part)>,
+    part: Option<(&Parts, &Chunk)>,
     data: &mut Data<'_>,
 ) -> Result<Verdict> {
     let tensor = match recorded(record, &model.parameters[index], part) {

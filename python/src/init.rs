@@ -19,7 +19,7 @@ const OF_RULES: [&str; 5] = [
 
 /// An initialiser by its text: `"xavier_normal(gain=1.4)"`.
 ///
-/// The texts are those of `seedbed fill --init`: the functions of torch.nn.init under their names, JAX's and Keras's
+/// The texts are those that the program `seedbed fill` takes: the functions of torch.nn.init under their names, JAX's and Keras's
 /// after `jax::` and `keras::`. `Init.signatures()` lists all. `fans=(fan_in, fan_out)` replaces the fans of the shape.
 ///
 /// >>> from seedbed import Init

@@ -128,7 +128,8 @@ def init_(
     parameters with this mistake. Nothing is written then.
     """
     _check_module("init_", model)
-    items = _of_checkpoint(held(model), rename)
+    everything = held(model)
+    items = _of_checkpoint(everything, rename)
     own = {item.name: _entry(item) for item in items}
     quantised: dict[str, list[str]] = {}
     for item in items:
@@ -163,10 +164,10 @@ def init_(
         raise ValueError(_listed(problems))
     for text in plan.warnings:
         warnings.warn(text, stacklevel=2)
-    _warn_of_ties(model, own)
     is_first = _is_first()
     if is_first:
-        _warn_of_buffers(model)
+        _warn_of_ties(model, own)
+        _warn_of_buffers(everything)
         _warn_of_layers(model, planned, rename)
         _warn_of_stacks(model, planned, rename)
     origins = sorted({entry["rule"].split(",")[0] for entry in planned.values()})
@@ -310,9 +311,13 @@ def _reason(entry: Mapping[str, Any]) -> str:
 def _listed(problems: Mapping[str, list[str]]) -> str:
     lines = []
     for reason, names in problems.items():
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        lines.append(f"{shown}: {reason}")
+        lines.append(f"{_shown(names)}: {reason}")
     return "\n".join(lines)
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first names of a list, and the number of the others."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _check_module(function: str, model: object) -> None:
@@ -397,13 +402,12 @@ def _is_first() -> bool:
     return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
-def _warn_of_buffers(model: nn.Module) -> None:
-    names = [item.name for item in held(model) if not item.is_persistent]
+def _warn_of_buffers(items: Iterable[Held]) -> None:
+    names = [item.name for item in items if not item.is_persistent]
     if names:
         warnings.warn(
             "no checkpoint holds the non-persistent buffers "
-            + ", ".join(names[:5])
-            + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            + _shown(names)
             + ", and init_ leaves them as they are; after to_empty they hold garbage until the model computes them "
             "anew (docs/distributed/pytorch.md)",
             UnfilledBufferWarning,
