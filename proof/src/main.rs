@@ -1,0 +1,40 @@
+//! `seedbed-proof`: what is too long, or takes too many other tools, for the tests.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `engines.rs` | every adapter against the host, 2^32 elements |
+//! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
+
+mod engines;
+mod golden;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Proofs that equal seeds give equal bits.
+#[derive(Parser)]
+#[command(name = "seedbed-proof")]
+struct Arguments {
+    #[command(subcommand)]
+    proof: Proof,
+}
+
+#[derive(Subcommand)]
+enum Proof {
+    /// Compare what adapters write with what the host writes, for a very long tensor
+    Engines(engines::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().proof {
+        Proof::Engines(arguments) => engines::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
