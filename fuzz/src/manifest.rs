@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{accepted, models};
 
 /// The most parameters of a model that is planned.
-const MAX_PLANNED: usize = 8;
+const MAX_PLANNED: usize = 2;
 
 /// Reads a manifest, and a configuration. An accepted manifest has the entries that serde_json finds, reads the same when it
 /// is written anew, and can be planned.
