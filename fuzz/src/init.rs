@@ -47,11 +47,11 @@ fn check_fill(init: Init, shape: &[u64], dtype: DType) {
     let (mean, std) = (accepted(init.mean(shape)), accepted(init.std(shape)));
     assert_eq!(resolved.is_some(), mean.is_some(), "{init} {shape:?}");
     assert_eq!(resolved.is_some(), std.is_some(), "{init} {shape:?}");
-    assert_eq!(
-        resolved.is_some(),
-        accepted(host::check(&init, DType::F32, shape)).is_some(),
-        "{init} {shape:?}"
-    );
+    // A matrix can be too large for the memory.
+    if !matches!(init, Init::Orthogonal { .. }) {
+        let checked = accepted(host::check(&init, DType::F32, shape));
+        assert_eq!(resolved.is_some(), checked.is_some(), "{init} {shape:?}");
+    }
     let is_finite = !matches!(init, Init::Constant { value } if !value.is_finite());
     if let (Some(mean), Some(std), true) = (mean, std, is_finite) {
         assert!(mean.is_finite() && std.is_finite() && std >= 0.0, "{init} {shape:?}: {mean} {std}");
