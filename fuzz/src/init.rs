@@ -35,7 +35,7 @@ fn check_text(init: Init) {
     let printed = init.to_string();
     let again: Init = printed.parse().unwrap_or_else(|error| panic!("{printed}: {error}"));
     // NaN is not equal to itself.
-    assert_eq!(format!("{again:?}"), format!("{init:?}"), "{printed}");
+    assert!(again == init || printed.contains("NaN"), "{again:?} is not {init:?}: {printed}");
     assert_eq!(again.to_string(), printed);
     let json = serde_json::to_string(&init).expect("a text");
     let read: Init = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
