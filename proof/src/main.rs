@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `engines.rs` | every adapter against the host, 2^32 elements |
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
+//! | `mutations.rs` | mistakes of one line, each of which has to make a test fail |
 
 mod engines;
 mod golden;
+mod mutations;
 
 use std::process::ExitCode;
 
@@ -24,11 +26,14 @@ struct Arguments {
 enum Proof {
     /// Compare what adapters write with what the host writes, for a very long tensor
     Engines(engines::Arguments),
+    /// Make mistakes in a copy of the last commit: each has to make a test fail
+    Mutations(mutations::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
         Proof::Engines(arguments) => engines::run(&arguments),
+        Proof::Mutations(arguments) => mutations::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
