@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `engines.rs` | every adapter against the host, 2^32 elements |
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
+//! | `metal.rs` | naga's Metal output of every kernel, compiled as C++ with fast math, against the host |
 
 mod engines;
 mod golden;
+mod metal;
 
 use std::process::ExitCode;
 
@@ -24,11 +26,14 @@ struct Arguments {
 enum Proof {
     /// Compare what adapters write with what the host writes, for a very long tensor
     Engines(engines::Arguments),
+    /// Compare what naga's Metal output writes, compiled as C++ with fast math, with what the host writes
+    Metal(metal::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
         Proof::Engines(arguments) => engines::run(&arguments),
+        Proof::Metal(arguments) => metal::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
