@@ -28,12 +28,15 @@ enum Proof {
     Engines(engines::Arguments),
     /// Compare what naga's Metal output writes, compiled as C++ with fast math, with what the host writes
     Metal(metal::Arguments),
+    /// The same for each function of the generators, for all 2^32 words
+    MetalWords(metal::words::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
         Proof::Engines(arguments) => engines::run(&arguments),
         Proof::Metal(arguments) => metal::run(&arguments),
+        Proof::MetalWords(arguments) => metal::words::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -128,13 +128,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(
-        &mut self,
-        case: &Case,
-        choice: Choice,
-        executor: &mut Executor,
-        numbers: &Numbers,
-    ) -> Result<()> {
+    fn add(&mut self, case: &Case, choice: Choice, executor: &mut Executor, numbers: &Numbers) -> Result<()> {
         let Case { list, program } = case;
         let callers: Vec<_> = list.buffers.iter().map(|buffer| (buffer.bytes, buffer.prefill)).collect();
         let mut results = vec![Vec::new(); callers.len()];

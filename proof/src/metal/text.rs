@@ -16,8 +16,7 @@ const SIZES_SLOT: u8 = 16;
 /// # Errors
 /// WGSL that naga refuses, or a text of naga that has another form than this function knows.
 pub fn of(wgsl: &str, entry_point: &str, int64: bool, symbol: &str) -> Result<String> {
-    let module =
-        naga::front::wgsl::parse_str(wgsl).map_err(|error| anyhow!(error.emit_to_string(wgsl)))?;
+    let module = naga::front::wgsl::parse_str(wgsl).map_err(|error| anyhow!(error.emit_to_string(wgsl)))?;
     let capabilities = if int64 { Capabilities::SHADER_INT64 } else { Capabilities::empty() };
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
