@@ -54,7 +54,7 @@ void fiber() {
 
 } // namespace
 
-void side_by_side(Invocation invocation, uint size, const Binding* bindings, const Place& place) {
+void side_by_side(Invocation invocation, uint size, const Binding* bindings, const Place& group) {
     static unsigned char* stacks = (unsigned char*)malloc(STACK * MAX_SIZE);
     if (size > MAX_SIZE || !stacks) fail("a workgroup is too large");
     running_invocation = invocation;
@@ -65,8 +65,7 @@ void side_by_side(Invocation invocation, uint size, const Binding* bindings, con
         f.context.uc_stack.ss_sp = stacks + STACK * i;
         f.context.uc_stack.ss_size = STACK;
         f.context.uc_link = &scheduler;
-        f.place = place;
-        move_to(f.place, size, i);
+        f.place = of_invocation(group, size, i);
         f.done = false;
         makecontext(&f.context, fiber, 0);
     }
@@ -130,7 +129,7 @@ void dispatch(const Memory& memory) {
     uint64_t count = number();
     if (count > 8) fail("too many bindings");
     for (uint64_t i = 0; i < count; i++) bindings[i] = memory.range();
-    Place place;
+    Place place{};
     place.threadgroups_per_grid = metal::uint3(x, y, 1);
     for (uint64_t i = 0; i < uint64_t(x) * y; i++) {
         uint64_t group = backward ? uint64_t(x) * y - 1 - i : i;

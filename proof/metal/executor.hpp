@@ -3,6 +3,15 @@
 
 #include <metal_stdlib>
 
+// Around functions that are all inlined.
+#if defined(__clang__)
+#define INLINE_ALL _Pragma("clang attribute push(__attribute__((always_inline)), apply_to = function)")
+#define INLINE_END _Pragma("clang attribute pop")
+#else
+#define INLINE_ALL
+#define INLINE_END
+#endif
+
 namespace executor {
 
 struct Binding {
@@ -21,21 +30,22 @@ struct Place {
 // Called for each invocation of a workgroup.
 typedef void (*Invocation)(const Binding* bindings, const Place& place);
 
-// A kernel: runs one workgroup. The fields of `place` that differ between invocations are not set.
-typedef void (*Kernel)(const Binding* bindings, Place& place);
+// A kernel: runs one workgroup. The fields of `group` that differ between invocations are not set.
+typedef void (*Kernel)(const Binding* bindings, const Place& group);
 
 // The place of an invocation.
-inline void move_to(Place& place, uint size, uint local) {
+inline Place of_invocation(const Place& group, uint size, uint local) {
+    Place place = group;
     place.thread_index_in_threadgroup = local;
-    place.thread_position_in_grid.x = place.threadgroup_position_in_grid.x * size + local;
-    place.thread_position_in_grid.y = place.threadgroup_position_in_grid.y;
-    place.thread_position_in_grid.z = place.threadgroup_position_in_grid.z;
+    place.thread_position_in_grid = group.threadgroup_position_in_grid;
+    place.thread_position_in_grid.x = group.threadgroup_position_in_grid.x * size + local;
+    return place;
 }
 
 // Whether invocations, workgroups and those between two barriers run in the opposite order.
 extern bool backward;
 
 // Runs the invocations of a workgroup side by side, each from barrier to barrier.
-void side_by_side(Invocation invocation, uint size, const Binding* bindings, const Place& place);
+void side_by_side(Invocation invocation, uint size, const Binding* bindings, const Place& group);
 
 } // namespace executor

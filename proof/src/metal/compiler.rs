@@ -149,7 +149,7 @@ impl<'a> Compiler<'a> {
         let (mut declarations, mut table) = (String::from("#include \"executor.hpp\"\n"), String::new());
         for symbol in symbols {
             declarations +=
-                &format!("extern \"C\" void {symbol}(const executor::Binding*, executor::Place&);\n");
+                &format!("extern \"C\" void {symbol}(const executor::Binding*, const executor::Place&);\n");
             table += &format!("    {symbol},\n");
         }
         let text = format!(

@@ -84,13 +84,19 @@ fn runtime_sized(module: &Module) -> Vec<u32> {
     variables.filter(|(_, v)| is_runtime_sized(v.ty)).filter_map(|(_, v)| Some(v.binding?.binding)).collect()
 }
 
-/// The kernel as a function of its workgroup, around naga's text. Inside a namespace without a name the compiler knows
-/// all calls of a function, and inlines what it likes.
+/// The kernel as a function of its workgroup, around naga's text. All functions of the text become one, as in Metal, so
+/// that the compiler may fuse and reorder across their calls. Nobody writes to `constant` memory while a kernel runs,
+/// which a compiler sees in a copy of its own.
 fn wrapped(text: &str, entry: &str, symbol: &str, sized: &[u32], size: u32) -> Result<String> {
     let head = format!("kernel void {entry}(\n");
     let (_, rest) = text.split_once(&head).with_context(|| format!("naga wrote no {head:?}"))?;
     let (parameters, _) = rest.split_once("\n) {\n").context("naga wrote no end of the parameters")?;
-    let (mut arguments, mut shared, mut reset) = (Vec::new(), String::new(), String::new());
+    let (mut arguments, mut constants) = (Vec::new(), String::new());
+    let (mut shared, mut reset) = (String::new(), String::new());
+    if !sized.is_empty() {
+        let sizes: Vec<_> = sized.iter().map(|binding| format!("bindings[{binding}].size")).collect();
+        writeln!(constants, "    const _mslBufferSizes sizes = {{{}}};", sizes.join(", "))?;
+    }
     for parameter in parameters.lines() {
         let parameter = parameter.trim_start_matches([',', ' ']);
         let (declaration, attribute) = match parameter.split_once(" [[") {
@@ -101,7 +107,13 @@ fn wrapped(text: &str, entry: &str, symbol: &str, sized: &[u32], size: u32) -> R
         let slot = attribute.strip_prefix("buffer(").and_then(|rest| rest.strip_suffix(')'));
         arguments.push(match slot.map(str::parse::<u8>).transpose()? {
             Some(SIZES_SLOT) => "sizes".to_owned(),
-            Some(slot) => format!("reinterpret_cast<{ty}>(*bindings[{slot}].data)"),
+            Some(slot) => {
+                let bound = format!("reinterpret_cast<{ty}>(*bindings[{slot}].data)");
+                let copied = ty.strip_prefix("constant ").and_then(|ty| ty.strip_suffix('&'));
+                let declared = copied.map_or_else(|| ty.to_owned(), |ty| format!("const {ty}"));
+                writeln!(constants, "    {declared} binding_{slot} = {bound};")?;
+                format!("binding_{slot}")
+            }
             None if ty.starts_with("threadgroup ") => {
                 let ty = ty.trim_end_matches('&');
                 writeln!(shared, "{ty} shared_{name};")?;
@@ -112,27 +124,37 @@ fn wrapped(text: &str, entry: &str, symbol: &str, sized: &[u32], size: u32) -> R
             None => format!("place.{attribute}"),
         });
     }
-    let arguments = arguments.join(", ");
-    let sizes = match sized {
-        [] => String::new(),
-        _ => {
-            let sizes: Vec<_> = sized.iter().map(|binding| format!("bindings[{binding}].size")).collect();
-            format!("    const _mslBufferSizes sizes = {{{}}};\n", sizes.join(", "))
+    let call = format!("{entry}({});", arguments.join(", "));
+    let parameters = "const executor::Binding* bindings, const executor::Place& group";
+    let run = match text.contains("metal::threadgroup_barrier(") {
+        true => format!("{reset}    executor::side_by_side(invocation, {size}, bindings, group);\n"),
+        false => {
+            let each = |condition: &str, local: &str| {
+                format!(
+                    "    if ({condition}) for (uint i = 0; i < {size}; i++) {{\n\
+                     \x20       const executor::Place place = executor::of_invocation(all, {size}, {local});\n\
+                     \x20       {call}\n    }}\n"
+                )
+            };
+            let (forward, backward) = ("!executor::backward", "executor::backward");
+            // The compiler knows that nobody writes to a copy.
+            format!(
+                "    const executor::Place all = group;\n{constants}{}{}",
+                each(forward, "i"),
+                each(backward, &format!("{size} - 1 - i"))
+            )
         }
     };
-    let run = match text.contains("metal::threadgroup_barrier(") {
-        true => format!("    executor::side_by_side(invocation, {size}, bindings, place);"),
-        false => format!(
-            "    for (uint i = 0; i < {size}; i++) {{\n        \
-             executor::move_to(place, {size}, executor::backward ? {size} - 1 - i : i);\n        \
-             invocation(bindings, place);\n    }}"
+    let invocation = match text.contains("metal::threadgroup_barrier(") {
+        true => format!(
+            "void invocation({}) {{\n{constants}    {call}\n}}\n",
+            parameters.replace("group", "place")
         ),
+        false => String::new(),
     };
     Ok(format!(
-        "#include \"executor.hpp\"\n#include <simd/simd.h>\nnamespace {{\n{text}\n\
-         {shared}void invocation(const executor::Binding* bindings, const executor::Place& place) {{\n\
-         {sizes}    {entry}({arguments});\n}}\n}} // namespace\n\
-         extern \"C\" void {symbol}(const executor::Binding* bindings, executor::Place& place) {{\n\
-         {reset}{run}\n}}\n"
+        "#include \"executor.hpp\"\n#include <simd/simd.h>\n\n\
+         namespace {{\nINLINE_ALL\n{text}\nINLINE_END\n{shared}{invocation}}} // namespace\n\n\
+         extern \"C\" void {symbol}({parameters}) {{\n{run}}}\n"
     ))
 }
