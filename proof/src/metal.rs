@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Ok(all)
     })?;
     let (runs, bytes, differ) = (tally.runs, tally.bytes, tally.differ);
-    for (name, how) in &differ {
+    for (name, how) in differ.iter().take(if tools.without_keep { 0 } else { 20 }) {
         println!("{name} ({how}) differs");
     }
     println!(

@@ -44,8 +44,8 @@ struct Function {
     dtype: DType,
     /// A `values_of` that takes the generator's place. `None` stands for the generator as it is.
     values_of: Option<&'static str>,
-    /// The words that the function takes: a kernel gives it no other.
-    domain: fn(u32) -> bool,
+    /// The words that the function takes, if not all: a kernel gives it no other.
+    domain: Option<fn(u32) -> bool>,
     /// The host's bits, one word after the other from the first on.
     expected: fn(u32, &Table, &mut [u32]),
 }
@@ -60,7 +60,7 @@ const FUNCTIONS: [Function; 9] = [
         values_of: Some(
             "return bitcast<vec4<u32>>(vec4<f32>(half_radius(words.xy), half_radius(words.zw)));",
         ),
-        domain: |_| true,
+        domain: None,
         expected: |first, _, bits| each(first, bits, |word| arithmetic::half_radius(word).to_bits()),
     },
     Function {
@@ -71,7 +71,7 @@ const FUNCTIONS: [Function; 9] = [
             "return bitcast<vec4<u32>>(\
              vec4<f32>(double_cos_sin(words.xy).cosine, double_cos_sin(words.zw).cosine));",
         ),
-        domain: |_| true,
+        domain: None,
         expected: |first, _, bits| each(first, bits, |word| arithmetic::double_cos_sin(word)[0].to_bits()),
     },
     Function {
@@ -82,7 +82,7 @@ const FUNCTIONS: [Function; 9] = [
             "return bitcast<vec4<u32>>(\
              vec4<f32>(double_cos_sin(words.xy).sine, double_cos_sin(words.zw).sine));",
         ),
-        domain: |_| true,
+        domain: None,
         expected: |first, _, bits| each(first, bits, |word| arithmetic::double_cos_sin(word)[1].to_bits()),
     },
     // Words 2 i and 2 i + 1 make two normals.
@@ -91,7 +91,7 @@ const FUNCTIONS: [Function; 9] = [
         init: "normal(mean=0.1, std=0.02)",
         dtype: DType::F32,
         values_of: None,
-        domain: |_| true,
+        domain: None,
         expected: |first, _, bits| {
             for (pair, bits) in (0..).zip(bits.chunks_exact_mut(2)) {
                 let word = first + 2 * pair;
@@ -106,10 +106,10 @@ const FUNCTIONS: [Function; 9] = [
         init: "log_normal()",
         dtype: DType::F32,
         values_of: Some("return bitcast<vec4<u32>>(portable_exp(keep4(bitcast<vec4<f32>>(words))));"),
-        domain: |word| {
+        domain: Some(|word| {
             let x = f32::from_bits(word);
             x.is_finite() && x <= 88.722_83
-        },
+        }),
         expected: |first, _, bits| {
             each(first, bits, |word| arithmetic::exp(f32::from_bits(word)).to_bits());
         },
@@ -119,7 +119,7 @@ const FUNCTIONS: [Function; 9] = [
         init: "trunc_normal(mean=0.1, std=0.02, a=0.0625, b=0.1875)",
         dtype: DType::F32,
         values_of: None,
-        domain: |_| true,
+        domain: None,
         expected: |first, table, bits| {
             each(first, bits, |word| {
                 let x = arithmetic::quantile(word, table) * 0.02 + 0.1;
@@ -132,7 +132,7 @@ const FUNCTIONS: [Function; 9] = [
         init: "uniform(a=-0.1, b=0.3)",
         dtype: DType::F32,
         values_of: None,
-        domain: |_| true,
+        domain: None,
         expected: |first, _, bits| {
             each(first, bits, |word| {
                 arithmetic::uniform(word, -0.1, 0.3 + 0.1, 0.3_f32.next_down()).to_bits()
@@ -145,7 +145,7 @@ const FUNCTIONS: [Function; 9] = [
         init: "normal()",
         dtype: DType::F16,
         values_of: Some("return words;"),
-        domain: |word| f32::from_bits(word).abs() < 65520.0,
+        domain: Some(|word| f32::from_bits(word).abs() < 65520.0),
         expected: |first, _, bits| each(first, bits, |word| arithmetic::round_to_f16(word).into()),
     },
     Function {
@@ -153,7 +153,7 @@ const FUNCTIONS: [Function; 9] = [
         init: "normal()",
         dtype: DType::BF16,
         values_of: Some("return words;"),
-        domain: |word| f32::from_bits(word).is_finite(),
+        domain: Some(|word| f32::from_bits(word).is_finite()),
         expected: |first, _, bits| each(first, bits, |word| arithmetic::round_to_bf16(word).into()),
     },
 ];
@@ -302,8 +302,12 @@ impl Function {
             .map(|row: &[u32; 4]| row.map(f32::from_bits))
             .collect();
         (self.expected)(first, &table, expected);
+        if self.domain.is_none() && found == bytemuck::cast_slice::<u32, u8>(expected) {
+            count.compared += expected.len() as u64;
+            return;
+        }
         let mut compare = |word: u32, found: u32, expected: u32| {
-            if (self.domain)(word) {
+            if self.domain.is_none_or(|contains| contains(word)) {
                 count.compared += 1;
                 count.differ += u64::from(found != expected);
             }
