@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `engines.rs` | every adapter against the host, 2^32 elements |
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
+//! | `metal.rs` | naga's Metal output of every kernel, compiled as C++ with fast math, against the host |
 //! | `mutations.rs` | mistakes of one line, each of which has to make a test fail |
 
 mod engines;
 mod golden;
+mod metal;
 mod mutations;
 
 use std::process::ExitCode;
@@ -28,12 +30,18 @@ enum Proof {
     Engines(engines::Arguments),
     /// Make mistakes in a copy of the last commit: each has to make a test fail
     Mutations(mutations::Arguments),
+    /// Compare what naga's Metal output writes, compiled as C++ with fast math, with what the host writes
+    Metal(metal::Arguments),
+    /// The same for each function of the generators, for all 2^32 words
+    MetalWords(metal::words::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
         Proof::Engines(arguments) => engines::run(&arguments),
         Proof::Mutations(arguments) => mutations::run(&arguments),
+        Proof::Metal(arguments) => metal::run(&arguments),
+        Proof::MetalWords(arguments) => metal::words::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
