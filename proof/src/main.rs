@@ -2,9 +2,11 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `compilers.rs`, `compilers/` | the golden lists through other compilers |
 //! | `engines.rs` | every adapter against the host, 2^32 elements |
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
 
+mod compilers;
 mod engines;
 mod golden;
 
@@ -22,12 +24,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Proof {
+    /// Take the golden lists through other compilers, and compare what an adapter writes with the golden files
+    Compilers(compilers::Arguments),
     /// Compare what adapters write with what the host writes, for a very long tensor
     Engines(engines::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
+        Proof::Compilers(arguments) => compilers::run(&arguments),
         Proof::Engines(arguments) => engines::run(&arguments),
     };
     match result {
