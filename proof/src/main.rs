@@ -2,11 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `compilers.rs`, `compilers/` | the golden lists through other compilers |
 //! | `engines.rs` | every adapter against the host, 2^32 elements |
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
 //! | `metal.rs` | naga's Metal output of every kernel, compiled as C++ with fast math, against the host |
 //! | `mutations.rs` | mistakes of one line, each of which has to make a test fail |
 
+mod compilers;
 mod engines;
 mod golden;
 mod metal;
@@ -26,6 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Proof {
+    /// Take the golden lists through other compilers, and compare what an adapter writes with the golden files
+    Compilers(compilers::Arguments),
     /// Compare what adapters write with what the host writes, for a very long tensor
     Engines(engines::Arguments),
     /// Make mistakes in a copy of the last commit: each has to make a test fail
@@ -38,6 +42,7 @@ enum Proof {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
+        Proof::Compilers(arguments) => compilers::run(&arguments),
         Proof::Engines(arguments) => engines::run(&arguments),
         Proof::Mutations(arguments) => mutations::run(&arguments),
         Proof::Metal(arguments) => metal::run(&arguments),
