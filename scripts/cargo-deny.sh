@@ -30,4 +30,4 @@ if [ ! -x "$folder/bin/cargo-deny" ]; then
         exit 1
     fi
 fi
-exec "$folder/bin/cargo-deny" --locked --config deny.toml "$@"
+exec "$folder/bin/cargo-deny" --locked "$@"
