@@ -40,6 +40,9 @@ const WGPU_29: &str = "integrations/wgpu-29";
 /// The script of the JavaScript package.
 const WEB: &str = "scripts/web.sh";
 
+/// The script that runs cargo-deny.
+const CARGO_DENY: &str = "scripts/cargo-deny.sh";
+
 /// The script of the Python package.
 const PYTHON: &str = "scripts/python.sh";
 
@@ -115,10 +118,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         true => report.step("wasm32 builds", || workspace.shell.cmd("bash").arg(wasm).quiet().run())?,
         false => report.skip("wasm32 builds", "there is no scripts/wasm.sh"),
     }
-    match cargo(&["deny", "--version"]).ignore_stdout().ignore_stderr().run() {
-        Ok(()) => report.step("licences", || cargo(&["deny", "check"]).run())?,
-        Err(_) => report.skip("licences", "cargo-deny is not installed"),
-    }
+    check_dependencies(workspace, report)?;
     let variables = report.step("set-up", || adapters::set_up(workspace, None))?;
     report.step("wgpu 29", || {
         let manifest = format!("{WGPU_29}/Cargo.toml");
@@ -143,6 +143,36 @@ fn run_tests(
 ) -> Result<()> {
     let command = workspace.cargo(&TEST).args(arguments).envs(variables.clone());
     workspace::run_watching(command, |line| tally.add(line))
+}
+
+/// The dependencies of every workspace. CI gets cargo-deny; elsewhere a machine without Python or network goes on.
+fn check_dependencies(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let deny = |arguments: &[&str]| workspace.shell.cmd("bash").arg(CARGO_DENY).args(arguments).quiet();
+    if std::env::var_os("CI").is_none() && deny(&["--version"]).ignore_stdout().run().is_err() {
+        report.skip("licences", "cargo-deny is not installed");
+        return Ok(());
+    }
+    let check = |checks: &[&str]| {
+        ["."].into_iter().chain(OTHER_WORKSPACES).try_for_each(|folder| {
+            println!("--- {folder}");
+            let manifest = format!("{folder}/Cargo.toml");
+            let check = deny(&["--manifest-path", &manifest, "check", "--hide-inclusion-graph"]);
+            // An exception that one workspace needs is of no use in the others. Crates in two versions are worth
+            // seeing in the library's workspace alone.
+            let lints = ["license-exception-not-encountered", "duplicate"];
+            let hide = if folder == "." { &lints[..1] } else { &lints };
+            check.args(hide.iter().flat_map(|lint| ["--allow", lint])).args(checks).run()
+        })
+    };
+    report.step("licences", || check(&["licenses", "bans", "sources"]))?;
+    match deny(&["fetch", "db"]).run() {
+        Ok(()) => report.step("advisories", || check(&["advisories"])),
+        Err(_) => {
+            let reason = "NOT checked: the database, github.com/RustSec/advisory-db, is out of reach";
+            report.skip("advisories", reason);
+            Ok(())
+        }
+    }
 }
 
 /// Each example is a step of its own, so that the one that fails is named.
