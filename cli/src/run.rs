@@ -13,13 +13,14 @@ use crate::engine::{Engine, Job};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::layout::Layout;
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, folder_of, not_created};
 use crate::partial::{Folder, Index, Partial, Promised};
 use crate::planned::Planned;
 use crate::ranks::{Part, Rank};
 use crate::report::{self, Row, progress, summary};
 use crate::shards::{Shard, Target};
 use crate::stats::Stats;
+use crate::temporary::{Whose, remove_dead};
 use crate::values::AdapterChoice;
 use crate::{dcp, header, layout, partial, ranks, select, shards, stdout};
 
@@ -273,7 +274,11 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
     }
     // Success shows whether the folder can hold a new file, before any work is done.
     let mut first = match to_make().next() {
-        Some((shard, _)) => Some(Output::create(&shard.path).map_err(Failure::Input)?),
+        Some((shard, _)) => {
+            // What a killed run has left may take the space that this one needs.
+            remove_dead(folder_of(&shard.path), Whose::ThisHost);
+            Some(Output::create(&shard.path).map_err(not_created)?)
+        }
         None => None,
     };
     let is_filled =
