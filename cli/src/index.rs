@@ -7,10 +7,10 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use indicatif::HumanCount;
-use seedbed_model::{LENGTH_BYTES, MAX_HEADER, Model, Record};
+use seedbed_model::{LENGTH_BYTES, MAX_HEADER, Model, Parts, Record};
 
 use crate::args::IndexArgs;
-use crate::dcp::{self, Parts};
+use crate::dcp;
 use crate::failure::Failure;
 use crate::layout::{Layout, SINGLE};
 use crate::partial::{Folder, INDEX, PARTIAL, Partial, Promised, digest, names, remove_index};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use seedbed_model::{Model, Plan, Preset, Rules};
+use seedbed_model::{Model, Parts, Plan, Preset, Rules};
 
 use crate::args::ModelArgs;
 use crate::dcp;
@@ -26,7 +26,7 @@ impl Planned {
         let own = args.rules.as_deref().map(Rules::load).transpose()?;
         let preset = args.preset.as_deref().map(Rules::preset).transpose().context("--preset")?;
         let model = Model::read(&args.model)?;
-        if dcp::is_part(&model) {
+        if Parts::is_part(&model) {
             note(
                 "warning: the model is a file of torch.distributed.checkpoint, which may have only a part of each tensor; \
                  its shapes are taken as they are",

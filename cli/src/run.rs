@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use seedbed::{CONTRACT_VERSION, DType, Key};
-use seedbed_model::{Keys, Maker, Model, Record, Source, Tensor, describe, float, in_file, unit_size};
+use seedbed_model::{Keys, Maker, Model, Parts, Record, Source, Tensor, describe, float, in_file, unit_size};
 
 use crate::args::{Common, FillArgs, InitArgs};
 use crate::engine::{Engine, Job};
@@ -22,7 +22,7 @@ use crate::shards::{Shard, Target};
 use crate::stats::Stats;
 use crate::temporary::{Whose, remove_dead};
 use crate::values::AdapterChoice;
-use crate::{dcp, header, layout, partial, ranks, select, shards, stdout};
+use crate::{header, layout, partial, ranks, select, shards, stdout};
 
 /// Runs `seedbed init`.
 pub fn init(args: &InitArgs) -> Result<(), Failure> {
@@ -134,7 +134,7 @@ fn in_folder(
         let shard = Shard::of(&path, file, tensors);
         let sharding = match layout {
             Layout::Hf => Vec::new(),
-            Layout::Dcp => dcp::metadata(&shard)?,
+            Layout::Dcp => Parts::metadata(shard.parts()),
         };
         let wholes = file.pieces.iter().map(|piece| &tensors[piece.tensor]);
         let metadata = provenance(planned, common, sharding, wholes);
@@ -221,7 +221,7 @@ fn provenance<'a>(
     tensors: impl IntoIterator<Item = &'a Tensor>,
 ) -> Vec<(String, String)> {
     let kept = planned.model.metadata.iter();
-    let kept = kept.filter(|(key, _)| !Record::is_own(key) && !dcp::is_own(key));
+    let kept = kept.filter(|(key, _)| !Record::is_own(key) && !Parts::is_own(key));
     let mut metadata: Vec<_> = kept.cloned().collect();
     if metadata.iter().all(|(key, _)| key != "format") {
         // PyTorch's tools look for this entry.

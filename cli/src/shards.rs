@@ -85,6 +85,12 @@ impl Shard {
         Self { path, rows: vec![None; tensors.len()], tensors }
     }
 
+    /// The tensors. A tensor of which the file has some rows comes with the first row and the number of all rows.
+    pub fn parts(&self) -> impl Iterator<Item = (&Tensor, Option<(u64, u64)>)> {
+        let rows = self.rows.iter().map(|rows| rows.as_ref().map(|(rows, all)| (rows.start, *all)));
+        self.tensors.iter().zip(rows)
+    }
+
     /// A file of a folder.
     pub fn of(folder: &Path, file: &layout::File, tensors: &[Tensor]) -> Self {
         let rows = |piece: &layout::Piece| {

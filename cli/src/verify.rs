@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result, bail, ensure};
 use seedbed::half::{bf16, f16};
-use seedbed_model::{Data, Dtype, Maker, Model, Parameter, Record, Source, Tensor, unit_size};
+use seedbed_model::{Chunk, Data, Dtype, Maker, Model, Parameter, Parts, Record, Source, Tensor, unit_size};
 
 use crate::args::VerifyArgs;
-use crate::dcp::{self, Chunk, Parts};
+use crate::dcp;
 use crate::failure::Failure;
 use crate::partial::PARTIAL;
 use crate::report::table;

@@ -73,7 +73,10 @@ pub const OF_RULES: [(&str, &str); 5] = [
 /// The content of a tensor by an initialiser alone, as rules write it: `keras::orthogonal()`, `formula("i/d0")`.
 ///
 /// # Errors
-/// A text that is no initialiser, and what the initialiser can't make of this shape and type.
+/// A text that is no initialiser, and what the initialiser can't make of this shape and type. [`Tensor::check`] finds the
+/// library's own errors, such as `eye()` of one dimension.
+///
+/// [`Tensor::check`]: crate::Tensor::check
 pub fn content(init: &str, shape: &[u64], dtype: Dtype, stream: &str) -> Result<Content> {
     let fans = Fans::of(shape).ok();
     let variable = |name: &str| match name {

@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 
 pub use self::config::Config;
 use self::json::Manifest;
+pub(crate) use self::json::json_error;
 use self::safetensors::Header;
 use crate::error::{At, Result, bail, ensure};
 use crate::parameter::{Parameter, check_rank};
@@ -120,6 +121,24 @@ impl Model {
         Ok(Self { parameters, metadata, warnings: fault.into_iter().collect(), ..Self::default() })
     }
 
+    /// The model of an index in memory, without data. `file` gives the header of each file that the index names, and the
+    /// number of bytes that follow the header in the file, as for [`of_header`](Self::of_header).
+    ///
+    /// # Errors
+    /// A text that is no index, with line and column; headers that contradict the index; the errors of `file`.
+    pub fn of_index(index: &[u8], file: &mut dyn FnMut(&str) -> Result<(Vec<u8>, u64)>) -> Result<Self> {
+        let Manifest::Index(index) = Manifest::parse(index)? else {
+            bail!("this is a manifest, which names no files");
+        };
+        let files = files_of(&index)?.into_iter().map(|file| (PathBuf::from(file), file.to_owned()));
+        let read = &mut |_: &Path, name: &str| {
+            let (header, data) = file(name)?;
+            Header::parse(&header, data).at(|| "header")
+        };
+        let model = Self::of_headers(&files.collect::<Vec<_>>(), Some(&index), read)?;
+        Ok(Self { files: Vec::new(), places: Vec::new(), ..model })
+    }
+
     /// The parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.position(name).map(|index| &self.parameters[index])
@@ -187,40 +206,35 @@ impl Model {
         file.read_to_end(&mut text)?;
         match Manifest::parse(&text)? {
             Manifest::Parameters(parameters) => Ok(Self { parameters, ..Self::default() }),
-            Manifest::Index(files) => {
+            Manifest::Index(index) => {
                 let folder = path.parent().unwrap_or(Path::new(""));
-                let mut seen = HashSet::new();
-                let mut paths = Vec::new();
-                for (_, file) in &files {
-                    if !seen.insert(file) {
-                        continue;
-                    }
-                    // A file elsewhere would be read by a stranger's wish.
-                    let is_beside = matches!(
-                        Path::new(file).components().collect::<Vec<_>>()[..],
-                        [Component::Normal(_)]
-                    );
-                    ensure!(
-                        is_beside,
-                        "the index names the file {file:?}, which is no name of a file beside it"
-                    );
-                    paths.push((folder.join(file), file.clone()));
-                }
-                Self::of_files(&paths, Some(&files))
+                let files = files_of(&index)?;
+                let files: Vec<_> =
+                    files.into_iter().map(|file| (folder.join(file), file.to_owned())).collect();
+                Self::of_files(&files, Some(&index))
             }
         }
     }
 
     /// The model of safetensors files, each with its name for errors. `index` says which file holds each parameter.
     fn of_files(files: &[(PathBuf, String)], index: Option<&[(String, String)]>) -> Result<Self> {
+        Self::of_headers(files, index, &mut |path, _| Header::read(path))
+    }
+
+    /// The same model, whose headers `read` gives.
+    fn of_headers(
+        files: &[(PathBuf, String)],
+        index: Option<&[(String, String)]>,
+        read: &mut dyn FnMut(&Path, &str) -> Result<Header>,
+    ) -> Result<Self> {
         let mut model = Self::default();
         let mut keys = HashSet::new();
         let mut file_of: HashMap<&str, &str> =
             index.unwrap_or_default().iter().map(|(name, file)| (name.as_str(), file.as_str())).collect();
         for (path, file) in files {
-            let read = || Header::read(path);
+            let header = read(path, file);
             // The name of an only file stands before the error already.
-            let header = if index.is_some() { read().at(|| file)? } else { read()? };
+            let header = if index.is_some() { header.at(|| file)? } else { header? };
             for (parameter, start) in header.parameters {
                 if index.is_some() {
                     let name = &parameter.name;
@@ -252,6 +266,23 @@ impl Model {
         }
         Ok(model)
     }
+}
+
+/// The files that an index names, each once.
+fn files_of(index: &[(String, String)]) -> Result<Vec<&str>> {
+    let mut seen = HashSet::new();
+    let mut files = Vec::new();
+    for (_, file) in index {
+        if !seen.insert(file) {
+            continue;
+        }
+        // A file elsewhere would be read by a stranger's wish.
+        let is_beside =
+            matches!(Path::new(file).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+        ensure!(is_beside, "the index names the file {file:?}, which is no name of a file beside it");
+        files.push(&**file);
+    }
+    Ok(files)
 }
 
 /// Reads data of a model's parameters. One file is open at a time.

@@ -31,6 +31,7 @@
 //! | step | file |
 //! |---|---|
 //! | files, folders -> parameters, and where their data lie | `input.rs`, `input/` |
+//! | metadata of a checkpoint's files -> the parts of its tensors | `parts.rs` |
 //! | text of rules -> compiled rules | `rules.rs`, `rules/`; presets are the files of `rules/` |
 //! | text of an initialiser, with expressions for numbers | `initialiser.rs`, `expression.rs` |
 //! | names of other parameters, prefixes | `names.rs` |
@@ -46,6 +47,7 @@ mod initialiser;
 mod input;
 mod names;
 mod parameter;
+mod parts;
 mod plan;
 mod record;
 pub mod remedy;
@@ -58,6 +60,7 @@ pub use expression::Expression;
 pub use initialiser::{OF_RULES, content, initialiser};
 pub use input::{Config, Data, LENGTH_BYTES, MAX_HEADER, METADATA, Model, extension};
 pub use parameter::{Parameter, float, in_file, is_floating, unit_size};
+pub use parts::{Chunk, Parts};
 pub use plan::{Entry, Outcome, Plan, Problem, RuleRef, describe};
 pub use record::Record;
 pub use rules::{Origin, PRESETS, Preset, Rules};

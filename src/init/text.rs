@@ -49,7 +49,9 @@ impl FromStr for Init {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse(text).map_err(|reason| Error::Parse { text: text.to_owned(), reason })
+        // Frameworks name a wrong word without quotes. A control character in the word could command a terminal.
+        let reason = |reason: String| reason.replace(char::is_control, "\u{fffd}");
+        parse(text).map_err(|error| Error::Parse { text: text.to_owned(), reason: reason(error) })
     }
 }
 
@@ -238,6 +240,19 @@ mod tests {
         ] {
             let error = text.parse::<Init>().unwrap_err().to_string();
             assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_commands_no_terminal() {
+        for text in [
+            "jax::variance_scaling(1.5,fan_avg,u\0\u{f}niform)",
+            "kaiming_normal(mode=a\nb)",
+            "kaiming_normal(nonlinearity=\u{1b}[31m)",
+            "no\rrmal()",
+        ] {
+            let error = text.parse::<Init>().unwrap_err().to_string();
+            assert!(!error.contains(char::is_control), "{error:?}");
         }
     }
 }

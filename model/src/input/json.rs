@@ -28,6 +28,10 @@ pub(crate) enum Manifest {
 impl Manifest {
     /// Reads the text of a file. Errors have the line and the column.
     pub(crate) fn parse(text: &[u8]) -> Result<Self> {
+        // A reader that ignores values does not look at their characters.
+        let text = str::from_utf8(text).map_err(|error| {
+            Error::new(format_args!("byte {}: this is no UTF-8 text, as JSON is", error.valid_up_to()))
+        })?;
         let keys: UniqueMap<IgnoredAny> = read(text).map_err(|error| {
             // A reader that ignores values says less about a mistake in one.
             read::<serde_json::Value>(text).err().unwrap_or(error)
@@ -116,8 +120,8 @@ fn element_type<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Resu
     })
 }
 
-fn read<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
-    serde_json::from_slice(text).map_err(json_error)
+fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T> {
+    serde_json::from_str(text).map_err(json_error)
 }
 
 /// The error with line and column first; serde_json puts them last.
@@ -219,6 +223,20 @@ mod tests {
         assert!(parse(254).is_ok());
         let error = parse(255).err().unwrap().to_string();
         assert_eq!(error, "\"a\": a shape of 255 dimensions; up to 254 are possible");
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_an_error_in_ignored_values_too() {
+        for text in [
+            &b"{\"name\":\"\xA9\",\"parameters\":{\"a\":{\"shape\":[0],\"dtype\":\"F32\"}}}"[..],
+            b"{\"metadata\":{\"\xF4otal_size\":32},\"weight_map\":{\"w\":\"1.safetensors\"}}",
+        ] {
+            let error = Manifest::parse(text).err().unwrap().to_string();
+            assert!(
+                error.starts_with("byte ") && error.ends_with("this is no UTF-8 text, as JSON is"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

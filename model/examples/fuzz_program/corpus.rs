@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use seedbed_model::{Model, PRESETS, Parameter, Plan, Record, Rules};
+use seedbed_model::{PRESETS, Parameter};
 use serde_json::Value;
 
 const GUIDE: &str = include_str!("../../../docs/MODELS.md");
@@ -87,26 +87,17 @@ init = "xavier_normal"
 "#;
 
 pub struct Corpus {
-    /// Whole files of rules.
-    pub rules: Vec<String>,
     /// Parts of rules: one `[[rule]]`, one `[let]`, one `[names]`.
     pub blocks: Vec<String>,
     /// All texts in quotes of the rules, and their keys.
     pub words: Vec<String>,
-    /// Initialisers and expressions.
-    pub expressions: Vec<String>,
     /// Names of parameters.
     pub names: Vec<String>,
+    /// Parameters for rules of this program's own.
+    pub special: Vec<Parameter>,
     /// Models in JSON, indexes, configurations.
     pub json: Vec<String>,
     pub configs: Vec<String>,
-    /// Headers of safetensors files, without their length.
-    pub headers: Vec<String>,
-    /// The record of a model, and the model's parameters.
-    pub records: Vec<(String, Vec<Parameter>)>,
-    /// Files with data.
-    pub source: Model,
-    _folder: tempfile::TempDir,
 }
 
 impl Corpus {
@@ -179,22 +170,6 @@ impl Corpus {
         ];
         let mut words: Vec<String> = words.into_iter().collect();
         words.extend(keys.map(str::to_owned));
-        let expressions: BTreeSet<String> = words.iter().filter(|word| word.contains('(')).cloned().collect();
-        let mut expressions: Vec<String> = expressions.into_iter().collect();
-        let more = [
-            "0.02/sqrt(2*layers)",
-            "-2**-2^3",
-            "max(1, min(3, fan_in))",
-            "math.sqrt(5)",
-            "nn.init.calculate_gain('tanh')",
-            "-float('inf')",
-            "calculate_gain(\"leaky_relu\", -0.2)",
-            "1e-6*(d0+d1)/rank",
-            "fmod(i, 3) + i0*u",
-            "torch.nn.init.trunc_normal_(self.w, mean=0., std=.02, a=-2, b=2)",
-            "jax::variance_scaling(1,fan_in,normal,in_axis=(0,1))",
-        ];
-        expressions.extend(more.map(str::to_owned));
 
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let read = |folder: &str| {
@@ -226,43 +201,7 @@ impl Corpus {
         json.push("{\"parameters\": {\n \"a.weight\": {\"shape\": [2, 3], \"dtype\": \"torch.bfloat16\"},\n \"a.bias\": {\"shape\": [2], \"dtype\": \"int64\"}\n}}".into());
         configs.push(r#"{"model_type": "gpt2", "initializer_range": 0.02, "tie": true, "text_config": {"n": 3, "x": null}}"#.into());
 
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("source.safetensors");
-        fs::write(&path, file(&special, &[])).unwrap();
-        let source = Model::read(&path).unwrap();
-
-        let mut records = Vec::new();
-        let specials = Rules::parse(SPECIAL, "special").unwrap();
-        let plan = Plan::new(&source, Some(&source), &specials, None).unwrap();
-        plan.check().unwrap();
-        let mut metadata = vec![("format".to_owned(), "pt".to_owned())];
-        for tensors in plan.tensors().collect::<Vec<_>>().chunks(4) {
-            let record = Record::new(7, tensors.iter().copied()).metadata();
-            let text = record[2].1.clone();
-            let parameters = special.iter().filter(|p| tensors.iter().any(|t| t.name == p.name));
-            records.push((text, parameters.cloned().collect()));
-            metadata.extend(record);
-            metadata.truncate(4);
-        }
-        let headers = vec![
-            header(&special, &metadata),
-            header(&special[..3], &[]),
-            header(&special[3..6], &metadata),
-            "{}".to_owned(),
-        ];
-        Self {
-            rules,
-            blocks,
-            words,
-            expressions,
-            names: names.into_iter().collect(),
-            json,
-            configs,
-            headers,
-            records,
-            source,
-            _folder: folder,
-        }
+        Self { blocks, words, names: names.into_iter().collect(), json, configs, special }
     }
 }
 

@@ -13,11 +13,15 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use seedbed_model::{Dtype, Model, PRESETS, Plan, Rules};
 
-use crate::cases::parameters;
 use crate::corpus::{Corpus, file, manifest};
 use crate::mutate::{boundary, bytes, pick, tokens};
-use crate::{Findings, HANG, Options, SLOW};
+use crate::parameters::parameters;
+use crate::{Findings, Options};
 
+/// A run that takes longer is reported.
+const SLOW: Duration = Duration::from_secs(1);
+/// A run that takes longer is ended and reported.
+const HANG: Duration = Duration::from_secs(30);
 /// The largest output, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
 
