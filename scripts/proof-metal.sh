@@ -11,8 +11,8 @@
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "$0")/.."
-log=proof-metal
-# shellcheck source=wasm-tools.sh
+log='proof-metal'
+# shellcheck source=scripts/wasm-tools.sh
 . scripts/wasm-tools.sh
 proof=${CARGO_TARGET_DIR:-$PWD/target}/proof
 
@@ -28,25 +28,27 @@ esac
 
 # Prints the newest clang from 14 on, out of folders of programs.
 newest_clang() {
-    local folder path
+    local folder path version
     for folder in "$@"; do
         for path in "$folder"/clang++-[0-9]* "$folder"/clang++; do
-            [ ! -x "$path" ] || printf '%s %s\n' "$("$path" -dumpversion 2>/dev/null || echo 0)" "$path"
+            version=$("$path" -dumpversion 2>/dev/null) && printf '%s %s\n' "$version" "$path" || true
         done
     done | sort -V | awk '$1 >= 14 { path = $2 } END { print path }'
 }
 
 find_clang() {
     local version unpacked=$proof/clang lib
+    # shellcheck disable=SC2086 # a list
     CXX=$(IFS=: && newest_clang $PATH)
     [ -z "$CXX" ] || return 0
     version=$(apt-cache pkgnames clang- 2>/dev/null | sed -n 's/^clang-\([0-9]*\)$/\1/p' | sort -n | tail -n 1) || true
     mkdir -p "$proof"
     unpack_debian "$unpacked" "clang-${version:-14}" ||
         fail "there is no clang: install one, from version 14 on, or name a compiler by CXX"
-    CXX=$(newest_clang "$unpacked"/usr/lib/llvm-*/bin)
-    lib=$(dirname "$CXX")/../lib:$unpacked/usr/lib/$(uname -m)-linux-gnu
+    lib=$(echo "$unpacked"/usr/lib/llvm-*/lib):$unpacked/usr/lib/$(uname -m)-linux-gnu
     export LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    CXX=$(newest_clang "$unpacked"/usr/lib/llvm-*/bin)
+    [ -n "$CXX" ] || fail "$unpacked has no clang that runs: delete the folder, or name a compiler by CXX"
 }
 
 [ -n "${CXX:-}" ] || find_clang

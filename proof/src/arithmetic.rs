@@ -1,5 +1,7 @@
 //! The host's arithmetic of one word, from the files of the library's `src/math`.
 
+// The tests in the files belong to the library.
+#![cfg(not(test))]
 // The files hold more than is used here.
 #![allow(dead_code)]
 

@@ -132,7 +132,7 @@ impl Tally {
         let Case { list, program } = case;
         let callers: Vec<_> = list.buffers.iter().map(|buffer| (buffer.bytes, buffer.prefill)).collect();
         let mut results = vec![Vec::new(); callers.len()];
-        executor.run(program, &numbers_of(program, numbers), &callers, choice, &mut results)?;
+        executor.run(program, &numbers_of(program, numbers)?, &callers, choice, &mut results)?;
         let is_same = list.buffers.iter().zip(&results).all(|(buffer, found)| buffer.sha256 == sha256(found));
         self.runs += 1;
         self.bytes += callers.iter().map(|(bytes, _)| bytes).sum::<u64>();

@@ -107,7 +107,7 @@ impl<'a> Compiler<'a> {
             Ok(objects)
         };
         let mut objects = std::thread::scope(|scope| -> Result<Vec<PathBuf>> {
-            let workers: Vec<_> = (0..self.tools.jobs).map(|_| scope.spawn(compile_all)).collect();
+            let workers: Vec<_> = (0..self.tools.jobs.max(1)).map(|_| scope.spawn(compile_all)).collect();
             let mut objects = Vec::new();
             for worker in workers {
                 objects.extend(worker.join().map_err(|_| anyhow!("a thread panicked"))??);
@@ -168,12 +168,16 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// Starts an executor for each process that may run at a time.
+/// Starts an executor for each process that may run at a time. The file serves no later run.
 ///
 /// # Errors
 /// An executor that does not start.
 pub fn start(tools: &Tools, executor: &Path) -> Result<Vec<Executor>> {
-    (0..tools.jobs.max(1)).map(|_| Executor::start(executor)).collect()
+    let executors = (0..tools.jobs.max(1)).map(|_| Executor::start(executor)).collect();
+    for file in [executor, &executor.with_extension("cpp")] {
+        std::fs::remove_file(file).with_context(|| file.display().to_string())?;
+    }
+    executors
 }
 
 /// The WGSL with a keep() that does nothing.

@@ -3,9 +3,10 @@
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use seedbed::program::{Contents, Program};
+use seedbed::program::{Contents, Kernel, Program};
 
 use super::compiler::Numbers;
 
@@ -108,6 +109,13 @@ impl Drop for Executor {
 }
 
 /// The numbers of a program's kernels in the executor.
-pub fn numbers_of(program: &Program, numbers: &Numbers) -> Vec<u64> {
-    program.kernels.iter().map(|kernel| numbers[&kernel.wgsl]).collect()
+///
+/// # Errors
+/// A kernel that the executor lacks.
+pub fn numbers_of(program: &Program, numbers: &Numbers) -> Result<Vec<u64>> {
+    let number = |kernel: &Arc<Kernel>| {
+        let number = numbers.get(&kernel.wgsl).copied();
+        number.with_context(|| format!("the executor has no {}", kernel.label))
+    };
+    program.kernels.iter().map(number).collect()
 }

@@ -215,8 +215,8 @@ impl Function {
         let sample = self.plan(&planner, &init, 0..piece)?;
         let kernels: Vec<_> = sample.kernels.iter().map(|kernel| (sample.device, &**kernel)).collect();
         let (executor, numbers) = compiler.executor(&kernels)?;
-        // The low bits of a piece's first word differ between the pieces.
-        let first_of = |i: u64| step * i + (0x9E37_79B9 * i % (step - piece + 1)) / 4 * 4;
+        // The low bits of a piece's first word differ between the pieces. Pieces of whole vectors have one kernel.
+        let first_of = |i: u64| step * i + (0x9E37_79B9 * i % (step - piece + 1)) / 8 * 8;
         let starts = Mutex::new((0..ALL / step).map(first_of));
         let next = || starts.lock().ok()?.next();
         let choice = Choice { flush: *flush, backward: false };
@@ -226,7 +226,7 @@ impl Function {
             while let Some(start) = next() {
                 let program = self.plan(&planner, &init, start..start + piece)?;
                 let callers = [(self.bytes(piece), 0xA5)];
-                executor.run(&program, &numbers_of(&program, &numbers), &callers, choice, &mut results)?;
+                executor.run(&program, &numbers_of(&program, &numbers)?, &callers, choice, &mut results)?;
                 self.count(&program, start as u32, &results[0], &mut expected, &mut count);
             }
             Ok(count)
