@@ -124,8 +124,11 @@ impl Tools {
             tools.push(&self.dxc);
         }
         for tool in tools {
-            let text = String::from_utf8(pipe(tool, &["--version"], &[])?)?;
-            println!("{}", text.trim().lines().next().unwrap_or_default());
+            let output = Command::new(tool).arg("--version").output();
+            let output = output.with_context(|| tool.display().to_string())?;
+            // spirv-opt prints to standard error.
+            let text = [output.stdout, output.stderr].concat();
+            println!("{}", String::from_utf8_lossy(&text).trim().lines().next().unwrap_or_default());
         }
         Ok(())
     }
