@@ -41,15 +41,16 @@ provide_dxc() {
     local part=$cache/dxc.part machine
     machine=$(uname -m)
     [ "$dxc" -nt proof/dxc.cpp ] && return
-    have curl && have g++ || { why="curl or g++ is missing" && return 1; }
+    if ! have curl || ! have g++; then why="curl or g++ is missing" && return 1; fi
     rm -rf "$part" "$cache/dxc" && mkdir -p "$part"
     say "fetching DXC (67 MB)"
-    curl -sSfL --retry 3 -o "$part/archive" "$dxc_url" && sha256sum --quiet -c <<<"$dxc_sha256  $part/archive" ||
-        { why="the archive cannot be fetched" && return 1; }
+    curl -sSfL --retry 3 -o "$part/archive" "$dxc_url" || { why="the archive cannot be fetched" && return 1; }
+    sha256sum --quiet -c <<<"$dxc_sha256  $part/archive" || { why="the archive has changed" && return 1; }
     tar -xzf "$part/archive" -C "$part" --strip-components=3 --wildcards '*/dxcapi.h' '*/WinAdapter.h' \
         "*/libdxcompiler_$machine.so.3.7" || { why="the archive has no DXC for $machine" && return 1; }
     rm "$part/archive"
     mv "$part/libdxcompiler_$machine.so.3.7" "$part/libdxcompiler.so.3.7"
+    # shellcheck disable=SC2016 # The loader expands $ORIGIN.
     g++ -O1 -w -I "$part" proof/dxc.cpp "$part/libdxcompiler.so.3.7" -Wl,-rpath,'$ORIGIN' -o "$part/dxc" ||
         { why="proof/dxc.cpp does not compile" && return 1; }
     mv "$part" "$cache/dxc"
@@ -89,6 +90,7 @@ provide_second_mesa() {
         -o "Dir::Etc::sourcelist=$part/sources.list" -o Dir::Etc::sourceparts=- -o Debug::NoLocking=1
         -o APT::Sandbox::User=root)
     say "fetching Mesa from bookworm-backports"
+    # shellcheck disable=SC2015
     "${apt[@]}" update && (cd "$part" && "${apt[@]}" download mesa-vulkan-drivers) &&
         dpkg-deb -x "$part"/*.deb "$part/root" || { why="the package cannot be fetched" && return 1; }
     library=$(find "$part/root" -name libvulkan_lvp.so)
@@ -101,7 +103,7 @@ provide_second_mesa() {
 
 paths=()
 if provide_spirv_tools; then
-    paths+=(--path naga-spirv --path spirv-opt-O --path spirv-opt-Os)
+    paths+=(--path naga-spirv --path spirv-opt-O --path spirv-opt-Os --path reassociated)
 else
     left_out "SPIRV-Tools and all paths, which spirv-val checks: $why" && exit
 fi
@@ -132,8 +134,5 @@ if [ ${#quick[@]} = 0 ]; then
     fi
 fi
 
-# The paths whose compilers optimise floats.
-control=(--path spirv-opt-O)
-[ ! -x "$dxc" ] || control+=(--path dxc-O3)
-say "negative control: without keep()"
-"${program[@]}" "${compilers[@]}" --quick "${control[@]}" --without-keep --adapter swiftshader
+say "negative control: without keep(), reassociated sums have other bits"
+"${program[@]}" "${compilers[@]}" --quick --path reassociated --without-keep --adapter swiftshader

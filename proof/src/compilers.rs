@@ -1,5 +1,6 @@
 //! The golden lists through other compilers: the shaders that they make run on an adapter, past wgpu's own compiler.
 
+mod reassociate;
 mod replay;
 mod translate;
 
