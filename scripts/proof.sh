@@ -4,7 +4,7 @@
 #
 # usage: scripts/proof.sh [--quick]
 #
-#   --quick   SwiftShader alone, and the kernels for GPUs alone: what CI runs
+#   --quick   SwiftShader alone, the kernels for GPUs alone, and no path that is part of another: what CI runs
 #
 # Everything that is fetched lies in target/proof, or in proof of CARGO_TARGET_DIR. A compiler that cannot be had
 # is left out, and the script says why; where the variable CI is `true`, that is an error. The second Mesa is
@@ -103,7 +103,8 @@ provide_second_mesa() {
 
 paths=()
 if provide_spirv_tools; then
-    paths+=(--path naga-spirv --path spirv-opt-O --path spirv-opt-Os --path reassociated)
+    paths+=(--path reassociated)
+    [ ${#quick[@]} != 0 ] || paths+=(--path naga-spirv --path spirv-opt-O --path spirv-opt-Os)
 else
     left_out "SPIRV-Tools and all paths, which spirv-val checks: $why" && exit
 fi
