@@ -1,5 +1,6 @@
 //! The golden lists through other compilers: the shaders that they make run on an adapter, past wgpu's own compiler.
 
+mod reassociate;
 mod replay;
 mod translate;
 
@@ -50,7 +51,7 @@ pub struct Arguments {
     /// Take the SPIR-V from this folder, and call no compiler
     #[arg(long, value_name = "FOLDER")]
     load: Option<PathBuf>,
-    /// A negative control: take the xor out of keep(), and fail unless some path changes some bits
+    /// A negative control: make keep() the identity, and fail unless some path changes some bits
     #[arg(long)]
     without_keep: bool,
     /// A negative control: replace a text in all kernels, and fail unless some path changes some bits
@@ -58,8 +59,12 @@ pub struct Arguments {
     replace: Vec<String>,
 }
 
-/// What `keep()` does, in its three spellings. Without the xor, `keep()` is a copy, which compilers see through.
-const KEEP: [&str; 3] = [" ^ params.zero)", " ^ vec4<u32>(params.zero))", " ^ Words(params.zero))"];
+/// The results of the functions `keep()`, each of which is the function's parameter `x`, unknown to a compiler.
+const KEEP: [&str; 3] = [
+    "bitcast<f32>(bitcast<u32>(x) ^ params.zero)",
+    "bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4<u32>(params.zero))",
+    "bitcast<Floats>(bitcast<Words>(x) ^ Words(params.zero))",
+];
 
 /// Translates and compares, and prints a line for each path.
 ///
@@ -160,7 +165,7 @@ fn plan(lists: &[List], int64: bool, arguments: &Arguments) -> Result<Vec<Plan>>
 /// The kernels of the plans, each once, with the changes of a negative control.
 fn sources<'plan>(plans: &'plan [Plan], arguments: &Arguments) -> Result<Vec<Source<'plan>>> {
     let mut replacements: Vec<_> =
-        KEEP.iter().filter(|_| arguments.without_keep).map(|&old| (old, ")")).collect();
+        KEEP.iter().filter(|_| arguments.without_keep).map(|&old| (old, "x")).collect();
     for replacement in &arguments.replace {
         replacements.push(replacement.split_once('=').context("--replace takes OLD=NEW")?);
     }

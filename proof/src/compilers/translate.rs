@@ -13,6 +13,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use seedbed::program::Kernel;
 
+use super::reassociate::reassociate;
 use crate::golden::sha256;
 
 /// A path from WGSL to an adapter.
@@ -26,6 +27,8 @@ pub enum Path {
     /// naga's SPIR-V, after `spirv-opt -Os`
     #[value(name = "spirv-opt-Os")]
     SpirvOptOs,
+    /// naga's SPIR-V, after `spirv-opt -O`, with sums and products reassociated as WGSL permits
+    Reassociated,
     /// naga's HLSL, by DXC to SPIR-V, optimised
     #[value(name = "dxc-O3")]
     DxcO3,
@@ -124,8 +127,11 @@ impl Tools {
             tools.push(&self.dxc);
         }
         for tool in tools {
-            let text = String::from_utf8(pipe(tool, &["--version"], &[])?)?;
-            println!("{}", text.trim().lines().next().unwrap_or_default());
+            let output = Command::new(tool).arg("--version").output();
+            let output = output.with_context(|| tool.display().to_string())?;
+            // spirv-opt prints to standard error.
+            let text = [output.stdout, output.stderr].concat();
+            println!("{}", String::from_utf8_lossy(&text).trim().lines().next().unwrap_or_default());
         }
         Ok(())
     }
@@ -169,6 +175,10 @@ impl Tools {
             Path::NagaSpirv => spirv()?,
             Path::SpirvOptO => pipe(&self.spirv_opt, &["-O", "-", "-o", "-"], &spirv()?)?,
             Path::SpirvOptOs => pipe(&self.spirv_opt, &["-Os", "-", "-o", "-"], &spirv()?)?,
+            Path::Reassociated => {
+                let optimised = pipe(&self.spirv_opt, &["-O", "-", "-o", "-"], &spirv()?)?;
+                bytemuck::cast_slice(&reassociate(&words(&optimised)?)).to_vec()
+            }
             Path::DxcO3 => dxc(&[&DXC_SPIRV[..], &["-O3"]].concat())?,
             Path::DxcOd => dxc(&[&DXC_SPIRV[..], &["-Od"]].concat())?,
             Path::Dxil => {
