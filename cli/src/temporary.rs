@@ -275,6 +275,41 @@ mod tests {
         }
     }
 
+    /// A reader finds the old file or the new one, whole, at every moment.
+    #[test]
+    fn a_target_is_replaced_in_one_step() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        let contents = [vec![b'a'; 1 << 16], vec![b'b'; 1 << 16]];
+        fs::write(&target, &contents[0]).unwrap();
+        let is_done = AtomicBool::new(false);
+        let read = || {
+            let mut reads = 0_u32;
+            while !is_done.load(Ordering::Relaxed) {
+                let found = fs::read(&target);
+                // Windows lets nobody open a file in the moment of its replacement.
+                if cfg!(unix) || found.is_ok() {
+                    assert!(contents.contains(&found.unwrap()));
+                }
+                reads += 1;
+            }
+            reads
+        };
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(read);
+            for round in 0..100 {
+                for mut temporary in both(folder.path()) {
+                    temporary.write_all(&contents[round % 2]).unwrap();
+                    let replaced = temporary.persist(&target);
+                    assert!(cfg!(windows) || replaced.is_ok(), "{replaced:?}");
+                }
+            }
+            is_done.store(true, Ordering::Relaxed);
+            assert!(reader.join().unwrap() > 0);
+        });
+    }
+
     #[test]
     fn a_new_file_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();

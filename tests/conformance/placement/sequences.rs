@@ -290,12 +290,10 @@ impl Step {
             }
             Self::Program(jobs, way) => {
                 let program = plan(recorder.planner(), jobs)?;
-                let all: Vec<&Buffer> = buffers[..BUFFERS.len()].iter().collect();
+                let callers = &buffers[..program.destinations as usize];
+                let all: Vec<&Buffer> = callers.iter().collect();
                 match way {
-                    Way::Elsewhere => {
-                        let callers = &buffers[..BUFFERS.len()];
-                        replay(&device.gpu.device, encoder, &program, callers, pipelines);
-                    }
+                    Way::Elsewhere => replay(&device.gpu.device, encoder, &program, callers, pipelines),
                     Way::Twice => {
                         recorder.replay(encoder, &program, &all)?;
                         recorder.replay(encoder, &program, &all)?;
@@ -349,7 +347,7 @@ impl Mistake {
                 }
                 let planner = Planner::new(device, Math::Portable);
                 let mut program = plan(&planner, jobs).expect("fills that are right");
-                let mut all: Vec<&Buffer> = buffers[..BUFFERS.len()].iter().collect();
+                let mut all: Vec<&Buffer> = buffers[..program.destinations as usize].iter().collect();
                 match change {
                     Change::Contract => program.contract += 1,
                     Change::Destinations => _ = all.pop(),
@@ -387,10 +385,7 @@ fn plan(planner: &Planner, jobs: &[Job]) -> Result<Program, Error> {
             key: job.stream(),
         })
         .collect();
-    let mut program = planner.plan(&specs)?;
-    // The program has the buffers up to the last one that a fill writes.
-    program.destinations = program.destinations.max(BUFFERS.len() as u32);
-    Ok(program)
+    planner.plan(&specs)
 }
 
 /// The program after it was stored and read again.
