@@ -226,12 +226,12 @@ fn step(random: &mut Random, of: Initialisers) -> Step {
             Step::Program(jobs(random, of), way)
         }
         8 => {
-            let words = random.range(SIZE / 4);
-            let (offset, len) = (4 * words.start, 4 * (words.end - words.start));
+            let words = random.range(SIZE / 4 - 1);
+            let (offset, len) = (4 * words.start, 4 * (words.end - words.start) + 4);
             Step::Clear { buffer: 2 * random.below(2) as usize, offset, len }
         }
         9 => {
-            let len = 4 * random.below(SIZE / 8);
+            let len = 4 * (1 + random.below(SIZE / 8));
             let [from, to] = [(); 2].map(|()| 4 * random.below((SIZE - len) / 4 + 1));
             Step::Copy { from: (random.below(2) as usize, from), to: (2, to), len }
         }
@@ -252,7 +252,10 @@ fn step(random: &mut Random, of: Initialisers) -> Step {
                 list.extend([placed(twice.clone(), random), placed(twice, random)]);
                 Mistake::Names(list)
             }
-            3 => Mistake::NoStorage(Job { offset: 0, pitch: None, ..job(random, of) }),
+            3 => {
+                let (shape, part, init) = (vec![4, 4], Part::Whole, Init::normal(0.0, 1.0));
+                Mistake::NoStorage(Job { shape, part, init, offset: 0, pitch: None, ..job(random, of) })
+            }
             _ => {
                 let mut list = jobs(random, of);
                 // At least one dispatch.
@@ -341,9 +344,10 @@ impl Mistake {
                 let named = matches!(&result, Err(Error::Fill { .. }));
                 (result, if named { format!("fill {index}: {message}") } else { place + message })
             }
-            Self::Names(jobs) => {
-                (recorder.fill_all(encoder, &fills(jobs, buffers)), "the name \"twice\"".into())
-            }
+            Self::Names(jobs) => (
+                recorder.fill_all(encoder, &fills(jobs, buffers)),
+                "two fills of the list are named \"twice\"".into(),
+            ),
             Self::NoStorage(job) => {
                 let tensor = TensorView::new(&buffers[BUFFERS.len()], job.dtype, job.region());
                 (
