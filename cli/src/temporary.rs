@@ -275,6 +275,32 @@ mod tests {
         }
     }
 
+    /// A reader finds the old file or the new one, whole, at every moment.
+    #[test]
+    fn a_target_is_replaced_in_one_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        let contents = [vec![b'a'; 1 << 16], vec![b'b'; 1 << 16]];
+        fs::write(&target, &contents[0]).unwrap();
+        let write = || {
+            for round in 0..100 {
+                for mut temporary in both(folder.path()) {
+                    temporary.write_all(&contents[round % 2]).unwrap();
+                    let replaced = temporary.persist(&target);
+                    // Windows replaces no file that somebody reads.
+                    assert!(cfg!(windows) || replaced.is_ok(), "{replaced:?}");
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(write);
+            while !writer.is_finished() {
+                let found = fs::read(&target);
+                assert!(cfg!(windows) || contents.contains(&found.unwrap()));
+            }
+        });
+    }
+
     #[test]
     fn a_new_file_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
@@ -306,6 +332,19 @@ mod tests {
         let mut temporary = Temporary::create(folder.path()).unwrap();
         temporary.write_all(b"half").unwrap();
         assert!(names(folder.path()).is_empty());
+    }
+
+    /// Between its temporary name and the target's, a file is locked too.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_complete_file_is_not_taken_for_a_dead_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = Temporary::unnamed(folder.path()).unwrap();
+        let name = link_temporarily(&temporary.file, folder.path()).unwrap();
+        remove_dead(folder.path(), Whose::ThisHost);
+        assert_eq!(names(folder.path()).len(), 1);
+        name.persist(folder.path().join("target")).unwrap();
+        assert_eq!(names(folder.path()), ["target"]);
     }
 
     #[cfg(unix)]

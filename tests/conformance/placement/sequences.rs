@@ -9,7 +9,7 @@ use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Math, TensorView, hos
 
 use super::program::{Pipelines, replay};
 use crate::Check;
-use crate::harness::cases::initialisers_of;
+use crate::harness::cases::{initialisers_of, plain_initialisers};
 use crate::harness::destinations::{BufferSpec, Job, Part, assert_buffers, buffers};
 use crate::harness::engines::{Device, Engine, NO_COPY_DST, SENTINEL, USAGE};
 use crate::harness::random::Random;
@@ -90,8 +90,10 @@ impl Change {
     const ALL: [Self; 4] = [Self::Contract, Self::Destinations, Self::OtherDevice, Self::FarBinding];
 }
 
+type Initialisers = fn(&[u64]) -> Vec<Init>;
+
 /// A part of a small tensor, at any offset of a buffer, with or without a row pitch.
-fn job(random: &mut Random) -> Job {
+fn job(random: &mut Random, of: Initialisers) -> Job {
     let rank = random.below(5);
     let max = [1, 150, 20, 7, 4][rank as usize];
     let shape: Vec<u64> =
@@ -106,10 +108,19 @@ fn job(random: &mut Random) -> Job {
             Part::Shard(Shard { start, shape })
         }
     };
-    let init = *random.pick(&initialisers_of(&shape));
+    let init = initialiser(&shape, random, of);
     let dtype = *random.pick(&ALL);
     let key = key(random);
     placed(Job { shape, part, dtype, init, key, name: None, buffer: 0, offset: 0, pitch: None }, random)
+}
+
+/// An initialiser that a tensor of this shape can have.
+fn initialiser(shape: &[u64], random: &mut Random, of: Initialisers) -> Init {
+    match *random.pick(&of(shape)) {
+        // No tensor has 0 groups, not even one without elements.
+        Init::Dirac { groups: 0 } => Init::dirac(),
+        init => init,
+    }
 }
 
 fn key(random: &mut Random) -> Key {
@@ -137,9 +148,9 @@ fn placed(mut job: Job, random: &mut Random) -> Job {
 }
 
 /// Jobs of a list. A name occurs once, except for parts of one tensor.
-fn jobs(random: &mut Random) -> Vec<Job> {
+fn jobs(random: &mut Random, of: Initialisers) -> Vec<Job> {
     if random.one_in(3) {
-        return pieces(random);
+        return pieces(random, of);
     }
     let named = |(number, mut job): (u64, Job), random: &mut Random| {
         job.name = random.one_in(2).then(|| format!("h.{number}.w"));
@@ -147,19 +158,19 @@ fn jobs(random: &mut Random) -> Vec<Job> {
     };
     (0..random.below(8))
         .map(|number| {
-            let job = job(random);
+            let job = job(random, of);
             named((number, job), random)
         })
         .collect()
 }
 
 /// The pieces of a tensor that several processes make: its rows, cut anywhere, in any order.
-fn pieces(random: &mut Random) -> Vec<Job> {
+fn pieces(random: &mut Random, of: Initialisers) -> Vec<Job> {
     let shape = vec![1 + random.below(20), 1 + random.below(20)];
     let mut cuts: Vec<u64> = (0..random.below(5)).map(|_| random.below(shape[0] + 1)).collect();
     cuts.extend([0, shape[0]]);
     cuts.sort_unstable();
-    let init = *random.pick(&initialisers_of(&shape));
+    let init = initialiser(&shape, random, of);
     let (dtype, key, name) = (*random.pick(&ALL), key(random), Some("split.weight".to_owned()));
     let mut pieces: Vec<Job> = cuts
         .windows(2)
@@ -200,27 +211,27 @@ fn mistake(random: &mut Random) -> (Job, &'static str) {
     }
 }
 
-fn step(random: &mut Random) -> Step {
+fn step(random: &mut Random, of: Initialisers) -> Step {
     match random.below(12) {
-        0 | 1 => Step::Fill(job(random)),
+        0 | 1 => Step::Fill(job(random, of)),
         2 => {
-            let job = job(random);
+            let job = job(random, of);
             // Raw words are as large as f32.
             let dtype = DType::U32;
             Step::Fill(if job.dtype == DType::F32 { Job { dtype, ..job } } else { job })
         }
-        3..=5 => Step::List(jobs(random)),
+        3..=5 => Step::List(jobs(random, of)),
         6 | 7 => {
             let way = *random.pick(&[Way::Recorder, Way::Json, Way::Twice, Way::Json, Way::Elsewhere]);
-            Step::Program(jobs(random), way)
+            Step::Program(jobs(random, of), way)
         }
         8 => {
-            let words = random.range(SIZE / 4);
-            let (offset, len) = (4 * words.start, 4 * (words.end - words.start));
+            let words = random.range(SIZE / 4 - 1);
+            let (offset, len) = (4 * words.start, 4 * (words.end - words.start) + 4);
             Step::Clear { buffer: 2 * random.below(2) as usize, offset, len }
         }
         9 => {
-            let len = 4 * random.below(SIZE / 8);
+            let len = 4 * (1 + random.below(SIZE / 8));
             let [from, to] = [(); 2].map(|()| 4 * random.below((SIZE - len) / 4 + 1));
             Step::Copy { from: (random.below(2) as usize, from), to: (2, to), len }
         }
@@ -230,20 +241,23 @@ fn step(random: &mut Random) -> Step {
                 Mistake::Fill(job, message)
             }
             1 => {
-                let (mut list, (job, message)) = (jobs(random), mistake(random));
+                let (mut list, (job, message)) = (jobs(random, of), mistake(random));
                 let index = random.below(list.len() as u64 + 1) as usize;
                 list.insert(index, job);
                 Mistake::List(list, index, message)
             }
             2 => {
-                let (mut list, twice) = (jobs(random), job(random));
+                let (mut list, twice) = (jobs(random, of), job(random, of));
                 let twice = Job { part: Part::Whole, name: Some("twice".into()), ..twice };
                 list.extend([placed(twice.clone(), random), placed(twice, random)]);
                 Mistake::Names(list)
             }
-            3 => Mistake::NoStorage(Job { offset: 0, pitch: None, ..job(random) }),
+            3 => {
+                let (shape, part, init) = (vec![4, 4], Part::Whole, Init::normal(0.0, 1.0));
+                Mistake::NoStorage(Job { shape, part, init, offset: 0, pitch: None, ..job(random, of) })
+            }
             _ => {
-                let mut list = jobs(random);
+                let mut list = jobs(random, of);
                 // At least one dispatch.
                 list.push(placed(Job { part: Part::Whole, ..mistake(random).0 }, random));
                 list.iter_mut().for_each(|job| {
@@ -290,12 +304,10 @@ impl Step {
             }
             Self::Program(jobs, way) => {
                 let program = plan(recorder.planner(), jobs)?;
-                let all: Vec<&Buffer> = buffers[..BUFFERS.len()].iter().collect();
+                let callers = &buffers[..program.destinations as usize];
+                let all: Vec<&Buffer> = callers.iter().collect();
                 match way {
-                    Way::Elsewhere => {
-                        let callers = &buffers[..BUFFERS.len()];
-                        replay(&device.gpu.device, encoder, &program, callers, pipelines);
-                    }
+                    Way::Elsewhere => replay(&device.gpu.device, encoder, &program, callers, pipelines),
                     Way::Twice => {
                         recorder.replay(encoder, &program, &all)?;
                         recorder.replay(encoder, &program, &all)?;
@@ -332,9 +344,10 @@ impl Mistake {
                 let named = matches!(&result, Err(Error::Fill { .. }));
                 (result, if named { format!("fill {index}: {message}") } else { place + message })
             }
-            Self::Names(jobs) => {
-                (recorder.fill_all(encoder, &fills(jobs, buffers)), "the name \"twice\"".into())
-            }
+            Self::Names(jobs) => (
+                recorder.fill_all(encoder, &fills(jobs, buffers)),
+                "two fills of the list are named \"twice\"".into(),
+            ),
             Self::NoStorage(job) => {
                 let tensor = TensorView::new(&buffers[BUFFERS.len()], job.dtype, job.region());
                 (
@@ -349,7 +362,7 @@ impl Mistake {
                 }
                 let planner = Planner::new(device, Math::Portable);
                 let mut program = plan(&planner, jobs).expect("fills that are right");
-                let mut all: Vec<&Buffer> = buffers[..BUFFERS.len()].iter().collect();
+                let mut all: Vec<&Buffer> = buffers[..program.destinations as usize].iter().collect();
                 match change {
                     Change::Contract => program.contract += 1,
                     Change::Destinations => _ = all.pop(),
@@ -387,10 +400,7 @@ fn plan(planner: &Planner, jobs: &[Job]) -> Result<Program, Error> {
             key: job.stream(),
         })
         .collect();
-    let mut program = planner.plan(&specs)?;
-    // The program has the buffers up to the last one that a fill writes.
-    program.destinations = program.destinations.max(BUFFERS.len() as u32);
-    Ok(program)
+    planner.plan(&specs)
 }
 
 /// The program after it was stored and read again.
@@ -421,10 +431,10 @@ struct Sequence {
 }
 
 impl Sequence {
-    fn new(number: u64) -> Self {
+    fn new(number: u64, of: Initialisers) -> Self {
         let mut random = Random::new(number);
         let count = 1 + random.below(16);
-        Self { number, steps: (0..count).map(|_| step(&mut random)).collect() }
+        Self { number, steps: (0..count).map(|_| step(&mut random, of)).collect() }
     }
 
     /// The bytes of the buffers at the end.
@@ -501,14 +511,18 @@ fn numbers() -> Vec<u64> {
 /// The sequences go by turns to the device and to one with small limits.
 fn random_sequences(engine: &Engine) {
     let Engine::Device(device) = engine else {
-        return numbers().into_iter().for_each(|number| Sequence::new(number).run_on_the_host());
+        return numbers()
+            .into_iter()
+            .for_each(|number| Sequence::new(number, initialisers_of).run_on_the_host());
     };
     let small = device.limited(1024, 2, 256);
+    // The small bindings have no room for tables and matrices.
+    let of: [Initialisers; 2] = [initialisers_of, plain_initialisers];
     let mut pipelines = [Pipelines::new(), Pipelines::new()];
     for number in numbers() {
         let which = (number % 2) as usize;
         let device = [device, &small][which];
-        Sequence::new(number).run(device, &device.recorder, &mut pipelines[which]);
+        Sequence::new(number, of[which]).run(device, &device.recorder, &mut pipelines[which]);
     }
 }
 
@@ -521,7 +535,11 @@ fn of_eight_threads(device: &Device) {
             scope.spawn(move || {
                 let mut pipelines = Pipelines::new();
                 for round in 0..4 {
-                    Sequence::new(1000 * thread + round).run(device, &recorder, &mut pipelines);
+                    Sequence::new(1000 * thread + round, initialisers_of).run(
+                        device,
+                        &recorder,
+                        &mut pipelines,
+                    );
                 }
             });
         }
