@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `engines.rs` | every adapter against the host, 2^32 elements |
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
+//! | `words.rs` | streams of words for other programs' tests of randomness |
 
 mod engines;
 mod golden;
+mod words;
 
 use std::process::ExitCode;
 
@@ -24,11 +26,14 @@ struct Arguments {
 enum Proof {
     /// Compare what adapters write with what the host writes, for a very long tensor
     Engines(engines::Arguments),
+    /// Write an endless stream of words, each in four bytes, low byte first
+    Words(words::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().proof {
         Proof::Engines(arguments) => engines::run(&arguments),
+        Proof::Words(arguments) => words::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
