@@ -10,6 +10,7 @@
 #   --jobs N        tests at a time; each takes two processes, and one of them little time (1)
 #   --adapter NAME  the adapter that computes the words (host); streams by fold_in come from the host always
 #   --seed N        the seed of the words (0)
+#   --test N        this test alone, to repeat it with other seeds
 #   --control N     bad words, by Philox of N rounds, to see what the tests notice
 #   --out FOLDER    where the results lie: SUITE.tsv, a line for each statistic (target/proof/statistics)
 #   --minutes M     begin no test after so many minutes, and end those that still run then
@@ -28,10 +29,10 @@ fail() {
     exit 1
 }
 
-jobs=1 adapter=host seed=0 control='' out='' minutes='' pack=''
+jobs=1 adapter=host seed=0 test='' control='' out='' minutes='' pack=''
 while [ $# -gt 0 ]; do
     case $1 in
-        --jobs | --adapter | --seed | --control | --out | --minutes | --pack)
+        --jobs | --adapter | --seed | --test | --control | --out | --minutes | --pack)
             [ $# -ge 2 ] || fail "$1 needs a value"
             printf -v "${1#--}" %s "$2"
             shift 2
@@ -129,7 +130,7 @@ unknown=99999
 
 # Writes the tests to be run, the longest of a battery first by the results that exist, a line for each.
 list() {
-    local suite stream test count tables
+    local suite stream number count tables
     while [ $# -gt 0 ]; do
         suite=$1 stream=$2
         shift 2
@@ -140,14 +141,15 @@ list() {
             [ ! -e "$table" ] || tables+=("$table")
         done
         # A test of unknown length comes first.
-        for ((test = 1; test <= count; test++)); do printf '%d\t%d\n' "$test" "$unknown"; done |
+        for ((number = 1; number <= count; number++)); do printf '%d\t%d\n' "$number" "$unknown"; done |
             cat - <(cat /dev/null "${tables[@]}" | awk -F '\t' '$1 != "stream" { print $5 "\t" $9 }') |
             awk '{ seconds[$1] = $2 } END { for (test in seconds) print test, seconds[test] }' |
             sort -k2,2nr -k1,1n |
-            while read -r test seconds; do
-                [ -e "$out/$suite.tsv" ] && awk -F '\t' -v stream="$stream" -v seed="$seed" -v test="$test" \
+            while read -r number seconds; do
+                [ "${test:-$number}" = "$number" ] || continue
+                [ -e "$out/$suite.tsv" ] && awk -F '\t' -v stream="$stream" -v seed="$seed" -v test="$number" \
                     '$1 == stream && $2 == seed && $5 == test { found = 1 } END { exit !found }' "$out/$suite.tsv" ||
-                    printf '%s %s %d %s\n' "$suite" "$stream" "$test" "$seconds"
+                    printf '%s %s %d %s\n' "$suite" "$stream" "$number" "$seconds"
             done
     done
 }
