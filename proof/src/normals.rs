@@ -101,11 +101,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut failures = 0;
     for Finding { test, statistic, p } in findings(arguments)? {
         let distance = p.min(1.0 - p);
-        failures += usize::from(!(distance >= FAILURE));
         let mark = match distance {
             d if d >= SUSPICIOUS => "",
             d if d >= FAILURE => "suspicious",
-            _ => "FAILURE",
+            // NaN too.
+            _ => {
+                failures += 1;
+                "FAILURE"
+            }
         };
         println!("{test}\t{statistic}\t{p:.3e}\t{mark}");
     }
