@@ -7,12 +7,18 @@
 //! | `golden.rs` | the golden lists of `tests/programs`: planned for a device, and compared |
 //! | `metal.rs` | naga's Metal output of every kernel, compiled as C++ with fast math, against the host |
 //! | `mutations.rs` | mistakes of one line, each of which has to make a test fail |
+//! | `normals.rs` | distributions and correlations of 10^9 elements |
+//! | `statistics.rs` | the distributions of the statistics of `normals.rs` |
+//! | `words.rs` | streams of words for other programs' tests of randomness |
 
 mod compilers;
 mod engines;
 mod golden;
 mod metal;
 mod mutations;
+mod normals;
+mod statistics;
+mod words;
 
 use std::process::ExitCode;
 
@@ -38,6 +44,10 @@ enum Proof {
     Metal(metal::Arguments),
     /// The same for each function of the generators, for all 2^32 words
     MetalWords(metal::words::Arguments),
+    /// Test the distribution of 10^9 elements, their tails, and their correlations
+    Normals(normals::Arguments),
+    /// Write an endless stream of words, each in four bytes, low byte first
+    Words(words::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +57,8 @@ fn main() -> ExitCode {
         Proof::Mutations(arguments) => mutations::run(&arguments),
         Proof::Metal(arguments) => metal::run(&arguments),
         Proof::MetalWords(arguments) => metal::words::run(&arguments),
+        Proof::Normals(arguments) => normals::run(&arguments),
+        Proof::Words(arguments) => words::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
