@@ -2,7 +2,7 @@
 # The fuzz targets of fuzz/, which libFuzzer runs: inputs that reach new code are kept and changed again.
 #
 # usage: scripts/fuzz.sh [--seconds N | --runs N] [TARGET...]   runs the targets; without a name, all of them for 5 seconds
-#        scripts/fuzz.sh --minimise [TARGET...]                 puts what the last runs found into fuzz/corpus, as few files
+#        scripts/fuzz.sh --minimise [TARGET...]                 puts what the last runs found into fuzz/corpus, in few files
 #
 # An input that fails is left in fuzz/artifacts, and the command that repeats it is printed. The stable compiler does:
 # the targets have no unsafe code, so they need no sanitizer, and libFuzzer's coverage is an option of LLVM. The script needs a
@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.."
 root=$PWD
 cache=${CARGO_TARGET_DIR:-$root/target}/proof/fuzz
 version=0.13.2
+# The most files of a target in fuzz/corpus.
+most=60
 
 say() { printf 'fuzz: %s\n' "$*"; }
 fail() {
@@ -57,15 +59,18 @@ for target in "${targets[@]}"; do
     found=$cache/corpus/$target
     mkdir -p "$found" "fuzz/corpus/$target"
     if $minimise; then
-        # libFuzzer takes the smallest inputs first, and leaves out each input that reaches no new code.
+        # Each input reaches the most code that those before it do not reach, so the first ones are worth the most.
         fewest=$(mktemp -d)
-        "$fuzz" fuzz run "${options[@]}" "$target" -- -merge=1 "$fewest" "fuzz/corpus/$target" "$found"
-        rm -rf "fuzz/corpus/$target" && mv "$fewest" "fuzz/corpus/$target" && chmod 755 "fuzz/corpus/$target"
+        "$fuzz" fuzz run "${options[@]}" "$target" -- -merge=1 -set_cover_merge=1 -use_counters=0 "$fewest" \
+            "fuzz/corpus/$target" "$found"
+        rm -rf "fuzz/corpus/$target" && mkdir "fuzz/corpus/$target"
+        ls -tr "$fewest" | head -"$most" | while read -r file; do mv "$fewest/$file" "fuzz/corpus/$target"; done
+        rm -r "$fewest"
         continue
     fi
     say "$target"
     # The first folder gets new inputs. The seed makes a run that failed in CI fail elsewhere too, as far as time allows.
     "$fuzz" fuzz run "${options[@]}" "$target" "$found" "fuzz/corpus/$target" -- "${limit[@]}" -seed=1 \
-        -dict="fuzz/dictionaries/$target.dict" -max_len=2048 -timeout=5 -rss_limit_mb=2048 -print_final_stats=1
+        -dict="fuzz/dictionaries/$target.dict" -max_len=2048 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
 done
 say "done ($SECONDS s since the start)"

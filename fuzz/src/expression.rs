@@ -3,7 +3,7 @@
 use seedbed::calculate_gain;
 use seedbed_model::{Dtype, Expression, Maker, Tensor};
 
-use super::{accepted, models, sections};
+use super::{accepted, choose, models, sections};
 
 /// Reads an expression and an initialiser. The sections are two texts. An accepted expression has the value that a second
 /// reader, written anew for this purpose, gives.
@@ -54,23 +54,21 @@ fn names_infinity(text: &str) -> bool {
     text.contains("inf") || text.contains("nan")
 }
 
-/// Makes what an initialiser of rules describes, in some shapes.
+/// Makes what an initialiser of rules describes, in a shape and a type.
 fn content(text: &str) {
     let known = accepted(seedbed_model::initialiser(text));
-    let shapes: [&[u64]; 4] = [&[], &[5], &[4, 6], &[3, 2, 2, 4]];
-    for (number, shape) in shapes.into_iter().enumerate() {
-        let dtype = [Dtype::F32, Dtype::BF16, Dtype::I64, Dtype::F16][(number + text.len()) % 4];
-        let Some(content) = accepted(seedbed_model::content(text, shape, dtype, "w")) else { continue };
-        assert!(known.is_some(), "{text:?} has a content, and is no initialiser");
-        let tensor = Tensor { name: "w".into(), shape: shape.into(), dtype, content };
-        if accepted(tensor.check()).is_none() {
-            continue;
-        }
-        if let Some((mean, std)) = tensor.moments() {
-            assert!(std.is_nan() || std >= 0.0, "{text:?}: {mean} {std}");
-        }
-        models::make(&mut Maker::new(1, None), &tensor, &mut |_| ());
+    let shape: &[u64] = choose(text.as_bytes(), &[&[4, 6], &[5], &[3, 2, 2, 4], &[], &[4, 6]]);
+    let dtype = choose(text.as_bytes(), &[Dtype::F32, Dtype::BF16, Dtype::I64, Dtype::F16]);
+    let Some(content) = accepted(seedbed_model::content(text, shape, dtype, "w")) else { return };
+    assert!(known.is_some(), "{text:?} has a content, and is no initialiser");
+    let tensor = Tensor { name: "w".into(), shape: shape.into(), dtype, content };
+    if accepted(tensor.check()).is_none() {
+        return;
     }
+    if let Some((mean, std)) = tensor.moments() {
+        assert!(std.is_nan() || std >= 0.0, "{text:?}: {mean} {std}");
+    }
+    models::make(&mut Maker::new(1, None), &tensor, &mut |_| ());
 }
 
 /// Python's grammar of arithmetic by recursive descent, which evaluates while it reads. The outer option says whether the text

@@ -26,7 +26,12 @@ pub fn run(input: &[u8]) {
     if let Some(model) = accepted(Model::of_index(index, &mut file)) {
         models::check(&model);
         assert!(!model.has_data());
-        let value: Value = serde_json::from_slice(index).expect("an index is JSON");
+        let value: Value = match serde_json::from_slice(index) {
+            Ok(value) => value,
+            // A reader that ignores a number does not care how large the number is.
+            Err(error) if error.to_string().starts_with("number out of range") => return,
+            Err(error) => panic!("an index is JSON: {error}"),
+        };
         let map = value["weight_map"].as_object().expect("an index has a map");
         assert_eq!(map.len(), model.parameters.len());
         for parameter in &model.parameters {

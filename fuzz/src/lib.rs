@@ -38,6 +38,12 @@ fn sections(input: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// One of the choices, which follows from the input. All of them would take several times as long.
+fn choose<T: Copy>(input: &[u8], choices: &[T]) -> T {
+    let sum: usize = input.iter().map(|&byte| usize::from(byte)).sum();
+    choices[sum % choices.len()]
+}
+
 /// The value. `None`: an error, whose text is one line.
 fn accepted<T, E: Display>(result: Result<T, E>) -> Option<T> {
     result.map_err(one_line).ok()

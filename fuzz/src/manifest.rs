@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{accepted, models};
 
 /// The most parameters of a model that is planned.
-const MAX_PLANNED: usize = 8;
+const MAX_PLANNED: usize = 2;
 
 /// Reads a manifest, and a configuration. An accepted manifest has the entries that serde_json finds, reads the same when it
 /// is written anew, and can be planned.
@@ -22,7 +22,12 @@ pub fn run(input: &[u8]) {
         let _ = (config.number("text_config.n"), config.value("a.b.c"), config.value("."));
     }
     let Some(model) = accepted(Model::of_manifest(input)) else { return };
-    let value: Value = serde_json::from_slice(input).expect("a manifest is JSON");
+    let value: Value = match serde_json::from_slice(input) {
+        Ok(value) => value,
+        // A reader that ignores a number does not care how large the number is.
+        Err(error) if error.to_string().starts_with("number out of range") => return,
+        Err(error) => panic!("a manifest is JSON: {error}"),
+    };
     let entries = value.get("parameters").unwrap_or(&value).as_object().expect("a manifest is an object");
     assert_eq!(entries.len(), model.parameters.len());
     for Parameter { name, shape, .. } in &model.parameters {
