@@ -37,6 +37,15 @@ const OTHER_WORKSPACES: [&str; 7] = [
 /// The recorder for wgpu's previous major. CI tests it in the development profile, where wgpu compiles fastest.
 const WGPU_29: &str = "integrations/wgpu-29";
 
+/// The proofs that are short enough for each change. docs/TESTING.md has the long ones.
+const PROOFS: [(&str, &[&str]); 5] = [
+    ("other compilers", &["scripts/proof.sh", "--quick"]),
+    ("Metal's text as C++", &["scripts/proof-metal.sh", "--quick"]),
+    ("other processors", &["scripts/proof-processors.sh", "--golden", "aarch64", "s390x"]),
+    ("wgpu for Python", &["scripts/proof-wgpu-py.sh"]),
+    ("fuzz targets", &["scripts/fuzz.sh", "--seconds", "4"]),
+];
+
 /// The script of the JavaScript package.
 const WEB: &str = "scripts/web.sh";
 
@@ -130,6 +139,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()).run()
     })?;
     run_examples(workspace, &variables, report)?;
+    prove(workspace, &variables, report)?;
     test_web(workspace, &variables, report)?;
     test_python(workspace, report)?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
@@ -180,6 +190,19 @@ fn run_examples(workspace: &Workspace, variables: &Variables, report: &mut Repor
     for example in report.step("examples, built", || workspace.examples())? {
         let command = workspace.shell.cmd(example.program).envs(variables.clone()).quiet();
         report.step(&format!("example {}", example.name), || command.run())?;
+    }
+    Ok(())
+}
+
+/// The proofs that fetch other compilers, and run on Linux alone.
+fn prove(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
+    for (name, command) in PROOFS {
+        if !cfg!(target_os = "linux") || !workspace.shell.path_exists(command[0]) {
+            report.skip(name, "the script needs a Linux");
+            continue;
+        }
+        let command = workspace.shell.cmd("bash").args(command).envs(variables.clone()).quiet();
+        report.step(name, || command.run())?;
     }
     Ok(())
 }
