@@ -15,8 +15,11 @@ pub mod rules;
 
 use std::fmt::Display;
 
+/// The body of a target.
+pub type Body = fn(&[u8]);
+
 /// The targets: a name, which is that of a folder of `fuzz/corpus`, and a body.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Body); 7] = [
     ("expression", expression::run),
     ("header", header::run),
     ("index", index::run),

@@ -126,7 +126,7 @@ impl Model {
     ///
     /// # Errors
     /// A text that is no index, with line and column; headers that contradict the index; the errors of `file`.
-    pub fn of_index(index: &[u8], file: &mut dyn FnMut(&str) -> Result<(Vec<u8>, u64)>) -> Result<Self> {
+    pub fn of_index(index: &[u8], mut file: impl FnMut(&str) -> Result<(Vec<u8>, u64)>) -> Result<Self> {
         let Manifest::Index(index) = Manifest::parse(index)? else {
             bail!("this is a manifest, which names no files");
         };
