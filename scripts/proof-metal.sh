@@ -6,7 +6,7 @@
 #                            the same without keep(), which must differ: half an hour on two cores
 #   proof-metal.sh --quick   the functions for 2^20 words each: less than a minute on two cores
 #
-# CXX names a compiler, clang or gcc. Without it the script takes the newest clang that is installed, and unpacks one
+# SEEDBED_PROOF names the program seedbed-proof, if it is built. CXX names a compiler, clang or gcc. Without it the script takes the newest clang that is installed, and unpacks one
 # of Debian's or Ubuntu's packages into target/proof/clang where none is. Nothing is installed.
 set -euo pipefail
 exec </dev/null
@@ -52,8 +52,9 @@ find_clang() {
 }
 
 [ -n "${CXX:-}" ] || find_clang
-cargo build --release -p seedbed-proof
-run() { "${proof%/proof}/release/seedbed-proof" "$@" --compiler "$CXX" --cache "$proof/metal"; }
+program=${SEEDBED_PROOF:-${proof%/proof}/release/seedbed-proof}
+[ -n "${SEEDBED_PROOF:-}" ] || cargo build --release -p seedbed-proof
+run() { "$program" "$@" --compiler "$CXX" --cache "$proof/metal"; }
 run metal
 run metal --without-keep
 run metal-words --words "$words"

@@ -6,7 +6,7 @@
 #
 #   --quick   SwiftShader alone, the kernels for GPUs alone, and no path that is part of another: what CI runs
 #
-# Everything that is fetched lies in target/proof, or in proof of CARGO_TARGET_DIR. A compiler that cannot be had
+# SEEDBED_PROOF names the program seedbed-proof, if it is built. Everything that is fetched lies in target/proof, or in proof of CARGO_TARGET_DIR. A compiler that cannot be had
 # is left out, and the script says why; where the variable CI is `true`, that is an error. The second Mesa is
 # optional everywhere, since its libraries are Debian 12's.
 set -euo pipefail
@@ -114,8 +114,8 @@ else
     left_out "DXC: $why"
 fi
 
-nice cargo build --release --quiet -p seedbed-proof
-program=("$target/release/seedbed-proof" compilers)
+[ -n "${SEEDBED_PROOF:-}" ] || cargo build --release --quiet -p seedbed-proof
+program=("${SEEDBED_PROOF:-$target/release/seedbed-proof}" compilers)
 compilers=(--dxc "$dxc" --spirv-opt "$spirv_opt" --spirv-val "$spirv_val")
 
 set -a

@@ -1,5 +1,6 @@
 //! The steps of `test`, `bench` and `ci`.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -194,14 +195,23 @@ fn run_examples(workspace: &Workspace, variables: &Variables, report: &mut Repor
     Ok(())
 }
 
+/// Builds the program of this name, and returns its path. With the examples, so that features are theirs and the
+/// tests': cargo uses again what those built.
+fn built(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    workspace.cargo(&["build", "--release", "--workspace", "--examples", "--bin", name]).run()?;
+    Ok(workspace.target.join("release").join(name))
+}
+
 /// The proofs that fetch other compilers, and run on Linux alone.
 fn prove(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
+    let program = report.step("proofs, built", || built(workspace, "seedbed-proof"))?;
     for (name, command) in PROOFS {
         if !cfg!(target_os = "linux") || !workspace.shell.path_exists(command[0]) {
             report.skip(name, "the script needs a Linux");
             continue;
         }
-        let command = workspace.shell.cmd("bash").args(command).envs(variables.clone()).quiet();
+        let command = workspace.shell.cmd("bash").args(command).env("SEEDBED_PROOF", &program);
+        let command = command.envs(variables.clone()).quiet();
         report.step(name, || command.run())?;
     }
     Ok(())
@@ -225,9 +235,7 @@ fn test_python(workspace: &Workspace, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     report.step("python package", || {
-        // With the examples, so that features are theirs and the tests': cargo uses again what those built.
-        workspace.cargo(&["build", "--release", "--workspace", "--examples", "--bin", "seedbed"]).run()?;
-        let program = workspace.target.join("release/seedbed");
+        let program = built(workspace, "seedbed")?;
         workspace.shell.cmd("bash").args([PYTHON, "test"]).env("SEEDBED_BIN", program).quiet().run()
     })
 }
