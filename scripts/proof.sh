@@ -6,9 +6,9 @@
 #
 #   --quick   SwiftShader alone, the kernels for GPUs alone, and no path that is part of another: what CI runs
 #
-# SEEDBED_PROOF names the program seedbed-proof, if it is built. Everything that is fetched lies in target/proof, or in proof of CARGO_TARGET_DIR. A compiler that cannot be had
-# is left out, and the script says why; where the variable CI is `true`, that is an error. The second Mesa is
-# optional everywhere, since its libraries are Debian 12's.
+# SEEDBED_PROOF names the program seedbed-proof, if it is built. Everything that is fetched lies in target/proof, or in
+# proof of CARGO_TARGET_DIR. A compiler that cannot be had is left out, and the script says why; where the variable CI
+# is `true`, that is an error. The second Mesa is optional everywhere, since its libraries are Debian 12's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}

@@ -236,7 +236,8 @@ fn test_python(workspace: &Workspace, report: &mut Report) -> Result<()> {
     }
     report.step("python package", || {
         let program = built(workspace, "seedbed")?;
-        workspace.shell.cmd("bash").args([PYTHON, "test"]).env("SEEDBED_BIN", program).quiet().run()
+        let command = workspace.shell.cmd("bash").args([PYTHON, "test"]).env("SEEDBED_BIN", program);
+        Ok::<_, anyhow::Error>(command.quiet().run()?)
     })
 }
 
