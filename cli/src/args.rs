@@ -257,32 +257,23 @@ pub struct ProgramArgs {
 /// Columns of a signature in the help. The text of a longer one is on a line of its own.
 const SIGNATURE: usize = 25;
 
-/// The initialisers that the program has beside the library's.
-const MORE: [(&str, &str); 5] = [
-    ("arange(start=0,step=1)", "start, start + step, ... in row-major order"),
-    ("formula(expression)", "of the index i, i0, i1, ..., of the uniform u or of the normal n"),
-    ("keras::orthogonal(gain=1)", "orthogonal, of the kernel as a matrix [...*in, out]"),
-    ("jax::orthogonal(scale=1)", "orthogonal, with columns along column_axis=-1"),
-    ("jax::delta_orthogonal()", "an orthogonal matrix in the middle of a kernel [k..., in, out]"),
-];
-
 /// The help of `seedbed fill`: the initialisers, from the library's table, and examples.
 fn fill_help() -> String {
-    let rows = Init::signatures().map(|row| {
-        let signature = row.to_string();
+    let row = |signature: &str, help: &str| {
         let gap =
             if signature.len() > SIGNATURE { format!("\n{:1$}", "", SIGNATURE + 2) } else { String::new() };
-        format!("  {signature:SIGNATURE$}{gap}  {}\n", row.help)
-    });
+        format!("  {signature:SIGNATURE$}{gap}  {help}\n")
+    };
+    let library = Init::signatures().map(|signature| row(&signature.to_string(), signature.help));
+    let of_rules = seedbed_model::OF_RULES.into_iter().map(|(signature, help)| row(signature, help));
     format!(
         "\
 Initialisers, as in torch.nn.init; after jax:: and keras::, as in those frameworks:
-{}{}
+{}
 Examples:
   seedbed fill \"xavier_normal(gain=2)\" --shape 128,256 -o w.npy
   seedbed fill \"normal(0,0.02)\" --shape 768 --seed 7 --fold-in 3 -o w.safetensors",
-        rows.collect::<String>(),
-        MORE.map(|(signature, help)| format!("  {signature:SIGNATURE$}  {help}\n")).concat()
+        library.chain(of_rules).collect::<String>(),
     )
 }
 

@@ -13,9 +13,9 @@ use crate::args::IndexArgs;
 use crate::dcp;
 use crate::failure::Failure;
 use crate::layout::{Layout, SINGLE};
-use crate::output::is_temporary;
 use crate::partial::{Folder, INDEX, PARTIAL, Partial, Promised, digest, names, remove_index};
 use crate::stdout;
+use crate::temporary::{Whose, is_temporary, remove_dead};
 
 /// The files, and the ranks, that an error lists.
 const MAX_LISTED: usize = 16;
@@ -39,9 +39,7 @@ pub fn run(args: &IndexArgs) -> Result<(), Failure> {
         );
     }
     // All files are complete, so a temporary file is what a rank that was killed has left.
-    for name in temporaries(path) {
-        let _ = fs::remove_file(path.join(name));
-    }
+    remove_dead(path, Whose::All);
     folder.finish().map_err(Failure::Run)?;
     if args.quiet {
         return Ok(());

@@ -12,7 +12,7 @@
 //! | the rank of this process, and so its part of the files | `ranks.rs` |
 //! | tensors -> the files of a folder, and the rank that makes each | `layout.rs`, `dcp.rs` |
 //! | the file list of a folder that several ranks write; the index | `partial.rs`, `index.rs` |
-//! | files, each complete or not at all | `shards.rs`, `output.rs`, `header.rs` |
+//! | files, each complete or not at all | `shards.rs`, `output.rs`, `temporary.rs`, `header.rs` |
 //! | progress, the table at the end | `report.rs`, `stats.rs` |
 //!
 //! `plan.rs` prints what the parameters would get, `verify.rs` compares a file with its own record, `bench.rs`
@@ -46,6 +46,7 @@ mod selftest;
 mod shards;
 mod stats;
 mod stdout;
+mod temporary;
 mod values;
 mod verify;
 mod window;

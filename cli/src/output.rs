@@ -1,13 +1,15 @@
 //! The output file, which is written completely or not at all.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail};
-use tempfile::{Builder, NamedTempFile, TempPath};
+
+use crate::failure::Failure;
+use crate::temporary::Temporary;
 
 /// The format of the file, from its extension.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,10 +38,9 @@ pub struct Output {
     target: PathBuf,
     // Fields are dropped in this order: Windows needs the file closed before it is removed.
     syncer: Option<Syncer>,
-    file: BufWriter<File>,
+    file: BufWriter<Temporary>,
     /// The bytes since the syncer was last called.
     unsynced: usize,
-    temporary: TempPath,
 }
 
 /// The bytes of the write buffer, so that the header and small tensors share a write.
@@ -98,37 +99,43 @@ impl Drop for Syncer {
     }
 }
 
-/// The beginning and the end of the names of temporary files.
-const TEMPORARY: [&str; 2] = [".seedbed-", ".tmp"];
-
-/// Creates a temporary file in a folder.
-pub fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let [prefix, suffix] = TEMPORARY;
-    let mut builder = Builder::new();
-    builder.prefix(prefix).suffix(suffix);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The umask reduces these permissions, as for any new file. tempfile would give them to the owner
-        // alone.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+/// The folder of a file.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     }
-    builder.tempfile_in(folder)
 }
 
-/// Whether a name is that of a temporary file. One stays where its process was killed.
-pub fn is_temporary(name: &str) -> bool {
-    let [prefix, suffix] = TEMPORARY;
-    name.starts_with(prefix) && name.ends_with(suffix)
+/// An error with what the user can do about it.
+pub fn with_remedy(error: io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        ErrorKind::StorageFull => "free some space, or write to another disk",
+        ErrorKind::QuotaExceeded => "free some space of your quota, or write to another disk",
+        ErrorKind::FileTooLarge => {
+            "the file system or `ulimit -f` limits the size of files; write elsewhere, or to a folder with a smaller \
+             --max-shard-size"
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => "write to another folder",
+        ErrorKind::NotFound => "create the folder first",
+        _ => return error,
+    };
+    io::Error::new(error.kind(), format!("{error}; {remedy}"))
+}
+
+/// The failure to create an output. A full disk is no mistake of the input, and a folder that can hold no file is one.
+pub fn not_created(error: anyhow::Error) -> Failure {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    match kind {
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Failure::Run(error),
+        _ => Failure::Input(error),
+    }
 }
 
 impl Output {
     /// Creates the temporary file. Success shows whether the target's folder can hold a new file.
     pub fn create(target: &Path) -> Result<Self> {
-        let folder = match target.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(target);
         let place = || target.display().to_string();
         match target.metadata() {
             Ok(existing) if !existing.is_file() => {
@@ -136,17 +143,18 @@ impl Output {
             }
             _ => {}
         }
-        let (file, temporary) = temporary(folder)
+        let temporary = Temporary::create(folder)
             // tempfile's text names a random file that never existed.
-            .map_err(|error| io::Error::from(error.kind()))
-            .with_context(|| format!("{}: can't create a file in the folder {}", place(), folder.display()))?
-            .into_parts();
-        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Ok(Self { target: target.to_owned(), syncer: None, file, unsynced: 0, temporary })
+            .map_err(|error| with_remedy(error.kind().into()))
+            .with_context(|| {
+                format!("{}: can't create a file in the folder {}", place(), folder.display())
+            })?;
+        let file = BufWriter::with_capacity(BUFFER_BYTES, temporary);
+        Ok(Self { target: target.to_owned(), syncer: None, file, unsynced: 0 })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.write_and_sync(bytes).with_context(|| self.context())
+        self.write_and_sync(bytes).map_err(with_remedy).with_context(|| self.context())
     }
 
     fn write_and_sync(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -158,7 +166,7 @@ impl Output {
         self.unsynced = 0;
         let syncer = match &self.syncer {
             Some(syncer) => syncer,
-            None => self.syncer.insert(Syncer::new(self.file.get_ref())?),
+            None => self.syncer.insert(Syncer::new(self.file.get_ref().file())?),
         };
         if syncer.call() {
             return Ok(());
@@ -170,17 +178,16 @@ impl Output {
     /// Completes the file and gives it the target's name.
     pub fn finish(self) -> Result<()> {
         let context = self.context();
-        let Self { target, syncer, file, temporary, .. } = self;
+        let Self { target, syncer, file, .. } = self;
         let finish = || {
             syncer.map_or(Ok(()), Syncer::join)?;
-            let file = file.into_inner().map_err(|error| error.into_error())?;
+            let temporary = file.into_inner().map_err(|error| error.into_error())?;
             // Some file systems report a full disk only here. A power cut must not leave the name without the
             // data.
-            file.sync_all()?;
-            drop(file);
-            temporary.persist(&target).map_err(|error| error.error)
+            temporary.file().sync_all()?;
+            temporary.persist(&target)
         };
-        finish().context(context)
+        finish().map_err(with_remedy).context(context)
     }
 
     fn context(&self) -> String {

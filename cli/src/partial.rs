@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::layout::{self, Layout};
 use crate::output::Output;
 use crate::ranks::Part;
+use crate::temporary::Temporary;
 
 /// The name of the file list. Loaders look for no such name.
 pub const PARTIAL: &str = "seedbed.partial.json";
@@ -173,24 +174,15 @@ impl Partial {
             return self.check_against(&there, folder);
         }
         let path = folder.join(PARTIAL);
-        let write = || -> std::io::Result<_> {
-            let mut file = crate::output::temporary(folder)?;
+        let write = || -> std::io::Result<bool> {
+            let mut file = Temporary::create(folder)?;
             file.write_all(&serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?)?;
-            file.as_file().sync_all()?;
-            Ok(file)
+            file.file().sync_all()?;
+            // Another rank may have been first, and may be of another model. Where a file system can't refuse to replace
+            // a file, two runs at the same moment could both go on, and `seedbed index` finds the mixture.
+            file.persist_new(&path)
         };
-        let file = write().with_context(|| format!("{}: can't write", path.display()))?;
-        match file.persist_noclobber(&path) {
-            Ok(_) => {}
-            // Another rank was first, and may be of another model.
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
-            // Some file systems can't refuse to replace a file. Then two runs at the same moment could both go on, and
-            // `seedbed index` finds the mixture.
-            Err(error) => {
-                let persisted = error.file.persist(&path).map_err(|error| error.error);
-                persisted.with_context(|| format!("{}: can't write", path.display()))?;
-            }
-        }
+        write().with_context(|| format!("{}: can't write", path.display()))?;
         match Self::read(folder)? {
             Some(there) => self.check_against(&there, folder),
             None => bail!(

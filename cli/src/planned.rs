@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use seedbed_model::{Model, Parts, Plan, Preset, Rules};
 
 use crate::args::ModelArgs;
-use crate::dcp;
 
 /// A model with its plan.
 pub struct Planned {

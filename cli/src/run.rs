@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use seedbed::{CONTRACT_VERSION, DType, Key};
 use seedbed_model::{Keys, Maker, Model, Parts, Record, Source, Tensor, describe, float, in_file, unit_size};
 
@@ -13,13 +13,14 @@ use crate::engine::{Engine, Job};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::layout::Layout;
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, folder_of, not_created};
 use crate::partial::{Folder, Index, Partial, Promised};
 use crate::planned::Planned;
 use crate::ranks::{Part, Rank};
 use crate::report::{self, Row, progress, summary};
 use crate::shards::{Shard, Target};
 use crate::stats::Stats;
+use crate::temporary::{Whose, remove_dead};
 use crate::values::AdapterChoice;
 use crate::{header, layout, partial, ranks, select, shards, stdout};
 
@@ -267,13 +268,17 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
     let unfinished = work.unfinished().map_err(Failure::Input)?;
     let to_make =
         || work.files.iter().zip(&unfinished).filter(|(_, unfinished)| **unfinished).map(|(file, _)| file);
+    // What a killed run has left may take the space that this one needs.
+    if let Some((shard, _)) = to_make().next() {
+        remove_dead(folder_of(&shard.path), Whose::ThisHost);
+    }
     if let Some(folder) = &work.folder {
         shards::create(&folder.path).map_err(Failure::Input)?;
         folder.begin(unfinished.contains(&true)).map_err(Failure::Input)?;
     }
     // Success shows whether the folder can hold a new file, before any work is done.
     let mut first = match to_make().next() {
-        Some((shard, _)) => Some(Output::create(&shard.path).map_err(Failure::Input)?),
+        Some((shard, _)) => Some(Output::create(&shard.path).map_err(not_created)?),
         None => None,
     };
     let is_filled =
@@ -330,15 +335,17 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
                 None => Output::create(&shard.path)?,
             };
             output.write(header)?;
-            engine.run(work.job(shard), &mut |piece, bytes| {
-                interrupt.check()?;
-                if let Some(dtype) = float(shard.tensors[piece.tensor].dtype).filter(|_| !common.quiet) {
-                    stats[piece.tensor].add(dtype, bytes)?;
-                }
-                output.write(bytes)?;
-                progress.inc(bytes.len() as u64);
-                Ok(())
-            })?;
+            engine
+                .run(work.job(shard), &mut |piece, bytes| {
+                    interrupt.check()?;
+                    if let Some(dtype) = float(shard.tensors[piece.tensor].dtype).filter(|_| !common.quiet) {
+                        stats[piece.tensor].add(dtype, bytes)?;
+                    }
+                    output.write(bytes)?;
+                    progress.inc(bytes.len() as u64);
+                    Ok(())
+                })
+                .map_err(|error| of_device(error, shard))?;
             // This is the last chance: after the renaming an interruption is too late.
             interrupt.check()?;
             output.finish()?;
@@ -386,8 +393,39 @@ fn run(work: &Work<'_>, common: &Common) -> Result<(), Failure> {
     stdout::print(&text)
 }
 
+/// A failure of the engine's device, with the file and a remedy. Other failures say both themselves.
+fn of_device(error: anyhow::Error, shard: &Shard) -> anyhow::Error {
+    match error.downcast_ref::<seedbed::Error>() {
+        Some(seedbed::Error::Device { .. }) => anyhow!(
+            "{}: nothing was written: {error:#}; --adapter host makes the same bits without the GPU",
+            shard.path.display()
+        ),
+        _ => error,
+    }
+}
+
 fn note(common: &Common, text: &str) {
     if !common.quiet {
         eprintln!("{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_device_is_told_with_its_file_and_a_remedy() {
+        let shard = Shard::whole("o.safetensors".into(), Vec::new());
+        let device = seedbed::Error::Device { reason: "the device was lost: gone".into() };
+        let told = of_device(device.into(), &shard);
+        let right = "o.safetensors: nothing was written: the GPU failed: the device was lost: gone; --adapter host \
+                     makes the same bits without the GPU";
+        assert_eq!(format!("{told:#}"), right);
+        assert_eq!(format!("{:#}", of_device(anyhow!("a full disk"), &shard)), "a full disk");
+        assert!(matches!(
+            Failure::run(of_device(crate::failure::Interrupted.into(), &shard)),
+            Failure::Interrupted(0)
+        ));
     }
 }

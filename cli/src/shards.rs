@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use seedbed_model::{Model, Record, Source, Tensor};
 
 use crate::layout;
-use crate::output::Format;
+use crate::output::{Format, with_remedy};
 
 /// Where a model goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,5 +149,7 @@ impl Shard {
 
 /// Creates a folder and those above it. Several processes may do so at the same time.
 pub fn create(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("{}: can't create the folder", folder.display()))
+    fs::create_dir_all(folder)
+        .map_err(with_remedy)
+        .with_context(|| format!("{}: can't create the folder", folder.display()))
 }

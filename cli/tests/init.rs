@@ -261,7 +261,7 @@ fn signals_leave_no_file() {
         command.arg("init").arg(&model).arg("-o").arg(&out).args(["--adapter", "host"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Signals are watched before the temporary file is made.
-        while folder.names().len() < 3 {
+        while common::written(child.id(), &folder.path("")) < 1 << 20 {
             std::thread::yield_now();
         }
         let kill =
@@ -275,7 +275,143 @@ fn signals_leave_no_file() {
     }
 }
 
-/// A limit on the size of files stands for a full disk, because a full disk would need a mount.
+/// SIGKILL gives the program no chance to remove anything.
+#[cfg(unix)]
+#[test]
+fn a_killed_run_leaves_nothing_for_long() {
+    let folder = Folder::new();
+    let (model, out) = (folder.write("m.json", manifest(ENDLESS)), folder.write("o.safetensors", "old"));
+    let start = || {
+        let mut command = seedbed();
+        command.arg("init").arg(&model).arg("-o").arg(&out).args(["--adapter", "host", "-q"]);
+        let child = command.spawn().unwrap();
+        while common::written(child.id(), &folder.path("")) < 64 << 20 {
+            std::thread::yield_now();
+        }
+        child
+    };
+    let kill = |mut child: std::process::Child| {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    let small = folder.write("small.json", manifest(ODD_SHAPES));
+    let run = |name: &str| {
+        let model = folder.path("small.json");
+        succeed(&[&"init", &model, &"-o", &folder.path(name), &"--adapter", &"host", &"-q"]);
+    };
+    assert!(small.is_file());
+
+    kill(start());
+    if cfg!(target_os = "linux") {
+        // The file had no name, so it ended with the process.
+        assert_eq!(folder.names(), ["m.json", "o.safetensors", "small.json"]);
+    }
+    run("other.safetensors");
+    assert_eq!(folder.names(), ["m.json", "o.safetensors", "other.safetensors", "small.json"]);
+    assert_eq!(fs::read(&out).unwrap(), b"old");
+
+    // A run beside a living one takes nothing away from it.
+    let living = start();
+    let before = common::written(living.id(), &folder.path(""));
+    run("other.safetensors");
+    assert!(common::written(living.id(), &folder.path("")) >= before);
+    kill(living);
+    run("o.safetensors");
+    assert_eq!(folder.names(), ["m.json", "o.safetensors", "other.safetensors", "small.json"]);
+    assert!(fs::read(&out).unwrap() == fs::read(folder.path("other.safetensors")).unwrap());
+}
+
+/// A file system of 8 MB, and the same one without permission to write.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_and_a_read_only_folder_are_named() {
+    let folder = Folder::new();
+    let model = folder.write("m.json", manifest(ENDLESS));
+    let script = r#"
+        program=$1 model=$2
+        mount -t tmpfs -o size=8m none /mnt
+        echo old >/mnt/o.safetensors
+        trial() {
+            set +e
+            "$program" init "$model" -o "$1" --adapter host -q
+            echo "exit code $?: $(ls -A /mnt)" >&2
+            set -e
+        }
+        trial /mnt/o.safetensors
+        mount -o remount,ro /mnt
+        trial /mnt/o.safetensors
+        trial /mnt/new/
+        cat /mnt/o.safetensors"#;
+    let Some(output) = common::with_own_mounts(script, &[&env!("CARGO_BIN_EXE_seedbed"), &model]) else {
+        return;
+    };
+    let stderr = text(&output.stderr);
+    assert!(
+        output.status.success()
+            && output.stdout
+                == b"old
+",
+        "{output:?}"
+    );
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "error: /mnt/o.safetensors: nothing was written: No space left on device (os error 28); free some space, or \
+             write to another disk",
+            "exit code 1: o.safetensors",
+            "error: /mnt/o.safetensors: can't create a file in the folder /mnt: read-only filesystem or storage medium; \
+             write to another folder",
+            "exit code 2: o.safetensors",
+            "error: /mnt/new/: can't create the folder: Read-only file system (os error 30); write to another folder",
+            "exit code 2: o.safetensors",
+        ]
+    );
+}
+
+/// A user without permission for the folder.
+#[cfg(unix)]
+#[test]
+fn a_folder_of_another_user_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let model = folder.write("m.json", manifest(ODD_SHAPES));
+    let (place, out) = (folder.path("theirs"), folder.path("theirs/o.safetensors"));
+    fs::create_dir(&place).unwrap();
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o555)).unwrap();
+    let mut command = seedbed();
+    // Root may write everywhere. The program and the model have to be readable for the other user.
+    if File::create(place.join("probe")).is_ok() {
+        fs::remove_file(place.join("probe")).unwrap();
+        fs::set_permissions(folder.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+        let program = folder.path("program");
+        fs::copy(env!("CARGO_BIN_EXE_seedbed"), &program).unwrap();
+        command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+    }
+    let output =
+        command.arg("init").arg(&model).arg("-o").arg(&out).args(["--adapter", "host"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let right = format!(
+        "error: {}: can't create a file in the folder {}: permission denied; write to another folder\n",
+        out.display(),
+        place.display()
+    );
+    assert_eq!(text(&output.stderr), right);
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+}
+
+/// Standard output on a full device.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_can_not_be_printed_is_an_error() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = seedbed().arg("plan").arg(model("gpt2.json")).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(text(&output.stderr), "error: standard output: No space left on device (os error 28)\n");
+}
+
+/// A limit on the size of files. The error names the limit.
 #[cfg(unix)]
 #[test]
 fn a_write_that_fails_leaves_no_file() {
@@ -289,6 +425,10 @@ fn a_write_that_fails_leaves_no_file() {
     let stderr = text(&output.stderr);
     let beginning = format!("error: {}: nothing was written: ", out.display());
     assert!(stderr.starts_with(&beginning) && stderr.lines().count() == 1, "{stderr}");
+    assert!(
+        stderr.contains("; the file system or `ulimit -f` limits the size of files; write elsewhere"),
+        "{stderr}"
+    );
     assert_eq!(folder.names(), ["m.json"]);
 }
 

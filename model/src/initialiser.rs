@@ -60,6 +60,16 @@ enum Value {
 /// The arguments of the library's initialisers that are words or axes.
 const WORDS: &[&str] = &["mode", "nonlinearity", "distribution", "in_axis", "out_axis", "batch_axis"];
 
+/// The initialisers that rules have beside those of the library, each with a line of help.
+/// [`Init::signatures`] lists those of the library.
+pub const OF_RULES: [(&str, &str); 5] = [
+    ("arange(start=0,step=1)", "start, start + step, ... in row-major order"),
+    ("formula(expression)", "of the index i, i0, i1, ..., of the uniform u or of the normal n"),
+    ("keras::orthogonal(gain=1)", "orthogonal, of the kernel as a matrix [...*in, out]"),
+    ("jax::orthogonal(scale=1,column_axis=-1)", "orthogonal, with columns along column_axis"),
+    ("jax::delta_orthogonal(scale=1)", "an orthogonal matrix in the middle of a kernel [k..., in, out]"),
+];
+
 /// The content of a tensor by an initialiser alone, as rules write it: `keras::orthogonal()`, `formula("i/d0")`.
 ///
 /// # Errors

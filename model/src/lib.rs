@@ -57,7 +57,7 @@ mod values;
 
 pub use error::{Error, Result};
 pub use expression::Expression;
-pub use initialiser::{content, initialiser};
+pub use initialiser::{OF_RULES, content, initialiser};
 pub use input::{Config, Data, LENGTH_BYTES, MAX_HEADER, METADATA, Model, extension};
 pub use parameter::{Parameter, float, in_file, is_floating, unit_size};
 pub use parts::{Chunk, Parts};

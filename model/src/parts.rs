@@ -4,7 +4,7 @@
 //! In PyTorch, `torch/distributed/checkpoint/filesystem.py` writes these metadata. `hf_storage.py` reads the metadata of
 //! every `.safetensors` file of a folder, and needs no index.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -151,14 +151,13 @@ impl Parts {
                 continue;
             }
             parts.sort_by_key(|part| part.offsets.first().copied());
-            let (mut next, mut seen) = (0, HashSet::new());
-            for part in parts.iter() {
-                let Some((&start, &rows)) = part.offsets.first().zip(part.shape.first()) else {
-                    continue;
-                };
+            let mut next = 0;
+            // A part without rows is no part of a row.
+            let rows = parts.iter().filter_map(|part| part.offsets.first().zip(part.shape.first()));
+            for (&start, &rows) in rows.filter(|(_, rows)| **rows > 0) {
                 if start > next {
                     gaps.push(format!("{name}: no file has the rows {next}..{start}"));
-                } else if start < next || !seen.insert(start) && rows > 0 {
+                } else if start < next {
                     gaps.push(format!("{name}: two files have the row {start}"));
                 }
                 next = next.max(start.saturating_add(rows));
@@ -168,5 +167,34 @@ impl Parts {
             }
         }
         gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The gaps of a tensor of 6 rows, of which each part has `rows` from `start` on.
+    fn gaps(parts: &[(u64, u64)]) -> Vec<String> {
+        let chunks =
+            parts.iter().map(|&(start, rows)| Chunk { offsets: vec![start, 0], shape: vec![rows, 3] });
+        let mut parts = Parts::default();
+        parts.shapes.insert("w".into(), vec![6, 3]);
+        parts.all.insert("w".into(), chunks.collect());
+        parts.gaps()
+    }
+
+    #[test]
+    fn every_row_is_in_one_file() {
+        for whole in
+            [&[(0, 6)][..], &[(4, 2), (0, 4)], &[(0, 0), (0, 6)], &[(0, 6), (3, 0)], &[(6, 0), (0, 6)]]
+        {
+            assert_eq!(gaps(whole), [""; 0], "{whole:?}");
+        }
+        assert_eq!(gaps(&[(0, 2), (4, 2)]), ["w: no file has the rows 2..4"]);
+        assert_eq!(gaps(&[(0, 4)]), ["w: no file has the rows 4..6"]);
+        assert_eq!(gaps(&[(0, 0)]), ["w: no file has the rows 0..6"]);
+        assert_eq!(gaps(&[(0, 6), (0, 6)]), ["w: two files have the row 0"]);
+        assert_eq!(gaps(&[(0, 4), (3, 3)]), ["w: two files have the row 3"]);
     }
 }

@@ -85,6 +85,11 @@ impl List {
         Self { name, large, buffers, fills: fills.iter().map(fill).collect() }
     }
 
+    /// The number of elements that the fills write.
+    pub fn elements(&self) -> u64 {
+        self.fills.iter().map(|fill| fill.placement.region.local_shape().iter().product::<u64>()).sum()
+    }
+
     /// The program of the list, for this device.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-"""Time and memory of `seedbed.torch.seeded` beside PyTorch's own initialisation, on the CPU.
+"""Time and memory of `seedbed.torch.seeded` beside PyTorch's own initialisation, on the CPU or on a GPU.
 
     python benches/seeded.py                      # 1.0e9 parameters, 4 GB; PyTorch alone takes some minutes
     python benches/seeded.py --width 256 --layers 2 --words 1000   # small: does it run?
@@ -96,12 +96,13 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=32000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", default="float32", choices=["float32", "float16", "bfloat16"])
+    parser.add_argument("--device", default="cpu", help="of torch, such as cuda")
     parser.add_argument("--recipe", choices=RECIPES, action="append")
     arguments = parser.parse_args()
 
     with torch.device("meta"):
         model = Model(arguments.width, arguments.layers, arguments.words).to(getattr(torch, arguments.dtype))
-    model.to_empty(device="cpu")
+    model.to_empty(device=arguments.device)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(1)
@@ -134,6 +135,8 @@ def main() -> None:
                 else:
                     with seeded(model, 42):
                         model.apply(RECIPES[name])
+                if arguments.device.startswith("cuda"):
+                    torch.cuda.synchronize()
                 best[who] = min(best[who], time.perf_counter() - start)
                 if who == "seeded":
                     extra = max(extra, resident("VmHWM") - before)

@@ -8,15 +8,6 @@ use seedbed::{Fans, Init};
 use crate::numbers::list;
 use crate::refused;
 
-/// The initialisers of rules, beside those of the library.
-const OF_RULES: [&str; 5] = [
-    "arange(start=0,step=1)",
-    "formula(expression)",
-    "keras::orthogonal(gain=1)",
-    "jax::orthogonal(scale=1,column_axis=-1)",
-    "jax::delta_orthogonal(scale=1)",
-];
-
 /// An initialiser by its text: `"xavier_normal(gain=1.4)"`.
 ///
 /// The texts are those that the program `seedbed fill` takes: the functions of torch.nn.init under their names, JAX's and Keras's
@@ -110,7 +101,8 @@ impl PyInit {
     /// All initialisers, with their arguments and defaults.
     #[staticmethod]
     fn signatures() -> Vec<String> {
-        Init::signatures().map(ToString::to_string).chain(OF_RULES.map(str::to_owned)).collect()
+        let of_rules = seedbed_model::OF_RULES.map(|(signature, _)| signature.to_owned());
+        Init::signatures().map(ToString::to_string).chain(of_rules).collect()
     }
 
     fn __str__(&self) -> &str {

@@ -40,8 +40,8 @@ pub(super) fn at<R>(simd_level: Level, f: impl FnOnce() -> R) -> R {
 #[cfg(all(test, feature = "vectors"))]
 pub(super) fn simd_levels() -> Vec<Level> {
     let best = Level::new();
-    let mut levels = vec![Level::baseline(), best];
+    let levels = [Level::baseline(), best];
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    levels.extend(best.as_avx2().map(Level::Avx2));
-    levels
+    let levels = levels.into_iter().chain(best.as_avx2().map(Level::Avx2));
+    Vec::from_iter(levels)
 }

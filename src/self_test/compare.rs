@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(compare(&trial, &right, &right), Ok(None));
         // The second row of the second fill begins at byte 80 + 2 + 8.
         let mut wrong = right.clone();
-        wrong[90 + 4] ^= 1;
+        wrong[94..96].copy_from_slice(&0x3C01_u16.to_ne_bytes());
         let Some(Finding::Elements {
             job: 1,
             element: 5,

@@ -76,6 +76,7 @@ mod placement {
     pub mod program;
     pub mod ranges;
     pub mod recipes;
+    pub mod sequences;
     pub mod shards;
     pub mod windows;
 }
@@ -122,6 +123,7 @@ const CHECKS: &[&[Check]] = &[
     placement::program::CHECKS,
     placement::ranges::CHECKS,
     placement::recipes::CHECKS,
+    placement::sequences::CHECKS,
     placement::shards::CHECKS,
     placement::windows::CHECKS,
     errors::devices::CHECKS,

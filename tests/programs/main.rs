@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use cases::Case;
 use format::{Buffer, Decimal, Fill, GoldenList, GoldenLists, GoldenProgram};
-use seedbed::program::{Content, Destination, Device, FillSpec, Planner, Program};
+use seedbed::program::{Content, Destination, Device, FillSpec, Placement, Planner, Program};
 use seedbed::{CONTRACT_VERSION, DType, Init, Math, host};
 
 /// The byte that fills every buffer before the fills.
@@ -59,15 +59,30 @@ fn filled_by_the_host(case: &Case) -> Vec<Buffer> {
 
 fn fill_on_the_host(memory: &mut [u8], fill: &Fill, seed: u64) -> Result<(), seedbed::Error> {
     let (placement, key) = (fill.placement(), fill.key(&Decimal(seed)));
-    if let Some(init) = &fill.init {
-        return host::fill_buffer(memory, &placement, init, key);
-    }
     let bytes = placement.bytes(memory.len() as u64)?;
+    if let Some(init) = &fill.init {
+        host::fill_buffer(memory, &placement, init, key)?;
+        make_little_endian(&mut memory[bytes.start as usize..bytes.end as usize], &placement);
+        return Ok(());
+    }
     let mut words = vec![0_u32; placement.region.element_count()? as usize];
     host::fill_words(&mut words, placement.region, key)?;
     let words: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     memory[bytes.start as usize..bytes.end as usize].copy_from_slice(&words);
     Ok(())
+}
+
+/// Gives the elements of a fill the byte order of the golden files. The host engine writes this machine's byte order.
+fn make_little_endian(memory: &mut [u8], placement: &Placement<'_>) {
+    if cfg!(target_endian = "little") || memory.is_empty() {
+        return;
+    }
+    let size = placement.dtype.size() as usize;
+    let row = placement.region.local_shape().last().map_or(size, |&elements| elements as usize * size);
+    let pitch = placement.row_pitch.map_or(row, |pitch| pitch as usize);
+    for row in memory.chunks_mut(pitch).map(|from_row_to_row| &mut from_row_to_row[..row]) {
+        row.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+    }
 }
 
 fn golden_program(case: &Case) -> GoldenProgram {

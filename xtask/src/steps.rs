@@ -1,5 +1,6 @@
 //! The steps of `test`, `bench` and `ci`.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -37,8 +38,20 @@ const OTHER_WORKSPACES: [&str; 7] = [
 /// The recorder for wgpu's previous major. CI tests it in the development profile, where wgpu compiles fastest.
 const WGPU_29: &str = "integrations/wgpu-29";
 
+/// The proofs that are short enough for each change. docs/TESTING.md has the long ones.
+const PROOFS: [(&str, &[&str]); 5] = [
+    ("other compilers", &["scripts/proof.sh", "--quick"]),
+    ("Metal's text as C++", &["scripts/proof-metal.sh", "--quick"]),
+    ("other processors", &["scripts/proof-processors.sh", "--golden", "aarch64", "s390x"]),
+    ("wgpu for Python", &["scripts/proof-wgpu-py.sh"]),
+    ("fuzz targets", &["scripts/fuzz.sh", "--seconds", "4"]),
+];
+
 /// The script of the JavaScript package.
 const WEB: &str = "scripts/web.sh";
+
+/// The script that runs cargo-deny.
+const CARGO_DENY: &str = "scripts/cargo-deny.sh";
 
 /// The script of the Python package.
 const PYTHON: &str = "scripts/python.sh";
@@ -115,10 +128,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         true => report.step("wasm32 builds", || workspace.shell.cmd("bash").arg(wasm).quiet().run())?,
         false => report.skip("wasm32 builds", "there is no scripts/wasm.sh"),
     }
-    match cargo(&["deny", "--version"]).ignore_stdout().ignore_stderr().run() {
-        Ok(()) => report.step("licences", || cargo(&["deny", "check"]).run())?,
-        Err(_) => report.skip("licences", "cargo-deny is not installed"),
-    }
+    check_dependencies(workspace, report)?;
     let variables = report.step("set-up", || adapters::set_up(workspace, None))?;
     report.step("wgpu 29", || {
         let manifest = format!("{WGPU_29}/Cargo.toml");
@@ -130,6 +140,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         cargo(&BENCH).args(["--", "--test"]).envs(variables.clone()).run()
     })?;
     run_examples(workspace, &variables, report)?;
+    prove(workspace, &variables, report)?;
     test_web(workspace, &variables, report)?;
     test_python(workspace, report)?;
     report.step("tests", || run_tests(workspace, &variables, &["--no-fail-fast".into()], tally))
@@ -145,11 +156,63 @@ fn run_tests(
     workspace::run_watching(command, |line| tally.add(line))
 }
 
+/// The dependencies of every workspace. CI gets cargo-deny; elsewhere a machine without Python or network goes on.
+fn check_dependencies(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let deny = |arguments: &[&str]| workspace.shell.cmd("bash").arg(CARGO_DENY).args(arguments).quiet();
+    if std::env::var_os("CI").is_none() && deny(&["--version"]).ignore_stdout().run().is_err() {
+        report.skip("licences", "cargo-deny is not installed");
+        return Ok(());
+    }
+    let check = |checks: &[&str]| {
+        ["."].into_iter().chain(OTHER_WORKSPACES).try_for_each(|folder| {
+            println!("--- {folder}");
+            let manifest = format!("{folder}/Cargo.toml");
+            let check = deny(&["--manifest-path", &manifest, "check", "--hide-inclusion-graph"]);
+            // An exception that one workspace needs is of no use in the others. Crates in two versions are worth
+            // seeing in the library's workspace alone.
+            let lints = ["license-exception-not-encountered", "duplicate"];
+            let hide = if folder == "." { &lints[..1] } else { &lints };
+            check.args(hide.iter().flat_map(|lint| ["--allow", lint])).args(checks).run()
+        })
+    };
+    report.step("licences", || check(&["licenses", "bans", "sources"]))?;
+    match deny(&["fetch", "db"]).run() {
+        Ok(()) => report.step("advisories", || check(&["advisories"])),
+        Err(_) => {
+            let reason = "NOT checked: the database, github.com/RustSec/advisory-db, is out of reach";
+            report.skip("advisories", reason);
+            Ok(())
+        }
+    }
+}
+
 /// Each example is a step of its own, so that the one that fails is named.
 fn run_examples(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
     for example in report.step("examples, built", || workspace.examples())? {
         let command = workspace.shell.cmd(example.program).envs(variables.clone()).quiet();
         report.step(&format!("example {}", example.name), || command.run())?;
+    }
+    Ok(())
+}
+
+/// Builds the program of this name, and returns its path. With the examples, so that features are theirs and the
+/// tests': cargo uses again what those built.
+fn built(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    workspace.cargo(&["build", "--release", "--workspace", "--examples", "--bin", name]).run()?;
+    Ok(workspace.target.join("release").join(name))
+}
+
+/// The proofs that fetch other compilers, and run on Linux alone.
+fn prove(workspace: &Workspace, variables: &Variables, report: &mut Report) -> Result<()> {
+    let program = report.step("proofs, built", || built(workspace, "seedbed-proof"))?;
+    for (name, command) in PROOFS {
+        if !cfg!(target_os = "linux") || !workspace.shell.path_exists(command[0]) {
+            report.skip(name, "the script needs a Linux");
+            continue;
+        }
+        let command = workspace.shell.cmd("bash").args(command).env("SEEDBED_PROOF", &program);
+        let command = command.envs(variables.clone()).quiet();
+        report.step(name, || command.run())?;
     }
     Ok(())
 }
@@ -172,10 +235,9 @@ fn test_python(workspace: &Workspace, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     report.step("python package", || {
-        // With the examples, so that features are theirs and the tests': cargo uses again what those built.
-        workspace.cargo(&["build", "--release", "--workspace", "--examples", "--bin", "seedbed"]).run()?;
-        let program = workspace.target.join("release/seedbed");
-        workspace.shell.cmd("bash").args([PYTHON, "test"]).env("SEEDBED_BIN", program).quiet().run()
+        let program = built(workspace, "seedbed")?;
+        let command = workspace.shell.cmd("bash").args([PYTHON, "test"]).env("SEEDBED_BIN", program);
+        Ok::<_, anyhow::Error>(command.quiet().run()?)
     })
 }
 

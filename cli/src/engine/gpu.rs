@@ -201,3 +201,81 @@ impl Host<'_> {
         Ok(&self.bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::{Engine, host};
+    use crate::output::Output;
+    use crate::select;
+
+    type Fault = (&'static str, fn(&wgpu::Device), &'static str);
+
+    /// What happens to a device after the first window, and the beginning of the error.
+    const FAULTS: [Fault; 2] = [
+        ("destroyed", wgpu::Device::destroy, "the GPU failed: "),
+        ("validation", too_large, "the GPU failed: Validation Error"),
+    ];
+
+    /// A buffer beyond the device's limit. wgpu reports it to the device's handler, as it reports a lack of memory.
+    fn too_large(device: &wgpu::Device) {
+        let size = device.limits().max_buffer_size + 4;
+        let usage = wgpu::BufferUsages::STORAGE;
+        drop(device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage,
+            mapped_at_creation: false,
+        }));
+    }
+
+    /// A device that fails between two windows leaves no file. The engine says why it can't go on, and the host can.
+    #[test]
+    fn a_device_that_fails_leaves_no_file() {
+        const ELEMENTS: u64 = 1 << 20;
+        let adapters = select::all();
+        if adapters.is_empty() {
+            assert!(std::env::var_os("SEEDBED_REQUIRE_ADAPTERS").is_none(), "no adapter on this machine");
+            eprintln!("LEFT OUT: no adapter on this machine");
+        }
+        let init = Init::normal(0.0, 1.0);
+        let source = Source::Init { init, shape: vec![ELEMENTS], stream: "w".into() };
+        let content = Content::whole(source).unwrap();
+        let dtype = seedbed_model::in_file(DType::F32).unwrap();
+        let tensors = [Tensor { name: "w".into(), shape: vec![ELEMENTS], dtype, content }];
+        let job = Job { tensors: &tensors, keys: Keys::Named(Key::new(0)), source: None };
+        for named in &adapters {
+            for (what, fault, message) in FAULTS {
+                let mut engine = named.open().unwrap();
+                engine.window_bytes = 1 << 20;
+                let folder = tempfile::tempdir().unwrap();
+                let target = folder.path().join("o.safetensors");
+                let mut output = Output::create(&target).unwrap();
+                let (device, mut windows) = (engine.gpu.device.clone(), 0);
+                let mut engine = Engine::Gpu(Box::new(engine));
+                let mut write = |_: &Piece, bytes: &[u8]| {
+                    windows += 1;
+                    if windows == 1 {
+                        fault(&device);
+                    }
+                    output.write(bytes)
+                };
+                let error = engine.run(job, &mut write).unwrap_err();
+                let text = format!("{error:#}");
+                assert!(text.starts_with(message), "{}, {what}: {text}", named.name);
+                assert!(error.is::<Error>() && windows < 4, "{}, {what}: {windows} windows", named.name);
+                drop(output);
+                assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{what}");
+                let again = engine.run(job, &mut |_, _| Ok(())).unwrap_err();
+                assert!(format!("{again:#}").starts_with("the GPU failed: "), "{what}: {again:#}");
+
+                let mut output = Output::create(&target).unwrap();
+                host::run(job, &mut |_, bytes| output.write(bytes)).unwrap();
+                output.finish().unwrap();
+                assert_eq!(fs::metadata(&target).unwrap().len(), 4 * ELEMENTS, "{what}");
+            }
+        }
+    }
+}

@@ -14,6 +14,7 @@ pub const CHECKS: &[Check] = &[
     Check::device("errors::device_that_can_not_fill", device_that_can_not_fill),
     Check::device("errors::download", download),
     Check::device("errors::destroyed_device", destroyed_device),
+    Check::device("errors::destroyed_between_recordings", destroyed_between_recordings),
     Check::device("errors::device_without_compute", device_without_compute),
     Check::device("errors::out_of_memory", out_of_memory),
 ];
@@ -99,6 +100,46 @@ fn destroyed_device(device: &Device) {
             assert_starts(result, "the GPU failed: the device was lost or destroyed; open another one");
         }
     }
+}
+
+/// A device that was destroyed after a right recording: each call says so, what needs no device goes on, and another
+/// device takes the plan.
+fn destroyed_between_recordings(device: &Device) {
+    const LOST: &str = "the GPU failed: the device was lost or destroyed; open another one";
+    let descriptor =
+        wgpu::DeviceDescriptor { required_limits: device.adapter.limits(), ..Default::default() };
+    let open = || block_on(device.adapter.request_device(&descriptor)).expect("a device");
+    let (raw, queue) = open();
+    let recorder = FillRecorder::new(&raw);
+    let buffer = buffer_of(&raw, 1 << 12);
+    let views = [TensorView::f32(&buffer, [8, 8]), TensorView::f32(&buffer, [8, 8]).at(1024)];
+    let [first, second] = views.each_ref().map(|view| Fill::new(view.clone(), NORMAL, KEY));
+    let fills = [first, second.with_key(Key::new(11))];
+    let mut encoder = raw.create_command_encoder(&Default::default());
+    recorder.fill_all(&mut encoder, &fills).expect("a device that works");
+    queue.submit([encoder.finish()]);
+    let (program, buffers) = recorder.plan(&fills).expect("fills that are right");
+    let mut encoder = raw.create_command_encoder(&Default::default());
+    recorder.fill_all(&mut encoder, &fills).expect("a device that works");
+
+    raw.destroy();
+    for _ in 0..2 {
+        assert_starts(recorder.fill_all(&mut encoder, &fills), LOST);
+        assert_starts(recorder.fill(&mut encoder, &views[0], &NORMAL, KEY), LOST);
+        assert_starts(recorder.fill_words(&mut encoder, &TensorView::u32(&buffer, [8]), KEY), LOST);
+        assert_starts(recorder.replay(&mut encoder, &program, &buffers), LOST);
+    }
+    assert_eq!(recorder.plan(&fills).expect("a plan needs no device").0, program);
+    assert_eq!(recorder.check(&NORMAL, DType::F32, [8, 8]), Ok(()));
+    // A mistake of the caller's is named before the device is asked.
+    let beyond = TensorView::f32(&buffer, [8, 8]).at(1 << 12);
+    assert_starts(recorder.fill(&mut encoder, &beyond, &NORMAL, KEY), "the tensor needs bytes 4096..4352");
+
+    let (raw, queue) = open();
+    let (recorder, buffer) = (FillRecorder::new(&raw), buffer_of(&raw, 1 << 12));
+    let mut encoder = raw.create_command_encoder(&Default::default());
+    recorder.replay(&mut encoder, &program, &[&buffer]).expect("a plan for the same limits");
+    queue.submit([encoder.finish()]);
 }
 
 /// A device that was opened with the limits of WebGL 2, as many renderers do, has no compute.

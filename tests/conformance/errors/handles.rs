@@ -30,9 +30,13 @@ impl Raw {
     }
 
     fn buffer(&self, mapped_at_creation: bool) -> wgpu::Buffer {
+        self.buffer_of(1 << 18, mapped_at_creation)
+    }
+
+    fn buffer_of(&self, size: u64, mapped_at_creation: bool) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("weights"),
-            size: 1 << 18,
+            size,
             usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
             mapped_at_creation,
         })
@@ -56,9 +60,14 @@ fn buffers_that_can_not_be_bound(device: &Device) {
     let recorder = FillRecorder::new(&ours.device);
     let destroyed = ours.buffer(false);
     destroyed.destroy();
+    // The caller has missed the report about a buffer that could not be made.
+    let size = ours.device.limits().max_buffer_size + 4;
+    let (invalid, report) = ours.reported(|| ours.buffer_of(size, false));
+    assert!(report.is_some(), "a buffer of {size} bytes");
     for (buffer, reason) in [
         (other.buffer(false), "Buffer with 'weights' label doesn't match Device"),
         (destroyed, "Buffer with 'weights' label has been destroyed"),
+        (invalid, "Buffer with 'weights' label is invalid"),
     ] {
         let mut encoder = ours.encoder();
         let right = ours.buffer(false);

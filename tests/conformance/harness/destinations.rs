@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
+use seedbed::program::Placement;
 use seedbed::wgpu::{Buffer, BufferUsages, CommandEncoder};
-use seedbed::{DType, Error, Fill, Init, Key, Region, TensorView, host};
+use seedbed::{DType, Error, Fill, FillRecorder, Init, Key, Region, TensorView, host};
 
 use super::assertions::{assert_same_halves, assert_same_words, collect};
 use super::engines::{Device, Engine, SENTINEL};
@@ -48,15 +49,17 @@ impl Job {
         }
     }
 
-    fn tensor<'a>(&'a self, buffers: &'a [Buffer]) -> TensorView<'a> {
-        let tensor = TensorView::new(&buffers[self.buffer], self.dtype, self.region()).at(self.offset);
-        match self.pitch {
-            Some(pitch) => tensor.row_pitch(pitch),
-            None => tensor,
-        }
+    /// The place in the buffer.
+    pub fn placement(&self) -> Placement<'_> {
+        let Self { offset, pitch, .. } = *self;
+        Placement { offset, row_pitch: pitch, ..Placement::new(self.dtype, self.region()) }
     }
 
-    fn stream(&self) -> Key {
+    fn tensor<'a>(&'a self, buffers: &'a [Buffer]) -> TensorView<'a> {
+        TensorView::from_placement(&buffers[self.buffer], self.placement())
+    }
+
+    pub fn stream(&self) -> Key {
         match &self.name {
             Some(name) => self.key.named(name),
             None => self.key,
@@ -76,10 +79,19 @@ impl Job {
         encoder: &mut CommandEncoder,
         buffers: &[Buffer],
     ) -> Result<(), Error> {
+        self.record_by(&device.recorder, encoder, buffers)
+    }
+
+    pub fn record_by(
+        &self,
+        recorder: &FillRecorder,
+        encoder: &mut CommandEncoder,
+        buffers: &[Buffer],
+    ) -> Result<(), Error> {
         let tensor = self.tensor(buffers);
         match self.dtype {
-            DType::U32 => device.recorder.fill_words(encoder, &tensor, self.stream()),
-            _ => device.recorder.fill(encoder, &tensor, &self.init, self.stream()),
+            DType::U32 => recorder.fill_words(encoder, &tensor, self.stream()),
+            _ => recorder.fill(encoder, &tensor, &self.init, self.stream()),
         }
     }
 

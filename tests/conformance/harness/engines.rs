@@ -317,8 +317,8 @@ pub fn discover() -> Vec<Slot> {
     let mut slots = Vec::new();
     for name in KNOWN {
         match found.iter().find(|(_, adapter)| known_name(adapter) == Some(name)) {
-            Some((_, adapter)) => slots.extend(variants(name, adapter)),
-            None => slots.extend(missing(name)),
+            Some((_, adapter)) => slots.extend(opening(name, adapter)),
+            None => slots.extend(missing(name, &format!("no {name} adapter on this machine"))),
         }
     }
     for (name, adapter) in found {
@@ -376,8 +376,21 @@ fn variants(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
     slots(name, has_int64(adapter), Ok(adapter))
 }
 
-fn missing(name: &str) -> Vec<Slot> {
-    slots(name, name == "lavapipe", Err(&format!("no {name} adapter on this machine")))
+/// [`variants`], unless wgpu lists an OpenGL adapter that it cannot open. wgpu asks for a context of OpenGL 3.3, and
+/// NVIDIA's driver gives no newer one, which has too little for wgpu's compute shaders.
+fn opening(name: &str, adapter: &wgpu::Adapter) -> Vec<Slot> {
+    let info = adapter.get_info();
+    match info.backend {
+        Backend::Gl => match block_on(Gpu::open(adapter)) {
+            Ok(_) => variants(name, adapter),
+            Err(error) => missing(name, &format!("the {} adapter does not open: {error}", info.name)),
+        },
+        _ => variants(name, adapter),
+    }
+}
+
+fn missing(name: &str, reason: &str) -> Vec<Slot> {
+    slots(name, name == "lavapipe", Err(reason))
 }
 
 /// The adapters that [`REQUIRE`] lists.

@@ -28,7 +28,7 @@ pub const CHECKS: &[Check] = &[
     Check::device("memory::fills_of_one_encoder", fills_of_one_encoder),
     Check::device("memory::halves_of_a_word", halves_of_a_word),
     Check::device("memory::halves_side_by_side", halves_side_by_side),
-    Check::device("memory::two_threads", two_threads),
+    Check::device("memory::eight_threads", eight_threads),
 ];
 
 const KEY: Key = Key { seed: 0x5EED_BED5_EED8_ED01, offset: 0xFFFF_FFF0 };
@@ -358,19 +358,19 @@ fn halves_side_by_side(device: &Device) {
     assert_only_halves(&device.read(&buffer), &written, "side by side");
 }
 
-/// Two clones of a recorder share their pipelines, and are used at the same time.
-fn two_threads(device: &Device) {
+/// Clones of a recorder share their pipelines, and are used at the same time.
+fn eight_threads(device: &Device) {
     const fn is_shareable<T: Clone + Send + Sync + 'static>() {}
     is_shareable::<FillRecorder>();
 
-    // A fresh recorder, so that both threads need pipelines that are not compiled yet.
+    // A fresh recorder, so that all threads need pipelines that are not compiled yet.
     let recorder = device.fresh_recorder();
     std::thread::scope(|scope| {
-        for thread in 0..2 {
+        for thread in 0..8 {
             let recorder = recorder.clone();
             scope.spawn(move || {
                 for round in 0..8 {
-                    let key = KEY.fold_in(2 * round + thread);
+                    let key = KEY.fold_in(8 * round + thread);
                     let buffer = device.sentinel_buffer(4 * 10_007, USAGE);
                     let tensor = TensorView::f32(&buffer, [10_007]);
                     device
