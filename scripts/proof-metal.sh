@@ -6,8 +6,9 @@
 #                            the same without keep(), which must differ: half an hour on two cores
 #   proof-metal.sh --quick   the functions for 2^20 words each: less than a minute on two cores
 #
-# SEEDBED_PROOF names the program seedbed-proof, if it is built. CXX names a compiler, clang or gcc. Without it the script takes the newest clang that is installed, and unpacks one
-# of Debian's or Ubuntu's packages into target/proof/clang where none is. Nothing is installed.
+# SEEDBED_PROOF names the program seedbed-proof, if it is built. CXX names a compiler, clang or gcc. Without CXX the
+# script takes the newest clang that is installed, and unpacks one of Debian's or Ubuntu's packages into
+# target/proof/clang where none is. Nothing is installed.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "$0")/.."

@@ -466,7 +466,10 @@ fn compile_rule(
     } else if let Some(tie) = rule.tie {
         Action::Tie(tie.into_inner())
     } else if let Some(refuse) = rule.refuse {
-        Action::Refuse(one_line(refuse.into_inner()))
+        let start = refuse.span().start;
+        let reason = one_line(refuse.into_inner());
+        ensure!(!reason.trim().is_empty(), "{}: refuse is the reason, and needs a text", at(start));
+        Action::Refuse(reason)
     } else {
         if let Some(skip) = rule.skip.filter(|skip| !skip.get_ref()) {
             bail!("{}: skip is true or absent", at(skip.span().start));

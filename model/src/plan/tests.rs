@@ -429,6 +429,16 @@ fn parts_have_a_limit_and_errors_do_not_search_without_end() {
     assert!(plan.entries.iter().all(|entry| entry.description().contains("which the model does not have")));
 }
 
+/// Found by the fuzz target `rules`.
+#[test]
+fn a_reason_has_a_text() {
+    for reason in ["", " ", "\\n"] {
+        let text = format!("[[rule]]\nmatch=\"*\"\nrank = 2\nrefuse = \"{reason}\"\n\n");
+        let error = Rules::parse(&text, "r.toml").unwrap_err().to_string();
+        assert!(error.contains("refuse is the reason, and needs a text"), "{error}");
+    }
+}
+
 #[test]
 fn names_and_reasons_of_several_lines_are_one_line() {
     let text = "[[rule]]\nmatch = '*.weight'\ninit = 'ones'\n[[rule]]\nmatch = '*'\nrefuse = \"two\\nlines\"";
