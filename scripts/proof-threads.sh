@@ -30,7 +30,7 @@ tar_options=(--no-wildcards-match-slash --exclude=./usr/share --exclude='./usr/s
 unpack_debian "$debian" rustc-web rust-web-src || fail "Debian's rustc-web and rust-web-src cannot be unpacked here"
 
 flags=(-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-Wl,--whole-archive "-Clink-arg=$runtime"
-    -Clink-arg=-Wl,--no-whole-archive -Clink-arg=-lm -Clink-arg=-lrt -Cdebuginfo=1)
+    -Clink-arg=-Wl,--no-whole-archive -Clink-arg=-lpthread -Clink-arg=-lc -Cdebuginfo=1)
 environment=("RUSTC=$debian/usr/bin/rustc" "LD_LIBRARY_PATH=$(echo "$debian"/usr/lib/*-linux-gnu)" RUSTC_BOOTSTRAP=1
     "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=${flags[*]}")
 say "compiler: $(env "${environment[@]}" "$debian/usr/bin/rustc" --version)"

@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// A reader finds the old file or the new one, whole, at every moment.
+    /// A reader finds the old file or the new one, whole, at every moment. Another run removes nothing meanwhile.
     #[test]
     fn a_target_is_replaced_in_one_step() {
         let folder = tempfile::tempdir().unwrap();
@@ -295,6 +295,7 @@ mod tests {
         std::thread::scope(|scope| {
             let writer = scope.spawn(write);
             while !writer.is_finished() {
+                remove_dead(folder.path(), Whose::All);
                 let found = fs::read(&target);
                 assert!(cfg!(windows) || contents.contains(&found.unwrap()));
             }
@@ -373,6 +374,16 @@ mod tests {
     /// The folder in which a child process of the test makes a temporary file and waits to be killed.
     const CHILD: &str = "SEEDBED_TEST_TEMPORARY";
 
+    /// The child, which ends with the test whether the test passes or not.
+    struct Child(std::process::Child);
+
+    impl Drop for Child {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     #[test]
     fn a_dead_process_loses_its_file() {
         if let Some(folder) = std::env::var_os(CHILD) {
@@ -383,26 +394,24 @@ mod tests {
             }
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["--exact", "temporary::tests::a_dead_process_loses_its_file"])
-            .env(CHILD, folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+            .env(CHILD, folder.path());
+        let mut child = Child(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let written = || -> u64 {
             let entries = fs::read_dir(folder.path()).unwrap().flatten();
             entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
         };
         while written() < 4 {
-            assert!(child.try_wait().unwrap().is_none(), "the child has ended early");
+            assert!(child.0.try_wait().unwrap().is_none(), "the child has ended early");
             std::thread::yield_now();
         }
         remove_dead(folder.path(), Whose::ThisHost);
         let left = names(folder.path());
         assert_eq!(left.len(), 1);
-        assert!(left[0].contains(&format!(".{}-", child.id())), "{left:?}");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        assert!(left[0].contains(&format!(".{}-", child.0.id())), "{left:?}");
+        drop(child);
         assert_eq!(names(folder.path()), left);
 
         // What is no temporary file of this machine stays.
