@@ -29,8 +29,11 @@ runtime=$(find "$(rustc --print target-libdir)" -name 'librustc-*_rt.tsan.a' -pr
 tar_options=(--no-wildcards-match-slash --exclude=./usr/share --exclude='./usr/src/*/[!l]*')
 unpack_debian "$debian" rustc-web rust-web-src || fail "Debian's rustc-web and rust-web-src cannot be unpacked here"
 
+# GNU's linker finds no `tmpnam` for the runtime, so rustup's lld links.
+lld=$(rustc --print target-libdir)/../bin/gcc-ld
 flags=(-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-Wl,--whole-archive "-Clink-arg=$runtime"
-    -Clink-arg=-Wl,--no-whole-archive -Clink-arg=-lpthread -Clink-arg=-lc -Cdebuginfo=1)
+    -Clink-arg=-Wl,--no-whole-archive -Clink-arg=-lpthread -Clink-arg=-lm -Clink-arg=-lc -Cdebuginfo=1
+    "-Clink-arg=-B$lld" -Clink-arg=-fuse-ld=lld)
 environment=("RUSTC=$debian/usr/bin/rustc" "LD_LIBRARY_PATH=$(echo "$debian"/usr/lib/*-linux-gnu)" RUSTC_BOOTSTRAP=1
     "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=${flags[*]}")
 say "compiler: $(env "${environment[@]}" "$debian/usr/bin/rustc" --version)"
