@@ -59,8 +59,13 @@ struct Shared(std::cell::UnsafeCell<u64>);
 unsafe impl Sync for Shared {}
 static COUNTER: Shared = Shared(std::cell::UnsafeCell::new(0));
 fn main() {
-    let add = || (0..1000).for_each(|_| unsafe { *COUNTER.0.get() += 1 });
-    std::thread::scope(|scope| (0..8).for_each(|_| _ = scope.spawn(add)));
+    // All begin together: a thread that ends before the next one begins may be ordered before it.
+    let barrier = std::sync::Barrier::new(8);
+    let add = || {
+        barrier.wait();
+        (0..1000).for_each(|_| unsafe { *std::hint::black_box(COUNTER.0.get()) += 1 });
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| _ = scope.spawn(&add)));
 }
 CONTROL
 status=0

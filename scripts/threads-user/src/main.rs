@@ -22,7 +22,7 @@ const INITS: [&str; 12] = [
     "constant(0.1)",
     "uniform",
     "normal",
-    "log_normal",
+    "log_normal(0, 0.5)",
     "trunc_normal",
     "trunc_normal(0.0, 1.0, -1.0, 0.5)",
     "xavier_uniform",
