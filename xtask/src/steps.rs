@@ -35,6 +35,9 @@ const OTHER_WORKSPACES: [&str; 7] = [
     "web/wasm",
 ];
 
+/// The workspaces of tools, none of which is part of what users get.
+const TOOLS: [&str; 2] = ["fuzz", "scripts/threads-user"];
+
 /// The recorder for wgpu's previous major. CI tests it in the development profile, where wgpu compiles fastest.
 const WGPU_29: &str = "integrations/wgpu-29";
 
@@ -105,7 +108,7 @@ fn ci_steps(workspace: &Workspace, report: &mut Report, tally: &mut Tally) -> Re
         |arguments: &[&str]| cargo(&["clippy", "--release"]).args(arguments).args(["--", "-D", "warnings"]);
     report.step("format", || {
         cargo(&["fmt", "--all", "--check"]).run()?;
-        OTHER_WORKSPACES.into_iter().try_for_each(|folder| {
+        OTHER_WORKSPACES.into_iter().chain(TOOLS).try_for_each(|folder| {
             let manifest = format!("{folder}/Cargo.toml");
             cargo(&["fmt", "--check", "--manifest-path", &manifest]).run()
         })
